@@ -1,0 +1,23 @@
+//! The protocol: types and rules of OAuth 2.0 and OpenID Connect. No IO, no clock, no randomness of its own, no `async`.
+
+mod authorization_request;
+mod client;
+mod ids;
+pub mod pkce;
+mod profile;
+mod redirect_uri;
+mod response_type;
+mod scope;
+mod token;
+
+pub use authorization_request::{AuthorizationRequest, Prompt, RedirectTarget};
+pub use client::{
+    Allowance, Allowances, Client, ClientAuthMethod, ClientMode, ClientSource, GrantType, IdTokenClaims, Pkce,
+    SigningAlgorithm, UnknownWord,
+};
+pub use ids::{ClientId, GrantId, KeyId, SiteId, Subject, UserName};
+pub use profile::Profile;
+pub use redirect_uri::{InvalidRedirectUri, RedirectUri};
+pub use response_type::{ResponseMode, ResponseType, UnknownResponseType};
+pub use scope::{InvalidScope, Scope, Scopes};
+pub use token::{MintedToken, Recognised, SHADOW_PREFIX, TOKEN_PREFIX, TokenHash, TokenKind, TokenMint};

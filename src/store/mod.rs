@@ -1,0 +1,131 @@
+//! What must outlive the process: grants and their tokens, codes, consents, shadow tokens, signing keys.
+//!
+//! Verbs are whole steps that a backend makes atomic, and that are durable when they return: what was answered after one
+//! survives `kill -9`. `now` is an argument. Absent is `None`; a lost race is an outcome. Tokens, codes and handles come
+//! here as [`TokenHash`] only; what must be sent on is sealed by the backend before it is written.
+
+mod records;
+
+use async_trait::async_trait;
+
+pub use records::{
+    AccessTokenFacts, AllowanceUse, CodeRecord, Consent, Grant, GrantUser, NewAccessToken, NewGrant, NewRefreshToken,
+    PendingRequest, RefreshOutcome, RefreshStep, RefreshSuccession, RefreshTokenFacts, Revocation, RevocationSeq,
+    ShadowToken, StoredSigningKey, TakenCode,
+};
+
+use crate::{
+    clock::UnixTime,
+    oauth::{ClientId, GrantId, KeyId, Subject, TokenHash, UserName},
+};
+
+/// Why the store can't answer. Every caller denies on it: 503, never "inactive".
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The backend can't be reached, or refuses: disk full, read-only, locked, stopped.
+    #[error("the store is unavailable: {0}")]
+    Unavailable(String),
+    /// What was read can't be understood or opened: a foreign or damaged file, or another secret key.
+    #[error("the store holds something that can't be read: {0}")]
+    Corrupt(String),
+}
+
+/// The answer of a verb.
+pub type StoreResult<T> = Result<T, StoreError>;
+
+/// The verbs. One contract suite (`store::contract`) holds every backend to them.
+#[async_trait]
+pub trait Store: Send + Sync + 'static {
+    // Authorization requests and codes
+
+    /// Keeps an accepted authorization request under its handle until it expires.
+    async fn put_request(&self, handle: TokenHash, request: PendingRequest) -> StoreResult<()>;
+    /// The request, while it has neither been taken nor expired.
+    async fn request(&self, handle: TokenHash, now: UnixTime) -> StoreResult<Option<PendingRequest>>;
+    /// Reads and removes the request: of several takers, one gets it.
+    async fn take_request(&self, handle: TokenHash, now: UnixTime) -> StoreResult<Option<PendingRequest>>;
+
+    /// Keeps a code until it expires.
+    async fn put_code(&self, code: TokenHash, record: CodeRecord) -> StoreResult<()>;
+    /// Reads and removes the code, leaving a tombstone. A second taker learns `Replayed`, and by then the grant that
+    /// came or comes from the code is ended: also if it is issued only after this.
+    async fn take_code(&self, code: TokenHash, now: UnixTime) -> StoreResult<TakenCode>;
+
+    // Grants
+
+    /// Writes a grant with its first tokens. If `from_code` was replayed meanwhile the grant is written as ended.
+    async fn issue_grant(&self, grant: NewGrant) -> StoreResult<()>;
+    /// What is known of a refresh token whose grant has not ended; also one that was rotated away, which tells a reuse.
+    async fn refresh_token(&self, token: TokenHash, now: UnixTime) -> StoreResult<Option<RefreshTokenFacts>>;
+    /// One refresh, whole: judges the presented token, writes the new access token and what the succession asks for, or
+    /// ends the grant on a reuse.
+    async fn rotate_refresh(&self, step: RefreshStep) -> StoreResult<RefreshOutcome>;
+    /// What is known of an access token that is active at `now`: not expired, its grant not ended.
+    async fn access_token(&self, token: TokenHash, now: UnixTime) -> StoreResult<Option<AccessTokenFacts>>;
+    /// Ends a grant; `false` when it had ended before or never was.
+    async fn revoke_grant(&self, grant: &GrantId, now: UnixTime) -> StoreResult<bool>;
+    /// Ends all grants of a user, with consents and shadow token; tells which grants.
+    async fn revoke_user(&self, user: &UserName, now: UnixTime) -> StoreResult<Vec<GrantId>>;
+    /// Ends all grants of a client, with its consents; tells which grants.
+    async fn revoke_client(&self, client: &ClientId, now: UnixTime) -> StoreResult<Vec<GrantId>>;
+    /// The revocations behind `after`, oldest first: how another process hears of them.
+    async fn revocations_after(&self, after: RevocationSeq) -> StoreResult<Vec<Revocation>>;
+    /// Where the feed of revocations ends now.
+    async fn last_revocation(&self) -> StoreResult<RevocationSeq>;
+
+    // Consents and logins
+
+    /// Remembers a consent, in place of an earlier one for the same client, user and redirect URI.
+    async fn put_consent(&self, consent: Consent) -> StoreResult<()>;
+    /// The consent that this user, by name and subject, gave this client for this redirect URI, unless expired.
+    async fn consent(
+        &self,
+        client: &ClientId,
+        user: &UserName,
+        sub: &Subject,
+        redirect_uri: &str,
+        now: UnixTime,
+    ) -> StoreResult<Option<Consent>>;
+    /// Remembers when a login session began, under its keyed hash, until `expires_at`.
+    async fn put_login(&self, login: TokenHash, at: UnixTime, expires_at: UnixTime) -> StoreResult<()>;
+    /// When the login session began, if it was seen.
+    async fn login(&self, login: TokenHash, now: UnixTime) -> StoreResult<Option<UnixTime>>;
+    /// Forgets a login session.
+    async fn forget_login(&self, login: TokenHash) -> StoreResult<()>;
+    /// The claim `sid` of a login session towards a client: the kept one, else `candidate`, which is kept from now on.
+    async fn session_claim(
+        &self,
+        login: TokenHash,
+        client: &ClientId,
+        candidate: String,
+        expires_at: UnixTime,
+    ) -> StoreResult<String>;
+
+    // What must be sent on: sealed at rest
+
+    /// The shadow token of a user, unless expired.
+    async fn shadow_token(&self, user: &UserName, now: UnixTime) -> StoreResult<Option<ShadowToken>>;
+    /// Keeps a shadow token in place of an earlier one.
+    async fn put_shadow_token(&self, user: &UserName, token: ShadowToken) -> StoreResult<()>;
+    /// Forgets the shadow token of a user and gives it back, so that it can be deleted upstream.
+    async fn take_shadow_token(&self, user: &UserName) -> StoreResult<Option<ShadowToken>>;
+
+    /// All signing keys, the retired ones too, oldest first.
+    async fn signing_keys(&self) -> StoreResult<Vec<StoredSigningKey>>;
+    /// Keeps a signing key, unless an active one of its algorithm is there already; gives the one that is kept, so that
+    /// two processes that start together sign with the same.
+    async fn put_signing_key(&self, key: StoredSigningKey) -> StoreResult<StoredSigningKey>;
+    /// Takes a key out of use for signing.
+    async fn retire_signing_key(&self, key: &KeyId, now: UnixTime) -> StoreResult<()>;
+
+    // Report and upkeep
+
+    /// Adds to the counts of used allowances.
+    async fn count_allowances(&self, uses: Vec<AllowanceUse>) -> StoreResult<()>;
+    /// All counts of used allowances.
+    async fn allowance_uses(&self) -> StoreResult<Vec<AllowanceUse>>;
+    /// Removes at most `most` rows of each kind that expired before `now`, and tells how many went.
+    async fn purge(&self, now: UnixTime, most: u32) -> StoreResult<u64>;
+    /// Whether the store can read and write at all.
+    async fn ready(&self) -> StoreResult<()>;
+}
