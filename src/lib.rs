@@ -2,6 +2,7 @@
 //! Connect endpoints itself and checks the bearer token of every request that it forwards.
 
 pub mod clock;
+pub mod erpnext;
 pub mod oauth;
 pub mod random;
 pub mod secret;
