@@ -3,6 +3,7 @@
 
 pub mod clock;
 pub mod erpnext;
+pub mod issuer;
 pub mod oauth;
 pub mod random;
 pub mod secret;
