@@ -4,6 +4,7 @@ mod authorization_request;
 mod client;
 mod error;
 mod ids;
+mod login_hash;
 pub mod pkce;
 mod profile;
 mod redirect_uri;
@@ -18,6 +19,7 @@ pub use client::{
 };
 pub use error::ErrorCode;
 pub use ids::{ClientId, GrantId, KeyId, SiteId, Subject, UserName};
+pub use login_hash::LoginHasher;
 pub use profile::Profile;
 pub use redirect_uri::{InvalidRedirectUri, RedirectUri};
 pub use response_type::{ResponseMode, ResponseType, UnknownResponseType};
