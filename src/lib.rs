@@ -2,9 +2,15 @@
 //! Connect endpoints itself and checks the bearer token of every request that it forwards.
 
 pub mod clock;
-pub mod erpnext;
-pub mod issuer;
-pub mod oauth;
 pub mod random;
 pub mod secret;
+pub mod telemetry;
+
+pub mod oauth;
+
+pub mod config;
+
+pub mod erpnext;
 pub mod store;
+
+pub mod issuer;
