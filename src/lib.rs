@@ -2,7 +2,9 @@
 //! Connect endpoints itself and checks the bearer token of every request that it forwards.
 
 pub mod clock;
+pub mod config;
 pub mod oauth;
 pub mod random;
 pub mod secret;
 pub mod store;
+pub mod telemetry;

@@ -1,0 +1,3 @@
+//! What the gateway tells of itself: its log, its metrics, its audit trail.
+
+pub mod logging;
