@@ -3,6 +3,7 @@
 
 pub mod clock;
 pub mod config;
+pub mod erpnext;
 pub mod oauth;
 pub mod random;
 pub mod secret;
