@@ -4,6 +4,7 @@
 pub mod clock;
 pub mod config;
 pub mod erpnext;
+pub mod issuer;
 pub mod oauth;
 pub mod random;
 pub mod secret;

@@ -2,6 +2,7 @@
 
 mod authorization_request;
 mod client;
+mod error;
 mod ids;
 pub mod pkce;
 mod profile;
@@ -15,6 +16,7 @@ pub use client::{
     Allowance, Allowances, Client, ClientAuthMethod, ClientMode, ClientSource, GrantType, IdTokenClaims, Pkce,
     SigningAlgorithm, UnknownWord,
 };
+pub use error::ErrorCode;
 pub use ids::{ClientId, GrantId, KeyId, SiteId, Subject, UserName};
 pub use profile::Profile;
 pub use redirect_uri::{InvalidRedirectUri, RedirectUri};
