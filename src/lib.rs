@@ -11,6 +11,7 @@ pub mod oauth;
 pub mod config;
 
 pub mod erpnext;
+pub mod route;
 pub mod store;
 
 pub mod issuer;

@@ -84,12 +84,12 @@ pub trait Directory: Send + Sync + 'static {
     /// Makes sure that the user has a usable credential: from memory, else the store, else made upstream; once per user
     /// however many wait.
     async fn credential(&self, user: &UpstreamUser) -> Result<HeaderValue, DirectoryError>;
-    /// After the upstream answered 401 to `used`: finds out whether that credential is dead, and gives the one to try
+    /// After the upstream answered 401 to `refused`: finds out whether that credential is dead, and gives the one to try
     /// once more with; `None`: the 401 was the upstream's own, or the last renewal is too recent.
     async fn renew_after_unauthorized(
         &self,
         user: &UpstreamUser,
-        used: &HeaderValue,
+        refused: &HeaderValue,
     ) -> Result<Option<HeaderValue>, DirectoryError>;
     /// Whether the upstream answers, and lets the gateway's account do what it must.
     async fn ready(&self) -> Result<(), DirectoryError>;
