@@ -15,3 +15,9 @@ pub mod route;
 pub mod store;
 
 pub mod issuer;
+/// Temporary.
+pub mod access {
+    /// Temporary.
+    pub struct AccessCheck;
+}
+pub mod endpoints;

@@ -107,7 +107,9 @@ impl Endpoints {
             let id = ClientId::new(read(&basic.id));
             let Some(client) = self.clients.client(&id).await? else { continue };
             if presented.id.as_ref().is_some_and(|named| *named != client.id) {
-                return Err(OAuthError::invalid_request("client_id names another client than the Authorization header"));
+                return Err(OAuthError::invalid_request(
+                    "client_id names another client than the Authorization header",
+                ));
             }
             let right = secret_is_right(&client, &read(basic.secret.expose()));
             if right && accepts(&client, ClientAuthMethod::Basic) {
@@ -118,7 +120,8 @@ impl Endpoints {
     }
 
     async fn check_form(&self, presented: &PresentedClient) -> Result<Option<CheckedClient>, OAuthError> {
-        let id = presented.id.as_ref().ok_or_else(|| OAuthError::new(ErrorCode::InvalidClient, "client_id is missing"))?;
+        let id =
+            presented.id.as_ref().ok_or_else(|| OAuthError::new(ErrorCode::InvalidClient, "client_id is missing"))?;
         let Some(client) = self.clients.client(id).await? else { return Ok(None) };
         if let Some(secret) = &presented.secret {
             let right = secret_is_right(&client, secret.expose()) && accepts(&client, ClientAuthMethod::Post);
@@ -149,8 +152,10 @@ fn basic(headers: &HeaderMap) -> Result<Option<BasicCredentials>, OAuthError> {
     if values.next().is_some() {
         return Err(OAuthError::invalid_request("more than one Authorization header"));
     }
-    let refused =
-        || OAuthError { basic_challenge: true, ..OAuthError::new(ErrorCode::InvalidClient, "the Authorization header is not Basic") };
+    let refused = || OAuthError {
+        basic_challenge: true,
+        ..OAuthError::new(ErrorCode::InvalidClient, "the Authorization header is not Basic")
+    };
     let text = value.to_str().map_err(|_| refused())?;
     let (scheme, credentials) = text.split_once(' ').ok_or_else(refused)?;
     if !scheme.eq_ignore_ascii_case("basic") {

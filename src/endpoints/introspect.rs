@@ -51,7 +51,10 @@ impl Endpoints {
         let caller = self.caller(presented, peer).await?.filter(|client| !client.is_public());
         if caller.is_none() {
             if self.settings.introspection_needs_client {
-                return Err(OAuthError::new(ErrorCode::InvalidClient, "introspection needs client authentication here"));
+                return Err(OAuthError::new(
+                    ErrorCode::InvalidClient,
+                    "introspection needs client authentication here",
+                ));
             }
             let limit = &self.limits.introspection_misses;
             let checked = limit.check(&Counted::address(peer.address), self.issuer.clock.now());

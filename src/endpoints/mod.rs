@@ -166,7 +166,12 @@ impl Endpoints {
     }
 
     /// Refuses a peer, or a client as seen from it, that has failed too often.
-    fn check_failures(&self, limit: &Limit, client: Option<&crate::oauth::ClientId>, peer: Peer) -> Result<(), OAuthError> {
+    fn check_failures(
+        &self,
+        limit: &Limit,
+        client: Option<&crate::oauth::ClientId>,
+        peer: Peer,
+    ) -> Result<(), OAuthError> {
         let now = self.issuer.clock.now();
         limit.check(&Counted::address(peer.address), now).map_err(OAuthError::too_many)?;
         if let Some(client) = client {

@@ -114,7 +114,11 @@ impl Page<'_> {
                 style: STYLE,
                 heading: texts.heading(&client.name, &settings.site_name),
                 user: user.name.as_str(),
-                meanings: request.scopes.iter().map(|scope| texts.meaning(scope.as_str(), &settings.site_name)).collect(),
+                meanings: request
+                    .scopes
+                    .iter()
+                    .map(|scope| texts.meaning(scope.as_str(), &settings.site_name))
+                    .collect(),
                 action,
                 handle,
                 form_token,

@@ -165,7 +165,9 @@ impl From<GrantRefusal> for OAuthError {
             | GrantRefusal::ReusedRefreshToken => refresh(),
             GrantRefusal::RedirectUriDiffers => grant("redirect_uri is not the one of the authorization request"),
             GrantRefusal::RedirectUriMissing => grant("redirect_uri must repeat the one of the authorization request"),
-            GrantRefusal::VerifierMissing => grant("code_verifier is missing: the authorization request had a code_challenge"),
+            GrantRefusal::VerifierMissing => {
+                grant("code_verifier is missing: the authorization request had a code_challenge")
+            }
             GrantRefusal::VerifierUnexpected => {
                 grant("code_verifier without a code_challenge in the authorization request")
             }
@@ -173,10 +175,13 @@ impl From<GrantRefusal> for OAuthError {
                 Self::invalid_request("code_verifier must be 43 to 128 of the characters A-Z a-z 0-9 - . _ ~")
             }
             GrantRefusal::VerifierWrong => grant("code_verifier does not match the code_challenge"),
-            GrantRefusal::ScopeTooWide => Self::new(ErrorCode::InvalidScope, "a scope was asked for that is not granted"),
-            GrantRefusal::NoServiceUser => {
-                Self::new(ErrorCode::UnauthorizedClient, "the client has no service_user, which client_credentials needs")
+            GrantRefusal::ScopeTooWide => {
+                Self::new(ErrorCode::InvalidScope, "a scope was asked for that is not granted")
             }
+            GrantRefusal::NoServiceUser => Self::new(
+                ErrorCode::UnauthorizedClient,
+                "the client has no service_user, which client_credentials needs",
+            ),
             GrantRefusal::PasswordWrong => grant("the user name or password is wrong"),
             GrantRefusal::SecondFactorNeeded => {
                 grant("the user has two-factor login: use the authorization code grant")

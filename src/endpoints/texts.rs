@@ -236,7 +236,8 @@ mod tests {
 
     #[test]
     fn the_first_language_that_we_speak_is_used() {
-        let headers = HeaderMap::from_iter([(header::ACCEPT_LANGUAGE, HeaderValue::from_static("hi,de-AT;q=0.8,en;q=0.5"))]);
+        let headers =
+            HeaderMap::from_iter([(header::ACCEPT_LANGUAGE, HeaderValue::from_static("hi,de-AT;q=0.8,en;q=0.5"))]);
         assert_eq!(Language::of(None, &headers), Language::German);
         assert_eq!(Language::of(Some("fr-CA es"), &headers), Language::French);
         assert_eq!(Language::of(None, &HeaderMap::new()), Language::English);

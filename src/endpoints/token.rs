@@ -108,7 +108,10 @@ impl Endpoints {
             }
             GrantType::ClientCredentials => {
                 if !matches!(checked, CheckedClient::Authenticated(_)) {
-                    return Err(OAuthError::new(ErrorCode::InvalidClient, "client_credentials needs the client's secret"));
+                    return Err(OAuthError::new(
+                        ErrorCode::InvalidClient,
+                        "client_credentials needs the client's secret",
+                    ));
                 }
                 self.issuer.client_credentials(client, scope(form)?).await
             }

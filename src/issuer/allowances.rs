@@ -67,8 +67,7 @@ mod tests {
         assert!(counter.take().is_empty());
         counter.count(&client, Allowance::NoSecret, UnixTime::from_secs(1));
         counter.put_back(taken);
-        let expected =
-            AllowanceUse { client, allowance: Allowance::NoSecret, count: 2, last: UnixTime::from_secs(2) };
+        let expected = AllowanceUse { client, allowance: Allowance::NoSecret, count: 2, last: UnixTime::from_secs(2) };
         assert_eq!(counter.take(), [expected]);
     }
 }

@@ -11,11 +11,7 @@ impl Issuer {
     ///
     /// # Errors
     /// The refusal; or that store or upstream fail.
-    pub async fn client_credentials(
-        &self,
-        client: &Client,
-        scope: Option<Scopes>,
-    ) -> Result<IssuedTokens, IssueError> {
+    pub async fn client_credentials(&self, client: &Client, scope: Option<Scopes>) -> Result<IssuedTokens, IssueError> {
         let service_user = client.service_user.as_ref().ok_or(GrantRefusal::NoServiceUser)?;
         let user = self.grant_user(service_user).await?;
         let grant = Grant {
@@ -28,8 +24,7 @@ impl Issuer {
             session_claim: None,
             id_token_claims: Vec::new(),
         };
-        let first =
-            FirstTokens { grant, from_code: None, nonce: None, with_refresh: false, with_id_token: false };
+        let first = FirstTokens { grant, from_code: None, nonce: None, with_refresh: false, with_id_token: false };
         self.issue(client, first).await
     }
 }

@@ -4,7 +4,7 @@ use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
-use super::{Issuer, IssueError, signing::SigningKeys};
+use super::{IssueError, Issuer, signing::SigningKeys};
 use crate::{
     clock::UnixTime,
     oauth::{Allowance, Client, ClientMode, IdTokenClaims, Profile, Scopes, SigningAlgorithm},

@@ -25,7 +25,8 @@ use crate::{
     clock::{Clock, UnixTime},
     erpnext::Directory,
     oauth::{
-        Allowance, Client, GrantId, GrantType, Scope, Scopes, SigningAlgorithm, TokenHash, TokenKind, TokenMint, UserName,
+        Allowance, Client, GrantId, GrantType, Scope, Scopes, SigningAlgorithm, TokenHash, TokenKind, TokenMint,
+        UserName,
     },
     random::Random,
     secret::Secret,

@@ -46,6 +46,7 @@ impl Issuer {
             id_token_claims: Vec::new(),
         };
         let with_refresh = may_refresh(client);
-        self.issue(client, FirstTokens { grant, from_code: None, nonce: None, with_refresh, with_id_token: false }).await
+        self.issue(client, FirstTokens { grant, from_code: None, nonce: None, with_refresh, with_id_token: false })
+            .await
     }
 }

@@ -78,6 +78,9 @@ impl GrantRefusal {
     /// Whether this may be somebody's guess: only what our own checksum or a login page would tell apart from a mishap.
     #[must_use]
     pub const fn may_be_a_guess(self) -> bool {
-        matches!(self, Self::MalformedCode | Self::MalformedRefreshToken | Self::PasswordWrong | Self::SecondFactorNeeded)
+        matches!(
+            self,
+            Self::MalformedCode | Self::MalformedRefreshToken | Self::PasswordWrong | Self::SecondFactorNeeded
+        )
     }
 }

@@ -108,11 +108,7 @@ impl SigningKeys {
     ///
     /// # Errors
     /// When there is no such key or it can't sign.
-    pub async fn sign(
-        &self,
-        algorithm: SigningAlgorithm,
-        claims: Map<String, Value>,
-    ) -> Result<String, SigningError> {
+    pub async fn sign(&self, algorithm: SigningAlgorithm, claims: Map<String, Value>) -> Result<String, SigningError> {
         let key = self.active(algorithm).ok_or_else(|| SigningError::Key(format!("there is no {algorithm} key")))?;
         let signed = tokio::task::spawn_blocking(move || {
             let mut header = Header::new(jws_algorithm(key.algorithm));
@@ -242,6 +238,7 @@ fn public_jwk(mut jwk: Jwk, id: &KeyId) -> Value {
 
 /// PEM wants lines of 64 characters (RFC 7468 §2).
 fn pem_lines(base64: &str) -> String {
-    let lines: Vec<String> = base64.as_bytes().chunks(64).map(|line| String::from_utf8_lossy(line).into_owned()).collect();
+    let lines: Vec<String> =
+        base64.as_bytes().chunks(64).map(|line| String::from_utf8_lossy(line).into_owned()).collect();
     lines.join("\n")
 }

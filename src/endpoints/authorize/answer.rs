@@ -43,8 +43,10 @@ pub(super) fn encode(text: &str) -> String {
 impl Endpoints {
     /// The error answer.
     pub(super) fn refuse(&self, to: &Destination, error: &OAuthError, redirect: Redirect) -> Answer {
-        let parameters =
-            vec![("error", error.code.as_str().to_owned()), ("error_description", error.description.clone().into_owned())];
+        let parameters = vec![
+            ("error", error.code.as_str().to_owned()),
+            ("error_description", error.description.clone().into_owned()),
+        ];
         self.send(to, parameters, redirect)
     }
 

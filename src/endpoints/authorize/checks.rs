@@ -26,10 +26,7 @@ pub(super) struct Refusal {
 
 impl Endpoints {
     /// The outer error goes on a page of ours, the inner one to the redirect URI.
-    pub(super) async fn check_request(
-        &self,
-        parameters: &Parameters,
-    ) -> Result<Result<Checked, Refusal>, OAuthError> {
+    pub(super) async fn check_request(&self, parameters: &Parameters) -> Result<Result<Checked, Refusal>, OAuthError> {
         let id = parameters.get("client_id").ok_or_else(|| OAuthError::invalid_request("client_id is missing"))?;
         let client = self.clients.client(&ClientId::new(id)).await?;
         let client = client.ok_or_else(|| OAuthError::invalid_request("the client is unknown or disabled"))?;
@@ -73,7 +70,8 @@ impl Endpoints {
             scopes,
             nonce,
             code_challenge,
-            prompt: prompt.ok_or_else(|| OAuthError::invalid_request("prompt has an unknown value, or none beside another"))?,
+            prompt: prompt
+                .ok_or_else(|| OAuthError::invalid_request("prompt has an unknown value, or none beside another"))?,
             max_age: check_max_age(parameters)?,
             hinted_subject: self.check_hint(client, parameters)?,
             login_hint: parameters.get("login_hint").map(str::to_owned),
@@ -141,7 +139,10 @@ impl Endpoints {
         let registered = client.redirect_uris.iter().chain(&client.default_redirect_uri);
         let unchanged = registered.into_iter().any(|uri| uri.matches(&request.redirect_uri.uri))
             && may_ask_for(&client, request.response_type)
-            && request.scopes.iter().all(|scope| client.scopes.contains(scope.as_str()) || is_oidc(&client, scope.as_str()));
+            && request
+                .scopes
+                .iter()
+                .all(|scope| client.scopes.contains(scope.as_str()) || is_oidc(&client, scope.as_str()));
         if unchanged {
             Ok(client)
         } else {
@@ -184,8 +185,18 @@ fn default_mode(response_type: Option<ResponseType>) -> ResponseMode {
 
 fn check_repetition_and_unsupported(parameters: &Parameters) -> Result<(), OAuthError> {
     const ONCE: [&str; 12] = [
-        "response_type", "scope", "code_challenge", "code_challenge_method", "nonce", "prompt", "max_age", "login_hint",
-        "id_token_hint", "response_mode", "claims", "ui_locales",
+        "response_type",
+        "scope",
+        "code_challenge",
+        "code_challenge_method",
+        "nonce",
+        "prompt",
+        "max_age",
+        "login_hint",
+        "id_token_hint",
+        "response_mode",
+        "claims",
+        "ui_locales",
     ];
     if let Some(name) = ONCE.into_iter().find(|name| parameters.count(name) > 1) {
         return Err(OAuthError::invalid_request(format!("the parameter {name} is repeated")));
@@ -202,7 +213,8 @@ fn check_repetition_and_unsupported(parameters: &Parameters) -> Result<(), OAuth
 }
 
 fn check_response_type(client: &Client, parameters: &Parameters) -> Result<ResponseType, OAuthError> {
-    let text = parameters.get("response_type").ok_or_else(|| OAuthError::invalid_request("response_type is missing"))?;
+    let text =
+        parameters.get("response_type").ok_or_else(|| OAuthError::invalid_request("response_type is missing"))?;
     let parsed = ResponseType::parse(text)
         .map_err(|_| OAuthError::new(ErrorCode::UnsupportedResponseType, "this response_type is not supported"))?;
     if may_ask_for(client, parsed) {
@@ -260,6 +272,7 @@ fn is_oidc(client: &Client, scope: &str) -> bool {
 }
 
 fn check_max_age(parameters: &Parameters) -> Result<Option<u64>, OAuthError> {
-    let parse = |text: &str| text.parse().map_err(|_| OAuthError::invalid_request("max_age must be a number of seconds"));
+    let parse =
+        |text: &str| text.parse().map_err(|_| OAuthError::invalid_request("max_age must be a number of seconds"));
     parameters.get("max_age").map(parse).transpose()
 }

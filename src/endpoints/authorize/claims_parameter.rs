@@ -27,7 +27,8 @@ mod tests {
 
     #[test]
     fn the_names_under_id_token_are_taken() {
-        let names = id_token_claims(Some(r#"{"id_token":{"email":null,"name":{"essential":true}},"userinfo":{"roles":null}}"#));
+        let names =
+            id_token_claims(Some(r#"{"id_token":{"email":null,"name":{"essential":true}},"userinfo":{"roles":null}}"#));
         assert_eq!(names, Ok(vec!["email".to_owned(), "name".to_owned()]));
         assert_eq!(id_token_claims(None), Ok(Vec::new()));
         assert!(id_token_claims(Some("[]")).is_err());

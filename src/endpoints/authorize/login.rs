@@ -56,9 +56,10 @@ impl Endpoints {
         let auth_time = self.issuer.store.login(hash, now).await.map_err(OAuthError::from)?;
         // A login that was seen after the request came satisfies both (decision 13).
         let fresh = auth_time.is_some_and(|time| time >= stage.received_at);
-        let too_old = stage.request.max_age.is_some_and(|max_age| {
-            auth_time.is_none_or(|time| now.since(time).as_secs() > max_age || max_age == 0)
-        });
+        let too_old = stage
+            .request
+            .max_age
+            .is_some_and(|max_age| auth_time.is_none_or(|time| now.since(time).as_secs() > max_age || max_age == 0));
         if !fresh && (stage.request.prompt.login || too_old) {
             return Err(Stop::LoginTooOld(user));
         }

@@ -103,7 +103,8 @@ impl Endpoints {
 
     /// A stored request that the browser comes back with.
     async fn resume(&self, handle: &str, headers: &HeaderMap, peer: Peer) -> Result<Answer, OAuthError> {
-        let gone = || OAuthError::invalid_request("this request has expired or is finished: start again at the application");
+        let gone =
+            || OAuthError::invalid_request("this request has expired or is finished: start again at the application");
         let now = self.issuer.clock.now();
         let pending = self.issuer.store.request(TokenHash::of(handle), now).await?.ok_or_else(gone)?;
         let browser = Browser::of(headers, self.is_https());
@@ -149,7 +150,9 @@ impl Endpoints {
                 );
                 Ok(self.grant_answer(&stage.request, &tokens, stage.redirect))
             }
-            Err(IssueError::UserGone | IssueError::RoleMissing) => Ok(stage.refuse(self, ErrorCode::AccessDenied, NOT_ALLOWED)),
+            Err(IssueError::UserGone | IssueError::RoleMissing) => {
+                Ok(stage.refuse(self, ErrorCode::AccessDenied, NOT_ALLOWED))
+            }
             Err(other) => {
                 let error = OAuthError::from(other);
                 Ok(self.refuse(&stage.request.clone().into(), &error, stage.redirect))
