@@ -5,4 +5,5 @@ pub mod clock;
 pub mod oauth;
 pub mod random;
 pub mod secret;
+pub mod server;
 pub mod store;

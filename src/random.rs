@@ -29,7 +29,10 @@ pub struct OsRandom;
 
 impl Random for OsRandom {
     fn fill(&self, bytes: &mut [u8]) {
-        #[expect(clippy::expect_used, reason = "without a source of randomness nothing may be issued: the request dies")]
+        #[expect(
+            clippy::expect_used,
+            reason = "without a source of randomness nothing may be issued: the request dies"
+        )]
         aws_lc_rs::rand::SystemRandom::new().fill(bytes).expect("the operating system gives random bytes");
     }
 }
@@ -53,7 +56,8 @@ impl Random for SeededRandom {
     fn fill(&self, bytes: &mut [u8]) {
         for chunk in bytes.chunks_mut(32) {
             let position = self.position.fetch_add(1, Ordering::SeqCst);
-            let block = Sha256::new().chain_update(self.seed.to_be_bytes()).chain_update(position.to_be_bytes()).finalize();
+            let block =
+                Sha256::new().chain_update(self.seed.to_be_bytes()).chain_update(position.to_be_bytes()).finalize();
             for (byte, random) in chunk.iter_mut().zip(block) {
                 *byte = random;
             }
@@ -67,7 +71,8 @@ mod tests {
 
     #[test]
     fn a_seed_repeats_its_sequence_and_goes_on() {
-        let (one, two): (Arc<dyn Random>, Arc<dyn Random>) = (Arc::new(SeededRandom::new(7)), Arc::new(SeededRandom::new(7)));
+        let (one, two): (Arc<dyn Random>, Arc<dyn Random>) =
+            (Arc::new(SeededRandom::new(7)), Arc::new(SeededRandom::new(7)));
         let first = one.bytes::<40>();
         assert_eq!(first, two.bytes::<40>());
         assert_ne!(first, one.bytes::<40>());

@@ -67,7 +67,9 @@ impl RedirectUri {
 
     fn matches_on_another_port(&self, presented: &str) -> bool {
         let Some((host, rest)) = self.loopback() else { return false };
-        let Some(after_host) = presented.strip_prefix("http://").and_then(|p| p.strip_prefix(host)) else { return false };
+        let Some(after_host) = presented.strip_prefix("http://").and_then(|p| p.strip_prefix(host)) else {
+            return false;
+        };
         let after_port = match after_host.strip_prefix(':') {
             Some(port) => {
                 let digits = port.bytes().take_while(u8::is_ascii_digit).count();
@@ -87,7 +89,9 @@ impl RedirectUri {
         let after_scheme = self.0.strip_prefix("http://")?;
         let host = ["127.0.0.1", "[::1]", "localhost"].into_iter().find(|host| after_scheme.starts_with(host))?;
         let after_host = after_scheme.get(host.len()..)?;
-        let rest = after_host.strip_prefix(':').map_or(after_host, |port| port.trim_start_matches(|c: char| c.is_ascii_digit()));
+        let rest = after_host
+            .strip_prefix(':')
+            .map_or(after_host, |port| port.trim_start_matches(|c: char| c.is_ascii_digit()));
         (rest.is_empty() || rest.starts_with(['/', '?'])).then_some((host, rest))
     }
 
@@ -95,16 +99,21 @@ impl RedirectUri {
     /// `form-action` must name for the way back to be open.
     #[must_use]
     pub fn origin_or_scheme(&self) -> String {
-        Url::parse(&self.0).map_or_else(|_| String::new(), |url| {
-            let origin = url.origin();
-            if origin.is_tuple() { origin.ascii_serialization() } else { format!("{}:", url.scheme()) }
-        })
+        Url::parse(&self.0).map_or_else(
+            |_| String::new(),
+            |url| {
+                let origin = url.origin();
+                if origin.is_tuple() { origin.ascii_serialization() } else { format!("{}:", url.scheme()) }
+            },
+        )
     }
 
     /// Whether the URI is https: the peer at its end has shown a certificate.
     #[must_use]
     pub fn is_https(&self) -> bool {
-        Url::parse(&self.0).is_ok_and(|url| url.scheme() == "https" && matches!(url.host(), Some(Host::Domain(_) | Host::Ipv4(_) | Host::Ipv6(_))))
+        Url::parse(&self.0).is_ok_and(|url| {
+            url.scheme() == "https" && matches!(url.host(), Some(Host::Domain(_) | Host::Ipv4(_) | Host::Ipv6(_)))
+        })
     }
 }
 

@@ -111,7 +111,10 @@ mod tests {
 
     #[test]
     fn words_may_come_in_any_order_but_not_twice() {
-        assert_eq!(ResponseType::parse("token id_token code").map(|r| r.to_string()), Ok("code id_token token".to_owned()));
+        assert_eq!(
+            ResponseType::parse("token id_token code").map(|r| r.to_string()),
+            Ok("code id_token token".to_owned())
+        );
         for text in ["", "code code", "foo", "code  token", "CODE"] {
             assert_eq!(ResponseType::parse(text), Err(UnknownResponseType), "{text:?}");
         }

@@ -5,8 +5,8 @@ use serde::{Deserialize, Serialize};
 use crate::{
     clock::UnixTime,
     oauth::{
-        Allowance, AuthorizationRequest, ClientId, GrantId, KeyId, Scopes, SigningAlgorithm, Subject, TokenHash, UserName,
-        pkce::CodeChallenge,
+        Allowance, AuthorizationRequest, ClientId, GrantId, KeyId, Scopes, SigningAlgorithm, Subject, TokenHash,
+        UserName, pkce::CodeChallenge,
     },
     secret::Secret,
 };
