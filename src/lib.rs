@@ -20,4 +20,7 @@ pub mod access {
     /// Temporary.
     pub struct AccessCheck;
 }
+
 pub mod endpoints;
+
+pub mod server;
