@@ -3,9 +3,22 @@
 
 pub mod cli;
 pub mod clock;
-pub mod config;
-pub mod oauth;
 pub mod random;
 pub mod secret;
-pub mod store;
 pub mod telemetry;
+
+pub mod oauth;
+
+pub mod config;
+
+pub mod erpnext;
+pub mod route;
+pub mod store;
+
+pub mod issuer;
+/// Temporary.
+pub mod access {
+    /// Temporary.
+    pub struct AccessCheck;
+}
+pub mod endpoints;
