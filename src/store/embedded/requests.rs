@@ -7,7 +7,7 @@ use rusqlite::params;
 use super::{grants, rows::Rows};
 use crate::{
     clock::UnixTime,
-    oauth::{GrantId, TokenHash},
+    oauth::{ClientId, GrantId, TokenHash, UserName},
     store::{CodeRecord, PendingRequest, StoreResult, TakenCode},
 };
 
@@ -97,9 +97,9 @@ pub fn redeem(rows: &Rows<'_>, code: TokenHash) -> StoreResult<bool> {
 #[derive(Clone, Copy, Debug)]
 pub enum Whose<'a> {
     /// Those of a user.
-    User(&'a crate::oauth::UserName),
+    User(&'a UserName),
     /// Those given to a client.
-    Client(&'a crate::oauth::ClientId),
+    Client(&'a ClientId),
 }
 
 /// Makes codes useless whose grant has not been issued yet.
