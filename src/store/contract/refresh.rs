@@ -75,8 +75,12 @@ pub async fn a_retry_after_the_successor_was_kept_ends_the_grant(store: Tested) 
 
 pub async fn a_retry_with_another_successor_ends_the_grant(store: Tested) {
     issued(&store, "g").await;
+    issued(&store, "other").await;
     refreshed(&store, step("g refresh", rotate("second"), start())).await;
-    assert_eq!(refreshed(&store, step("g refresh", rotate("unheard of"), later(SECOND))).await, reused());
+    let stolen = step("g refresh", rotate("other refresh"), later(SECOND));
+    assert_eq!(refreshed(&store, stolen).await, reused());
+    assert_ended(&store, &["g refresh", "second"], later(SECOND)).await;
+    assert!(can_refresh(&store, "other refresh", later(SECOND)).await);
 }
 
 pub async fn a_rotated_token_is_reused_when_its_client_rotates_no_more(store: Tested) {

@@ -102,15 +102,17 @@ pub enum Whose<'a> {
     Client(&'a ClientId),
 }
 
-/// Makes codes useless whose grant has not been issued yet.
+/// Makes codes useless whose grant has not been issued yet. The index holds these few alone.
 pub fn void_codes(rows: &Rows<'_>, whose: Whose<'_>) -> StoreResult<()> {
     match whose {
         Whose::User(user) => rows.change(
-            "UPDATE codes SET voided = 1 WHERE site = ?1 AND user_name = ?2 AND issued = 0",
+            "UPDATE codes INDEXED BY codes_open SET voided = 1
+             WHERE site = ?1 AND user_name = ?2 AND issued = 0",
             params![rows.site, user],
         )?,
         Whose::Client(client) => rows.change(
-            "UPDATE codes SET voided = 1 WHERE site = ?1 AND client = ?2 AND issued = 0",
+            "UPDATE codes INDEXED BY codes_open SET voided = 1
+             WHERE site = ?1 AND client = ?2 AND issued = 0",
             params![rows.site, client],
         )?,
     };
