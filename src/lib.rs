@@ -1,9 +1,30 @@
 //! Empress Gateway: a reverse proxy in front of an unmodified ERPNext site that serves the site's OAuth 2.0 and OpenID
 //! Connect endpoints itself and checks the bearer token of every request that it forwards.
 
+pub mod access;
 pub mod clock;
-pub mod oauth;
 pub mod random;
+pub mod route;
 pub mod secret;
-pub mod server;
+pub mod telemetry;
+
+pub mod oauth;
+
+pub mod config;
+
+pub mod erpnext;
+pub mod route;
 pub mod store;
+
+pub mod issuer;
+/// Temporary.
+pub mod access {
+    /// Temporary.
+    pub struct AccessCheck;
+}
+
+pub mod endpoints;
+
+pub mod server;
+
+pub mod cli;

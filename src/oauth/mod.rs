@@ -2,7 +2,9 @@
 
 mod authorization_request;
 mod client;
+mod error;
 mod ids;
+mod login_hash;
 pub mod pkce;
 mod profile;
 mod redirect_uri;
@@ -15,7 +17,9 @@ pub use client::{
     Allowance, Allowances, Client, ClientAuthMethod, ClientMode, ClientSource, GrantType, IdTokenClaims, Pkce,
     SigningAlgorithm, UnknownWord,
 };
+pub use error::ErrorCode;
 pub use ids::{ClientId, GrantId, KeyId, SiteId, Subject, UserName};
+pub use login_hash::LoginHasher;
 pub use profile::Profile;
 pub use redirect_uri::{InvalidRedirectUri, RedirectUri};
 pub use response_type::{ResponseMode, ResponseType, UnknownResponseType};

@@ -25,7 +25,7 @@ pub struct PendingRequest {
 }
 
 /// A user, by name and by the subject that the name had: another subject under the same name is somebody else.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct GrantUser {
     /// The upstream's name.
     pub name: UserName,

@@ -1,0 +1,170 @@
+//! `[[client]]`: clients that this file registers.
+
+use std::path::PathBuf;
+
+use serde::Deserialize;
+
+use super::optional::empty_is_none;
+use crate::{
+    oauth::{
+        Allowance, Allowances, Client, ClientAuthMethod, ClientId, ClientMode, ClientSource, GrantType, IdTokenClaims,
+        Pkce, RedirectUri, ResponseType, Scope, SigningAlgorithm, UserName,
+    },
+    secret::Secret,
+};
+
+/// `[[client]]`
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ClientSettings {
+    /// Its `client_id`. Needed.
+    pub id: String,
+    /// What the consent page calls it. Default empty: its id.
+    pub name: String,
+    /// The file with its secret. Default none: a public client.
+    #[serde(deserialize_with = "empty_is_none")]
+    pub secret_file: Option<PathBuf>,
+    /// The same in the configuration itself, in place of the file; where a file is named, what it held when loaded.
+    #[serde(deserialize_with = "empty_is_none")]
+    pub secret: Option<Secret>,
+    /// Its redirect URIs. Needed with a grant type that redirects.
+    pub redirect_uris: Vec<RedirectUri>,
+    /// The scopes that it may be granted. Default `all` and `openid`, as ERPNext's clients have them.
+    pub scopes: Vec<Scope>,
+    /// The grant types that it may use. Default `authorization_code` and `refresh_token`.
+    pub grant_types: Vec<GrantType>,
+    /// The response types that it may ask for. Default none named: `code`, and with the allowance `implicit` the others.
+    pub response_types: Vec<ResponseType>,
+    /// How it authenticates. Default: `client_secret_basic` with a secret, `none` without.
+    #[serde(deserialize_with = "empty_is_none")]
+    pub auth_method: Option<ClientAuthMethod>,
+    /// Whether it must use PKCE. Default: `required` of a public client, else `optional` (decision 28).
+    #[serde(deserialize_with = "empty_is_none")]
+    pub pkce: Option<Pkce>,
+    /// How lax the gateway is with it. Default `strict`.
+    pub mode: ClientMode,
+    /// Single allowances besides those of the mode. Default none.
+    pub allow: Allowances,
+    /// Which claims of the user its id_tokens carry. Default `full`.
+    pub id_token_claims: IdTokenClaims,
+    /// Whether users are not asked for consent. Default false.
+    pub skip_consent: bool,
+    /// The user that its own tokens (`client_credentials`) act as. Default none.
+    #[serde(deserialize_with = "empty_is_none")]
+    pub service_user: Option<UserName>,
+    /// The algorithm of its id_tokens. Default empty: that of `[tokens]`.
+    #[serde(deserialize_with = "empty_is_none")]
+    pub id_token_alg: Option<SigningAlgorithm>,
+    /// Roles of which its users need one. Default none: every user may.
+    pub allowed_roles: Vec<String>,
+    /// Where a logout may lead. Default none.
+    pub post_logout_redirect_uris: Vec<RedirectUri>,
+    /// Where it is told of a logout. Default none.
+    #[serde(deserialize_with = "empty_is_none")]
+    pub backchannel_logout_uri: Option<String>,
+    /// Its public keys. Default none.
+    pub jwks: Option<serde_json::Value>,
+    /// Where its public keys are. Default none.
+    #[serde(deserialize_with = "empty_is_none")]
+    pub jwks_uri: Option<String>,
+}
+
+impl Default for ClientSettings {
+    fn default() -> Self {
+        Self {
+            id: String::new(),
+            name: String::new(),
+            secret_file: None,
+            secret: None,
+            redirect_uris: Vec::new(),
+            scopes: [Scope::ALL, Scope::OPENID].into_iter().filter_map(|scope| Scope::parse(scope).ok()).collect(),
+            grant_types: vec![GrantType::AuthorizationCode, GrantType::RefreshToken],
+            response_types: Vec::new(),
+            auth_method: None,
+            pkce: None,
+            mode: ClientMode::Strict,
+            allow: Allowances::default(),
+            id_token_claims: IdTokenClaims::Full,
+            skip_consent: false,
+            service_user: None,
+            id_token_alg: None,
+            allowed_roles: Vec::new(),
+            post_logout_redirect_uris: Vec::new(),
+            backchannel_logout_uri: None,
+            jwks: None,
+            jwks_uri: None,
+        }
+    }
+}
+
+impl ClientSettings {
+    /// How it authenticates: as said, or as having a secret tells.
+    #[must_use]
+    pub fn auth_method(&self) -> ClientAuthMethod {
+        let by_secret = if self.has_secret() { ClientAuthMethod::Basic } else { ClientAuthMethod::None };
+        self.auth_method.unwrap_or(by_secret)
+    }
+
+    pub(super) const fn has_secret(&self) -> bool {
+        self.secret.is_some() || self.secret_file.is_some()
+    }
+
+    /// Whether it may use the response types that put a token into the fragment: by the allowance, or because they are
+    /// listed.
+    pub(super) fn is_implicit(&self) -> bool {
+        self.allow.contains(Allowance::Implicit) || self.response_types.iter().any(|response| response.uses_fragment())
+    }
+
+    fn response_types(&self) -> Vec<ResponseType> {
+        if !self.response_types.is_empty() {
+            return self.response_types.clone();
+        }
+        let redirects = self.grant_types.contains(&GrantType::AuthorizationCode);
+        let code = redirects.then_some(ResponseType::CODE);
+        let implicit =
+            ResponseType::IMPLICIT.into_iter().filter(|response| self.is_implicit() && (redirects || !response.code));
+        code.into_iter().chain(implicit).collect()
+    }
+
+    fn grant_types(&self) -> Vec<GrantType> {
+        let mut grant_types = self.grant_types.clone();
+        let by_allowance = [
+            (GrantType::Password, self.allow.contains(Allowance::Password)),
+            (GrantType::Implicit, self.is_implicit()),
+        ];
+        for (grant_type, allowed) in by_allowance {
+            if allowed && !grant_types.contains(&grant_type) {
+                grant_types.push(grant_type);
+            }
+        }
+        grant_types
+    }
+
+    /// The client that these settings register.
+    #[must_use]
+    pub fn to_client(&self) -> Client {
+        let auth_method = self.auth_method();
+        let default_pkce = if auth_method == ClientAuthMethod::None { Pkce::Required } else { Pkce::Optional };
+        Client {
+            id: ClientId::new(&self.id),
+            name: if self.name.is_empty() { self.id.clone() } else { self.name.clone() },
+            secret: self.secret.clone(),
+            auth_method,
+            redirect_uris: self.redirect_uris.clone(),
+            default_redirect_uri: None,
+            scopes: self.scopes.iter().cloned().collect(),
+            grant_types: self.grant_types(),
+            response_types: self.response_types(),
+            pkce: self.pkce.unwrap_or(default_pkce),
+            mode: self.mode,
+            allow: if self.is_implicit() { self.allow.with(Allowance::Implicit) } else { self.allow },
+            id_token_claims: self.id_token_claims,
+            skip_consent: self.skip_consent,
+            service_user: self.service_user.clone(),
+            id_token_alg: self.id_token_alg,
+            allowed_roles: self.allowed_roles.clone(),
+            enabled: true,
+            source: ClientSource::File,
+        }
+    }
+}

@@ -1,0 +1,177 @@
+//! The rules of a `[[client]]` that go over more than one key.
+
+use super::{client::ClientSettings, findings::Findings};
+use crate::oauth::{Allowance, ClientAuthMethod, ClientMode, GrantType, Pkce, SigningAlgorithm};
+
+/// Checks every client, and that no two have one id.
+pub(super) fn check(clients: &[ClientSettings], findings: &mut Findings<'_>) {
+    for (index, client) in clients.iter().enumerate() {
+        let rules = Rules { client, at: format!("client[{index}]") };
+        rules.check_id(findings);
+        if let Some(earlier) =
+            clients.iter().take(index).position(|earlier| earlier.id == client.id && !client.id.is_empty())
+        {
+            findings.add(&rules.key("id"), format!("client[{earlier}] has the same id"));
+        }
+        if rules.is_override(findings) {
+            findings.not_built(
+                &rules.at,
+                "a block that overrides a client of ERPNext (it has neither a secret nor redirect_uris); to register a client \
+                 here, give it secret_file, or redirect_uris",
+            );
+            continue;
+        }
+        rules.check_secret(findings);
+        rules.check_grant_types(findings);
+        rules.check_pkce(findings);
+        rules.check_algorithm(findings);
+        rules.check_unbuilt(findings);
+    }
+}
+
+struct Rules<'a> {
+    client: &'a ClientSettings,
+    at: String,
+}
+
+impl Rules<'_> {
+    fn key(&self, key: &str) -> String {
+        format!("{}.{key}", self.at)
+    }
+
+    fn sound(&self, keys: &[&str], findings: &Findings<'_>) -> bool {
+        keys.iter().all(|key| findings.sound(&[&self.key(key)]))
+    }
+
+    fn is_override(&self, findings: &Findings<'_>) -> bool {
+        let says_nothing =
+            !self.client.has_secret() && self.client.redirect_uris.is_empty() && self.client.auth_method.is_none();
+        says_nothing
+            && !self.client.id.is_empty()
+            && self.sound(&["secret", "secret_file", "redirect_uris", "auth_method"], findings)
+    }
+
+    /// RFC 6749 appendix A.1: visible characters and blanks; a colon would split the Basic credentials elsewhere.
+    fn check_id(&self, findings: &mut Findings<'_>) {
+        let id = &self.client.id;
+        if id.is_empty() {
+            findings.add(&self.key("id"), "needed: the client_id");
+        } else if !id.bytes().all(|b| matches!(b, 0x21..=0x7e)) {
+            findings.add(&self.key("id"), "only visible ASCII characters, no blanks");
+        }
+    }
+
+    fn check_secret(&self, findings: &mut Findings<'_>) {
+        let (client, secret) = (self.client, self.key("secret"));
+        if client.secret.is_some() && client.secret_file.is_some() {
+            findings.add(&secret, "give secret or secret_file, not both");
+        }
+        if !self.sound(&["secret", "secret_file", "auth_method"], findings) {
+            return;
+        }
+        let method = self.key("auth_method");
+        match client.auth_method {
+            Some(ClientAuthMethod::Secret) => {
+                findings.add(&method, "use \"client_secret_basic\", \"client_secret_post\" or \"none\"");
+            }
+            Some(ClientAuthMethod::None) if client.has_secret() => {
+                findings.add(
+                    &method,
+                    "\"none\" is for public clients, but this one has a secret: remove the secret, or the method",
+                );
+            }
+            Some(ClientAuthMethod::Basic | ClientAuthMethod::Post) if !client.has_secret() => {
+                findings.add(&method, "this method needs a secret: add secret_file, or use \"none\"");
+            }
+            _ => {}
+        }
+    }
+
+    fn check_grant_types(&self, findings: &mut Findings<'_>) {
+        if !self.sound(&["grant_types", "response_types", "allow", "redirect_uris"], findings) {
+            return;
+        }
+        let (client, path) = (self.client, self.key("grant_types"));
+        let uses = |grant_type| client.grant_types.contains(&grant_type);
+        if client.grant_types.is_empty() {
+            findings.add(&path, "the list is empty: the client could do nothing");
+        }
+        let redirects = uses(GrantType::AuthorizationCode) || client.is_implicit();
+        if redirects && client.redirect_uris.is_empty() {
+            findings.add(
+                &self.key("redirect_uris"),
+                "needed by the grant type authorization_code: add one, or change grant_types",
+            );
+        }
+        if client.response_types.iter().any(|response| response.code) && !uses(GrantType::AuthorizationCode) {
+            findings.add(&self.key("response_types"), "a code needs the grant type authorization_code");
+        }
+        for (grant_type, allowed) in [
+            (GrantType::Password, client.allow.contains(Allowance::Password)),
+            (GrantType::Implicit, client.is_implicit()),
+        ] {
+            if uses(grant_type) && !allowed {
+                findings
+                    .add(&path, format!("{grant_type} is off unless the client may: add allow = [\"{grant_type}\"]"));
+            }
+        }
+        self.check_client_credentials(uses(GrantType::ClientCredentials), findings);
+    }
+
+    fn check_client_credentials(&self, used: bool, findings: &mut Findings<'_>) {
+        let path = self.key("service_user");
+        if used && self.client.service_user.is_none() {
+            findings.add(&path, "needed by the grant type client_credentials: the ERPNext user that the tokens act as");
+        } else if !used && self.client.service_user.is_some() {
+            findings.add(&path, "is only for the grant type client_credentials: add it to grant_types");
+        }
+        let public = self.client.auth_method() == ClientAuthMethod::None;
+        if used && public && self.sound(&["auth_method", "secret", "secret_file"], findings) {
+            findings.add(
+                &self.key("grant_types"),
+                "client_credentials is for clients with a secret (RFC 6749 §4.4): add secret_file",
+            );
+        }
+    }
+
+    fn check_pkce(&self, findings: &mut Findings<'_>) {
+        let public = self.client.auth_method() == ClientAuthMethod::None;
+        let lax = self.client.mode == ClientMode::Compat || self.client.allow.contains(Allowance::NoPkce);
+        let sound = self.sound(&["auth_method", "secret", "secret_file", "mode", "allow"], findings);
+        if public && sound && !lax && self.client.pkce == Some(Pkce::Optional) {
+            findings.add(&self.key("pkce"), "a public client needs PKCE; if this one can't: allow = [\"no_pkce\"]");
+        }
+    }
+
+    fn check_algorithm(&self, findings: &mut Findings<'_>) {
+        let allowed = self.client.mode == ClientMode::Compat || self.client.allow.contains(Allowance::Hs256);
+        if self.client.id_token_alg != Some(SigningAlgorithm::Hs256)
+            || !self.sound(&["mode", "allow", "secret", "secret_file"], findings)
+        {
+            return;
+        }
+        if !allowed {
+            findings.add(
+                &self.key("id_token_alg"),
+                "HS256 is off unless the client may: add allow = [\"hs256\"], or use \"RS256\"",
+            );
+        } else if !self.client.has_secret() {
+            findings
+                .add(&self.key("id_token_alg"), "HS256 signs with the client's secret, and it has none: use \"RS256\"");
+        }
+    }
+
+    fn check_unbuilt(&self, findings: &mut Findings<'_>) {
+        let client = self.client;
+        for (key, used, what) in [
+            ("post_logout_redirect_uris", !client.post_logout_redirect_uris.is_empty(), "logout by the client"),
+            ("backchannel_logout_uri", client.backchannel_logout_uri.is_some(), "back-channel logout"),
+            ("jwks", client.jwks.is_some(), "client keys"),
+            ("jwks_uri", client.jwks_uri.is_some(), "client keys"),
+        ] {
+            if used {
+                findings.not_built(&self.key(key), what);
+            }
+        }
+    }
+}

@@ -1,0 +1,199 @@
+//! The files: the configuration's own, and those that it names for secrets.
+
+use std::{
+    env, fs,
+    io::{self, Read},
+    os::unix::fs::{MetadataExt, PermissionsExt},
+    path::{Path, PathBuf},
+};
+
+use super::{Config, document::Document, findings::Findings, problem::Problems};
+use crate::secret::Secret;
+
+/// What stands for the directory of systemd's credentials in the path of a file.
+const CREDENTIALS: &str = "${CREDENTIALS_DIRECTORY}";
+/// No secret is longer; what is, was named by mistake.
+const LONGEST_SECRET: u64 = 64 * 1024;
+
+/// Where systemd has put the service's credentials, if it has.
+pub(super) fn credentials_directory() -> Option<PathBuf> {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the one setting that only the environment has: systemd chooses the directory"
+    )]
+    env::var("CREDENTIALS_DIRECTORY").ok().map(PathBuf::from)
+}
+
+/// Reads the configuration and the secrets that it names.
+pub(super) fn load(path: &Path, credentials: Option<&Path>) -> Result<Config, Problems> {
+    let with_file = |problems: Problems| Problems { file: Some(path.to_owned()), ..problems };
+    let text = fs::read_to_string(path)
+        .map_err(|error| with_file(Problems::whole_file(format!("cannot be read: {error}"))))?;
+    let document = Document::parse(&text).map_err(with_file)?;
+    let (mut config, problems) = Config::check(&document);
+    let mut reader = Reader { findings: Findings::new(&document, problems), credentials };
+    reader.read_api_key(&mut config);
+    reader.read_client_secrets(&mut config);
+    reader.check_key_files(&mut config);
+    reader.check_own_permissions(path, &config);
+    let problems = reader.findings.into_problems();
+    if problems.is_empty() { Ok(config) } else { Err(with_file(Problems::new(problems))) }
+}
+
+struct Reader<'a> {
+    findings: Findings<'a>,
+    credentials: Option<&'a Path>,
+}
+
+impl Reader<'_> {
+    fn read_api_key(&mut self, config: &mut Config) {
+        let (erpnext, file) = (&mut config.erpnext, "erpnext.api_key_file");
+        let given = self.findings.has("erpnext.api_key");
+        if given && self.findings.has(file) {
+            self.findings.add("erpnext.api_key", "give api_key or api_key_file, not both");
+        } else if !given && let Some(secret) = self.secret(file, &mut erpnext.api_key_file) {
+            erpnext.api_key = secret;
+        } else if !given {
+            return;
+        }
+        let at = if given { "erpnext.api_key" } else { file };
+        let halves = erpnext.api_key.expose().split_once(':');
+        let sound = |half: &str| !half.is_empty() && half.bytes().all(|b| matches!(b, 0x21..=0x7e));
+        if !halves.is_some_and(|(key, secret)| sound(key) && sound(secret)) {
+            self.findings
+                .add(at, "must hold the API key and the API secret of the gateway's ERPNext account: key:secret");
+        }
+    }
+
+    fn read_client_secrets(&mut self, config: &mut Config) {
+        for (index, client) in config.client.iter_mut().enumerate() {
+            let at = format!("client[{index}].secret_file");
+            if let Some(file) = &mut client.secret_file
+                && let Some(secret) = self.secret(&at, file)
+                && client.secret.is_none()
+            {
+                client.secret = Some(secret);
+            }
+        }
+    }
+
+    /// Key files are read by those who use them; that they can be is known here.
+    fn check_key_files(&mut self, config: &mut Config) {
+        if let Some(tls) = &mut config.server.tls {
+            self.expand("server.tls.certificate_file", &mut tls.certificate_file);
+            if let Err(error) = fs::File::open(&tls.certificate_file) {
+                self.findings.add("server.tls.certificate_file", cannot_be_read(&tls.certificate_file, &error));
+            }
+            // Only that it can be read: what is in it is rustls's business.
+            self.secret("server.tls.key_file", &mut tls.key_file);
+        }
+        let key_file = &mut config.store.secret_key_file;
+        if self.expand("store.secret_key_file", key_file) && key_file.exists() {
+            let opened = self.open("store.secret_key_file", key_file);
+            drop(opened);
+        }
+    }
+
+    /// A configuration that holds a secret is a secret file itself.
+    fn check_own_permissions(&mut self, path: &Path, config: &Config) {
+        let client_secrets = (0..config.client.len()).map(|index| format!("client[{index}].secret"));
+        let inline = client_secrets.chain(["erpnext.api_key".to_owned()]).find(|key| self.findings.has(key));
+        if let Some(key) = inline
+            && let Ok(metadata) = fs::metadata(path)
+            && let Some(breach) = self.breach(path, &metadata)
+        {
+            self.findings.add(&key, format!("the configuration holds a secret, but {breach}"));
+        }
+    }
+
+    /// The secret in the file, without the newline that editors leave behind.
+    fn secret(&mut self, at: &str, file: &mut PathBuf) -> Option<Secret> {
+        if !self.expand(at, file) {
+            return None;
+        }
+        let mut text = String::new();
+        let read = self.open(at, file)?.take(LONGEST_SECRET + 1).read_to_string(&mut text);
+        if let Err(error) = read {
+            self.findings.add(at, cannot_be_read(file, &error));
+            return None;
+        }
+        let trimmed = text.strip_suffix('\n').map_or(text.as_str(), |text| text.strip_suffix('\r').unwrap_or(text));
+        let wrong = match text.len() as u64 {
+            length if length > LONGEST_SECRET => Some("is longer than any secret"),
+            _ if trimmed.trim().is_empty() => Some("is empty"),
+            _ => None,
+        };
+        if let Some(wrong) = wrong {
+            self.findings.add(at, format!("{} {wrong}", file.display()));
+            return None;
+        }
+        let secret = Secret::new(trimmed);
+        zeroize::Zeroize::zeroize(&mut text);
+        Some(secret)
+    }
+
+    /// Puts the directory of the credentials where the path names it. Whether the path can be used.
+    fn expand(&mut self, at: &str, file: &mut PathBuf) -> bool {
+        let text = file.to_string_lossy();
+        let Some(name) = text.strip_prefix(CREDENTIALS) else {
+            if text.contains("${") {
+                self.findings.add(at, format!("only {CREDENTIALS} is expanded, and only at the beginning"));
+                return false;
+            }
+            return true;
+        };
+        let name = name.trim_start_matches('/');
+        let plain = !name.is_empty() && !name.contains(['/', '$']) && name != "..";
+        match self.credentials {
+            Some(directory) if plain => {
+                *file = directory.join(name);
+                true
+            }
+            Some(_) => {
+                self.findings.add(at, format!("write {CREDENTIALS}/name, as LoadCredential=name:… has it"));
+                false
+            }
+            None => {
+                self.findings
+                    .add(at, "CREDENTIALS_DIRECTORY is not set: systemd sets it for a service with LoadCredential=");
+                false
+            }
+        }
+    }
+
+    /// Opens a file that only its owner may read.
+    fn open(&mut self, at: &str, file: &Path) -> Option<fs::File> {
+        let opened = fs::metadata(file).and_then(|metadata| {
+            // A pipe would wait for a writer.
+            if metadata.is_file() { fs::File::open(file) } else { Err(io::Error::other("not a file")) }
+        });
+        let checked = opened.and_then(|opened| opened.metadata().map(|metadata| (opened, metadata)));
+        match checked {
+            Ok((opened, metadata)) => match self.breach(file, &metadata) {
+                None => return Some(opened),
+                Some(breach) => self.findings.add(at, breach),
+            },
+            Err(error) => self.findings.add(at, cannot_be_read(file, &error)),
+        }
+        None
+    }
+
+    /// How a file is open to others than its owner. Its group may read a file of root's, so that a service can be let
+    /// in, and a credential of systemd's, whose access list shows as the group's permission.
+    fn breach(&self, file: &Path, metadata: &fs::Metadata) -> Option<String> {
+        let mode = metadata.permissions().mode() & 0o777;
+        let credential = self.credentials.is_some_and(|directory| file.starts_with(directory));
+        let let_in = if metadata.uid() == 0 || credential { 0o040 } else { 0 };
+        (mode & 0o077 & !let_in != 0).then(|| {
+            format!(
+                "{} has the permissions {mode:04o}, so that others than its owner can use it: chmod 0600 (or root's with 0640 \
+                 and the service's group; systemd credentials are 0400)",
+                file.display()
+            )
+        })
+    }
+}
+
+fn cannot_be_read(file: &Path, error: &io::Error) -> String {
+    format!("{} cannot be read: {error}", file.display())
+}

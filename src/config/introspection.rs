@@ -1,0 +1,12 @@
+//! `[introspection]`
+
+use serde::Deserialize;
+
+/// `[introspection]`
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct IntrospectionSettings {
+    /// Whether every caller must authenticate. Default false: callers without credentials are answered about tokens of
+    /// compat clients, as ERPNext does.
+    pub require_client_auth: bool,
+}

@@ -1,0 +1,32 @@
+//! `[login]`
+
+use serde::Deserialize;
+
+use super::findings::Findings;
+
+/// `[login]`
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct LoginSettings {
+    /// Which page users log in on. Default `erpnext`: with all that the site has set up there.
+    pub page: LoginPage,
+}
+
+/// The login pages.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LoginPage {
+    /// ERPNext's own.
+    #[default]
+    Erpnext,
+    /// The gateway's plain form.
+    Gateway,
+}
+
+impl LoginSettings {
+    pub(super) fn check(&self, findings: &mut Findings<'_>) {
+        if self.page == LoginPage::Gateway {
+            findings.not_built("login.page", "the gateway's own login page; use \"erpnext\"");
+        }
+    }
+}

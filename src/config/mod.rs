@@ -1,0 +1,162 @@
+//! The configuration: one TOML file, one struct a section, each field of its final type. What has been loaded is valid;
+//! what is wrong is reported all at once, each with its path and line.
+
+mod address;
+mod admin;
+mod cache;
+mod client;
+mod client_check;
+mod cors;
+mod document;
+mod erpnext;
+mod files;
+mod findings;
+mod introspection;
+mod limits;
+mod log;
+mod login;
+mod optional;
+mod problem;
+mod registration;
+mod revocation;
+mod route;
+mod server;
+mod store;
+mod tokens;
+mod units;
+
+#[cfg(test)]
+mod tests;
+
+use std::{net::SocketAddr, path::Path};
+
+use serde::Deserialize;
+
+pub use self::{
+    address::{InvalidAddress, Origin, PublicUrl},
+    admin::AdminSettings,
+    cache::CacheSettings,
+    client::ClientSettings,
+    cors::CorsSettings,
+    erpnext::{ClientSync, ErpnextSettings, NativeTokens},
+    introspection::IntrospectionSettings,
+    limits::LimitsSettings,
+    log::LogSettings,
+    login::{LoginPage, LoginSettings},
+    problem::{Problem, Problems},
+    registration::RegistrationSettings,
+    revocation::RevocationSettings,
+    route::{RouteAuth, RouteSettings},
+    server::{ServerSettings, TlsSettings},
+    store::{StoreKind, StoreSettings},
+    tokens::{AccessFormat, TokensSettings},
+    units::{InvalidUnit, Rate, RatePeriod, Size, parse_duration, print_duration},
+};
+use self::{document::Document, findings::Findings};
+
+/// The whole file.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Config {
+    /// `[server]`
+    pub server: ServerSettings,
+    /// `[admin]`
+    pub admin: AdminSettings,
+    /// `[erpnext]`
+    pub erpnext: ErpnextSettings,
+    /// `[tokens]`
+    pub tokens: TokensSettings,
+    /// `[cache]`
+    pub cache: CacheSettings,
+    /// `[store]`
+    pub store: StoreSettings,
+    /// `[limits]`
+    pub limits: LimitsSettings,
+    /// `[introspection]`
+    pub introspection: IntrospectionSettings,
+    /// `[revocation]`
+    pub revocation: RevocationSettings,
+    /// `[registration]`
+    pub registration: RegistrationSettings,
+    /// `[cors]`
+    pub cors: CorsSettings,
+    /// `[login]`
+    pub login: LoginSettings,
+    /// `[log]`
+    pub log: LogSettings,
+    /// `[[client]]`
+    pub client: Vec<ClientSettings>,
+    /// `[[route]]`
+    pub route: Vec<RouteSettings>,
+}
+
+impl Config {
+    /// Reads the file and the secrets that it names.
+    ///
+    /// # Errors
+    /// Everything that is wrong with it.
+    pub fn load(path: &Path) -> Result<Self, Problems> {
+        files::load(path, files::credentials_directory().as_deref())
+    }
+
+    /// Takes the text of a file and reads no other one: secrets in files stay unread.
+    ///
+    /// # Errors
+    /// Everything that is wrong with it.
+    pub fn from_toml(text: &str) -> Result<Self, Problems> {
+        let document = Document::parse(text)?;
+        let (config, problems) = Self::check(&document);
+        if problems.is_empty() { Ok(config) } else { Err(Problems::new(problems)) }
+    }
+
+    /// What the document says, and everything that is wrong with it short of the files that it names.
+    fn check(document: &Document) -> (Self, Vec<Problem>) {
+        let (mut config, problems) = document.read::<Self>();
+        let mut findings = Findings::new(document, problems);
+        config.server.check(&mut findings);
+        config.erpnext.check(&mut findings);
+        config.tokens.check(&mut findings);
+        config.cache.check(&mut findings);
+        config.store.check(&mut findings);
+        config.registration.check(&mut findings);
+        config.login.check(&mut findings);
+        config.check_listeners(&mut findings);
+        client_check::check(&config.client, &mut findings);
+        route::check(&config.route, &mut findings);
+        if let [only] = config.erpnext.urls.as_slice() {
+            config.erpnext.url = only.clone();
+        }
+        (config, findings.into_problems())
+    }
+
+    /// Port 0 is another one each time; any other address can be listened on once.
+    fn check_listeners(&self, findings: &mut Findings<'_>) {
+        let plain =
+            self.server.listen.iter().enumerate().map(|(index, address)| (format!("server.listen[{index}]"), *address));
+        let tls = self.server.tls.iter().flat_map(|tls| tls.listen.iter().enumerate());
+        let tls = tls.map(|(index, address)| (format!("server.tls.listen[{index}]"), *address));
+        let mut seen: Vec<(String, SocketAddr)> = Vec::new();
+        for (path, address) in plain.chain(tls).chain([("admin.listen".to_owned(), self.admin.listen)]) {
+            match seen.iter().find(|(_, taken)| *taken == address && address.port() != 0) {
+                Some((taken, _)) => findings.add(&path, format!("{address} is already taken by {taken}")),
+                None => seen.push((path, address)),
+            }
+        }
+    }
+
+    /// What an operator should know though nothing is wrong; logged at start and printed by `check`.
+    #[must_use]
+    pub fn notices(&self) -> Vec<String> {
+        let mut notices = self.erpnext.notices();
+        if !self.admin.listen.ip().is_loopback() {
+            notices.push(format!(
+                "admin.listen = \"{}\": metrics are open to whoever can connect there",
+                self.admin.listen
+            ));
+        }
+        if self.server.trusted_proxies.iter().any(|network| network.prefix_len() == 0) {
+            notices.push("server.trusted_proxies: a network of all addresses lets every peer choose the address that it is taken for".to_owned());
+        }
+        notices
+    }
+}

@@ -1,0 +1,132 @@
+//! The consent decision: single use, bound to browser, login session and request; it takes nothing from the form but
+//! handle, token and decision, and checks all of the stored request again (decision 15).
+
+use bytes::Bytes;
+use http::{HeaderMap, Request, StatusCode, header};
+
+use super::{
+    Browser, Endpoints, HANDLE, Language, Peer, Redirect, Stage,
+    login::{Stop, see},
+};
+use crate::{
+    endpoints::{
+        form,
+        respond::{Answer, OAuthError},
+    },
+    oauth::{ErrorCode, TokenHash},
+    secret::Secret,
+    telemetry::audit::AuditEvent,
+};
+
+/// What the user decided.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Decision {
+    Allow,
+    Deny,
+    /// End this login session and log in again, perhaps as somebody else.
+    SignIn,
+}
+
+impl Decision {
+    fn parse(text: &str) -> Option<Self> {
+        match text {
+            "allow" => Some(Self::Allow),
+            "deny" => Some(Self::Deny),
+            "sign_in" => Some(Self::SignIn),
+            _ => None,
+        }
+    }
+}
+
+impl Endpoints {
+    pub(in crate::endpoints) async fn approve(&self, request: Request<Bytes>, peer: Peer) -> Answer {
+        let answer = self.decide(&request, peer).await;
+        answer.unwrap_or_else(|error| self.page_or_json(request.headers(), &error))
+    }
+
+    async fn decide(&self, request: &Request<Bytes>, peer: Peer) -> Result<Answer, OAuthError> {
+        let form = form(request)?;
+        self.check_origin(request.headers())?;
+        let handle = form.get(HANDLE).ok_or_else(forbidden)?;
+        let stage = self.stored_stage(handle, request.headers(), peer).await?;
+        if !self.is_form_token(&stage, form.get("token").unwrap_or_default()) {
+            return Err(forbidden());
+        }
+        let decision = form.get("decision").and_then(Decision::parse);
+        match decision.ok_or_else(|| OAuthError::invalid_request("decision is missing or unknown"))? {
+            Decision::SignIn => self.sign_in_again(&stage).await,
+            Decision::Allow => self.allow(stage, handle).await,
+            Decision::Deny => {
+                self.use_up(handle).await?;
+                self.issuer.record(&AuditEvent {
+                    event: "authorization_denied",
+                    client_id: Some(stage.client.id.as_str()),
+                    address: Some(peer.address),
+                    ..AuditEvent::default()
+                });
+                Ok(stage.refuse(self, ErrorCode::AccessDenied, "the user denied the request"))
+            }
+        }
+    }
+
+    /// The stored request of this browser.
+    async fn stored_stage(&self, handle: &str, headers: &HeaderMap, peer: Peer) -> Result<Stage, OAuthError> {
+        let now = self.issuer.clock.now();
+        let pending = self.issuer.store.request(TokenHash::of(handle), now).await?.ok_or_else(forbidden)?;
+        let browser = Browser::of(headers, self.is_https());
+        if !browser.is(&pending.browser) || browser.sid.is_none() {
+            return Err(forbidden());
+        }
+        Ok(Stage {
+            client: self.recheck(&pending.request).await?,
+            request: pending.request,
+            received_at: pending.received_at,
+            handle: Some(Secret::new(handle)),
+            browser,
+            peer,
+            language: Language::of(None, headers),
+            redirect: Redirect::AfterPost,
+        })
+    }
+
+    async fn allow(&self, mut stage: Stage, handle: &str) -> Result<Answer, OAuthError> {
+        // How old the login may be was judged when the page was shown, and is not judged again (decision 13).
+        stage.request.prompt.login = false;
+        stage.request.max_age = None;
+        let login = match self.check_login(&stage).await {
+            Ok(login) => login,
+            Err(Stop::LoggedOut | Stop::LoginTooOld(_)) => return Err(forbidden()),
+            Err(stop) => return self.stop(stage, stop).await,
+        };
+        self.use_up(handle).await?;
+        self.remember_consent(&stage, &login).await?;
+        self.succeed(&stage, &login).await
+    }
+
+    async fn use_up(&self, handle: &str) -> Result<(), OAuthError> {
+        let now = self.issuer.clock.now();
+        self.issuer.store.take_request(TokenHash::of(handle), now).await?.map(|_| ()).ok_or_else(forbidden)
+    }
+
+    /// Ends the login session, which the form's token has shown to be the browser's own, and asks for a new one.
+    async fn sign_in_again(&self, stage: &Stage) -> Result<Answer, OAuthError> {
+        if let Some(sid) = &stage.browser.sid {
+            self.issuer.directory.end_login_session(sid).await?;
+            self.issuer.store.forget_login(self.logins.hash(sid)).await?;
+        }
+        Ok(see(StatusCode::SEE_OTHER, &self.login_url(stage), None))
+    }
+
+    /// A form that another site's page sends says so.
+    fn check_origin(&self, headers: &HeaderMap) -> Result<(), OAuthError> {
+        match headers.get(header::ORIGIN) {
+            Some(origin) if origin.as_bytes() != self.settings.public_origin.as_bytes() => Err(forbidden()),
+            Some(_) | None => Ok(()),
+        }
+    }
+}
+
+fn forbidden() -> OAuthError {
+    OAuthError::new(ErrorCode::AccessDenied, "this form is not valid any more: start again at the application")
+        .with_status(StatusCode::FORBIDDEN)
+}

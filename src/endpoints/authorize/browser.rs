@@ -1,0 +1,90 @@
+//! The browser behind a request: its login session's cookie, and our own small cookie that ties a stored request to it.
+
+use http::{HeaderMap, header};
+
+use crate::{oauth::TokenHash, secret::Secret};
+
+/// Our cookie. `__Host-` binds it to the origin, and needs https (RFC 6265bis §4.1.3.2).
+const COOKIE_HTTPS: &str = "__Host-empress-browser";
+/// On loopback without TLS there is no such prefix.
+const COOKIE_HTTP: &str = "empress-browser";
+
+/// What the cookies of a request tell.
+#[derive(Debug)]
+pub(super) struct Browser {
+    /// The cookie `sid`, unless it is a guest's.
+    pub sid: Option<Secret>,
+    mark: Option<Secret>,
+    https: bool,
+}
+
+impl Browser {
+    pub(super) fn of(headers: &HeaderMap, https: bool) -> Self {
+        let sid = cookie(headers, "sid").filter(|sid| sid != "Guest");
+        let mark = cookie(headers, cookie_name(https)).filter(|mark| (16..=128).contains(&mark.len()));
+        Self { sid: sid.map(Secret::new), mark: mark.map(Secret::new), https }
+    }
+
+    /// Whether it is the browser that a request was stored for.
+    pub(super) fn is(&self, stored: &TokenHash) -> bool {
+        self.mark.as_ref().is_some_and(|mark| TokenHash::of(mark.expose()) == *stored)
+    }
+
+    /// The hash of its mark, made if it has none; with the `Set-Cookie` that it needs then.
+    pub(super) fn marked(&self, fresh: impl FnOnce() -> String) -> (TokenHash, Option<String>) {
+        if let Some(mark) = &self.mark {
+            return (TokenHash::of(mark.expose()), None);
+        }
+        let mark = fresh();
+        let secure = if self.https { "; Secure" } else { "" };
+        let cookie = format!("{}={mark}; Path=/; HttpOnly; SameSite=Lax{secure}", cookie_name(self.https));
+        (TokenHash::of(&mark), Some(cookie))
+    }
+}
+
+fn cookie_name(https: bool) -> &'static str {
+    if https { COOKIE_HTTPS } else { COOKIE_HTTP }
+}
+
+/// The value of a cookie; of several with one name none is believed.
+fn cookie(headers: &HeaderMap, name: &str) -> Option<String> {
+    let lines = headers.get_all(header::COOKIE).iter().filter_map(|line| line.to_str().ok());
+    let pairs = lines.flat_map(|line| line.split(';')).filter_map(|pair| pair.trim().split_once('='));
+    let mut values = pairs.filter(|(other, _)| *other == name).map(|(_, value)| value.trim_matches('"'));
+    let value = values.next()?;
+    if values.any(|other| other != value) || value.is_empty() { None } else { Some(value.to_owned()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use http::HeaderValue;
+
+    use super::*;
+
+    fn headers(cookie: &'static str) -> HeaderMap {
+        HeaderMap::from_iter([(header::COOKIE, HeaderValue::from_static(cookie))])
+    }
+
+    #[test]
+    fn the_login_session_is_that_of_sid_alone() {
+        let browser = Browser::of(&headers("user_id=Administrator; sid=abc"), true);
+        assert_eq!(browser.sid, Some(Secret::new("abc")));
+        assert_eq!(Browser::of(&headers("sid=Guest"), true).sid, None);
+        assert_eq!(Browser::of(&headers("sid=a; sid=b"), true).sid, None);
+        assert_eq!(Browser::of(&headers("xsid=a"), true).sid, None);
+    }
+
+    #[test]
+    fn a_browser_is_known_by_its_mark() {
+        let browser = Browser::of(&HeaderMap::new(), true);
+        let (hash, cookie) = browser.marked(|| "0123456789abcdef".to_owned());
+        assert_eq!(
+            cookie.as_deref(),
+            Some("__Host-empress-browser=0123456789abcdef; Path=/; HttpOnly; SameSite=Lax; Secure")
+        );
+        let back = Browser::of(&headers("__Host-empress-browser=0123456789abcdef"), true);
+        assert!(back.is(&hash));
+        assert!(!browser.is(&hash));
+        assert_eq!(back.marked(String::new).1, None);
+    }
+}

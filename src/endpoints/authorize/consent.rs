@@ -1,0 +1,81 @@
+//! Check 9: consent, asked for on our page and remembered where the client can be told apart from another.
+
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use subtle::ConstantTimeEq;
+
+use super::{Endpoints, Stage, login::add_cookie};
+use crate::{
+    endpoints::{
+        pages::Page,
+        respond::{Answer, OAuthError},
+    },
+    issuer::Login,
+    oauth::RedirectUri,
+    secret::Secret,
+    store::Consent,
+};
+
+/// A consent is asked for again after this time.
+const CONSENT_LIFE: std::time::Duration = std::time::Duration::from_secs(180 * 24 * 3600);
+
+impl Endpoints {
+    pub(super) async fn needs_consent(&self, stage: &Stage, login: &Login) -> Result<bool, OAuthError> {
+        let prompt = stage.request.prompt;
+        if prompt.consent || prompt.select_account {
+            return Ok(true);
+        }
+        if stage.client.skip_consent {
+            return Ok(false);
+        }
+        let (store, uri) = (&self.issuer.store, &stage.request.redirect_uri.uri);
+        let now = self.issuer.clock.now();
+        let consent = store.consent(&stage.client.id, &login.user.name, &login.user.sub, uri, now).await?;
+        Ok(!consent.is_some_and(|consent| stage.request.scopes.is_subset_of(&consent.scopes)))
+    }
+
+    pub(super) async fn consent_page(&self, mut stage: Stage, login: &Login) -> Result<Answer, OAuthError> {
+        let cookie = self.store_request(&mut stage).await?;
+        let form_token = self.form_token(&stage);
+        let page = Page::Consent {
+            client: &stage.client,
+            user: &login.user,
+            request: &stage.request,
+            handle: stage.handle.as_ref().map(Secret::expose).unwrap_or_default(),
+            form_token: &form_token,
+        };
+        let mut answer = page.answer(&self.settings, stage.language);
+        add_cookie(&mut answer, cookie.as_deref());
+        Ok(answer)
+    }
+
+    /// Remembers that the user has consented, for clients that authenticate or stand at an https address: any other may
+    /// be somebody else the next time (decision 16).
+    pub(super) async fn remember_consent(&self, stage: &Stage, login: &Login) -> Result<(), OAuthError> {
+        let uri = &stage.request.redirect_uri.uri;
+        let known_again = !stage.client.is_public() || RedirectUri::parse(uri).is_ok_and(|uri| uri.is_https());
+        if !known_again {
+            return Ok(());
+        }
+        let now = self.issuer.clock.now();
+        let consent = Consent {
+            client: stage.client.id.clone(),
+            user: login.user.clone(),
+            redirect_uri: uri.clone(),
+            scopes: stage.request.scopes.clone(),
+            given_at: now,
+            expires_at: now.plus(CONSENT_LIFE),
+        };
+        Ok(self.issuer.store.put_consent(consent).await?)
+    }
+
+    /// The token in our forms: it binds a decision to this request and this login session.
+    pub(super) fn form_token(&self, stage: &Stage) -> String {
+        let handle = stage.handle.as_ref().map(Secret::expose).unwrap_or_default();
+        let sid = stage.browser.sid.as_ref().map(Secret::expose).unwrap_or_default();
+        URL_SAFE_NO_PAD.encode(self.form_key.hmac(&[b"approve", handle.as_bytes(), sid.as_bytes()]))
+    }
+
+    pub(super) fn is_form_token(&self, stage: &Stage, presented: &str) -> bool {
+        self.form_token(stage).as_bytes().ct_eq(presented.as_bytes()).into()
+    }
+}

@@ -1,0 +1,165 @@
+//! Check 7 and 8: the user, asked live of ERPNext, and whether the login is young enough.
+
+use bytes::Bytes;
+use http::{Response, StatusCode, header};
+
+use super::{Endpoints, HANDLE, NOT_ALLOWED, Stage, answer::encode};
+use crate::{
+    endpoints::{
+        METHOD_PATH,
+        pages::Page,
+        respond::{Answer, OAuthError, no_store, set},
+    },
+    erpnext::LoginProbe,
+    issuer::{IssueError, Login},
+    oauth::{ErrorCode, TokenKind},
+    secret::Secret,
+    store::{GrantUser, PendingRequest},
+};
+
+/// How long a stored request waits: a user may have to find a phone, or a new password.
+const PENDING_LIFE: std::time::Duration = std::time::Duration::from_secs(30 * 60);
+/// How long the claim `sid` of a login session is remembered; ERPNext's sessions live a week by default.
+const SESSION_LIFE: std::time::Duration = std::time::Duration::from_secs(30 * 24 * 3600);
+
+/// Why the request can't go on yet, or at all.
+pub(super) enum Stop {
+    /// Nobody is logged in.
+    LoggedOut,
+    /// This user is, but must log in again.
+    LoginTooOld(GrantUser),
+    /// The client hears of it.
+    Refused(ErrorCode, &'static str),
+    /// A part is away.
+    Failed(OAuthError),
+}
+
+impl From<OAuthError> for Stop {
+    fn from(error: OAuthError) -> Self {
+        Self::Failed(error)
+    }
+}
+
+impl Endpoints {
+    /// The user behind the login session.
+    pub(super) async fn check_login(&self, stage: &Stage) -> Result<Login, Stop> {
+        let sid = stage.browser.sid.as_ref().ok_or(Stop::LoggedOut)?;
+        let probe = LoginProbe { sid: sid.clone(), peer: stage.peer.address };
+        let name = self.issuer.directory.login_session(&probe).await.map_err(OAuthError::from)?;
+        let name = name.ok_or(Stop::LoggedOut)?;
+        let user = self.issuer.grant_user(&name).await.map_err(refused)?;
+        if stage.request.hinted_subject.as_ref().is_some_and(|hinted| *hinted != user.sub) {
+            return Err(Stop::Refused(ErrorCode::LoginRequired, "another user is logged in than id_token_hint names"));
+        }
+        let now = self.issuer.clock.now();
+        let hash = self.logins.hash(sid);
+        let auth_time = self.issuer.store.login(hash, now).await.map_err(OAuthError::from)?;
+        // A login that was seen after the request came satisfies both (decision 13).
+        let fresh = auth_time.is_some_and(|time| time >= stage.received_at);
+        let too_old = stage
+            .request
+            .max_age
+            .is_some_and(|max_age| auth_time.is_none_or(|time| now.since(time).as_secs() > max_age || max_age == 0));
+        if !fresh && (stage.request.prompt.login || too_old) {
+            return Err(Stop::LoginTooOld(user));
+        }
+        self.issuer.check_user(&stage.client, &user).await.map_err(refused)?;
+        let candidate = self.unguessable();
+        let expires_at = now.plus(SESSION_LIFE);
+        let session_claim = self.issuer.store.session_claim(hash, &stage.client.id, candidate, expires_at).await;
+        Ok(Login { user, auth_time, session_claim: Some(session_claim.map_err(OAuthError::from)?) })
+    }
+
+    /// Sends the browser where the request can go on, or the client its error.
+    pub(super) async fn stop(&self, mut stage: Stage, stop: Stop) -> Result<Answer, OAuthError> {
+        match stop {
+            Stop::Failed(error) => Err(error),
+            Stop::Refused(code, text) => Ok(stage.refuse(self, code, text)),
+            Stop::LoggedOut | Stop::LoginTooOld(_) if stage.request.prompt.none => {
+                Ok(stage.refuse(self, ErrorCode::LoginRequired, "the user must log in"))
+            }
+            Stop::LoggedOut => {
+                let cookie = self.store_request(&mut stage).await?;
+                let location = self.login_url(&stage);
+                Ok(see(StatusCode::FOUND, &location, cookie.as_deref()))
+            }
+            Stop::LoginTooOld(user) => {
+                let cookie = self.store_request(&mut stage).await?;
+                let form_token = self.form_token(&stage);
+                let page = Page::SignInAgain {
+                    client: &stage.client,
+                    user: &user,
+                    handle: stage.handle.as_ref().map(Secret::expose).unwrap_or_default(),
+                    form_token: &form_token,
+                };
+                let mut answer = page.answer(&self.settings, stage.language);
+                add_cookie(&mut answer, cookie.as_deref());
+                Ok(answer)
+            }
+        }
+    }
+
+    /// Stores the request and sends the browser to it with a GET.
+    pub(super) async fn to_stored_request(&self, mut stage: Stage) -> Result<Answer, OAuthError> {
+        let cookie = self.store_request(&mut stage).await?;
+        Ok(see(StatusCode::SEE_OTHER, &self.resume_url(&stage), cookie.as_deref()))
+    }
+
+    /// Stores the request under a handle, unless it is stored already; gives the `Set-Cookie` that ties the browser to it.
+    pub(super) async fn store_request(&self, stage: &mut Stage) -> Result<Option<String>, OAuthError> {
+        if stage.handle.is_some() {
+            return Ok(None);
+        }
+        let (browser, cookie) = stage.browser.marked(|| self.unguessable());
+        let handle = self.issuer.mint.mint(TokenKind::Handle, &*self.issuer.random);
+        let pending = PendingRequest {
+            request: stage.request.clone(),
+            browser,
+            received_at: stage.received_at,
+            expires_at: self.issuer.clock.now().plus(PENDING_LIFE),
+        };
+        self.issuer.store.put_request(handle.hash, pending).await?;
+        stage.handle = Some(handle.text);
+        Ok(cookie)
+    }
+
+    fn resume_url(&self, stage: &Stage) -> String {
+        let handle = stage.handle.as_ref().map(Secret::expose).unwrap_or_default();
+        format!("{}{METHOD_PATH}authorize?{HANDLE}={handle}", self.settings.public_origin)
+    }
+
+    /// ERPNext's login page, which comes back here.
+    pub(super) fn login_url(&self, stage: &Stage) -> String {
+        format!("{}/login?redirect-to={}", self.settings.public_origin, encode(&self.resume_url(stage)))
+    }
+
+    /// 128 random bits as text.
+    pub(super) fn unguessable(&self) -> String {
+        let bytes = self.issuer.random.bytes::<16>();
+        bytes.iter().fold(String::with_capacity(32), |text, byte| text + &format!("{byte:02x}"))
+    }
+}
+
+fn refused(error: IssueError) -> Stop {
+    match error {
+        IssueError::UserGone | IssueError::RoleMissing => Stop::Refused(ErrorCode::AccessDenied, NOT_ALLOWED),
+        other => Stop::Failed(other.into()),
+    }
+}
+
+/// A redirect within our own origin.
+pub(super) fn see(status: StatusCode, location: &str, cookie: Option<&str>) -> Answer {
+    let mut answer = Response::new(Bytes::new());
+    *answer.status_mut() = status;
+    set(&mut answer, header::LOCATION, location);
+    set(&mut answer, header::REFERRER_POLICY, "same-origin");
+    no_store(&mut answer);
+    add_cookie(&mut answer, cookie);
+    answer
+}
+
+pub(super) fn add_cookie(answer: &mut Answer, cookie: Option<&str>) {
+    if let Some(cookie) = cookie {
+        set(answer, header::SET_COOKIE, cookie);
+    }
+}

@@ -1,0 +1,217 @@
+//! The authorization endpoint (RFC 6749 §3.1, OpenID Connect Core §3.1.2): checks in the contract's order, then the
+//! user, then consent, then the answer.
+
+mod answer;
+mod approve;
+mod browser;
+mod checks;
+mod claims_parameter;
+mod consent;
+mod login;
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::{HeaderMap, Method, Request, StatusCode};
+
+use self::{
+    answer::Redirect,
+    browser::Browser,
+    checks::{Checked, Refusal},
+};
+use super::{
+    Endpoints, Peer,
+    limits::Counted,
+    media_type,
+    pages::Page,
+    parameters::Parameters,
+    respond::{Answer, OAuthError},
+    texts::Language,
+};
+use crate::{
+    clock::UnixTime,
+    issuer::IssueError,
+    oauth::{AuthorizationRequest, Client, ErrorCode, TokenHash},
+    secret::Secret,
+    telemetry::audit::AuditEvent,
+};
+
+/// The parameter that names a stored request.
+const HANDLE: &str = "handle";
+
+/// An accepted request on its way through login and consent.
+pub(super) struct Stage {
+    client: Arc<Client>,
+    request: AuthorizationRequest,
+    received_at: UnixTime,
+    /// Where it is stored, if it is.
+    handle: Option<Secret>,
+    browser: Browser,
+    peer: Peer,
+    language: Language,
+    /// How redirects to the client are answered.
+    redirect: Redirect,
+}
+
+impl Endpoints {
+    pub(super) async fn authorize(&self, method: &Method, request: Request<Bytes>, peer: Peer) -> Answer {
+        let now = self.issuer.clock.now();
+        let address = Counted::address(peer.address);
+        if let Err(seconds) = self.limits.authorize.check(&address, now) {
+            return self.page_or_json(request.headers(), &OAuthError::too_many(seconds));
+        }
+        self.limits.authorize.count(address, now);
+        let parameters = match authorization_parameters(method, &request) {
+            Ok(parameters) => parameters,
+            Err(error) => return self.page_or_json(request.headers(), &error),
+        };
+        let answer = match parameters.get(HANDLE) {
+            Some(handle) if *method == Method::GET => self.resume(handle, request.headers(), peer).await,
+            Some(_) | None => self.begin(method, &parameters, request.headers(), peer).await,
+        };
+        answer.unwrap_or_else(|error| self.page_or_json(request.headers(), &error))
+    }
+
+    /// A new request: checks 1 to 6.
+    async fn begin(
+        &self,
+        method: &Method,
+        parameters: &Parameters,
+        headers: &HeaderMap,
+        peer: Peer,
+    ) -> Result<Answer, OAuthError> {
+        let redirect = if *method == Method::POST { Redirect::AfterPost } else { Redirect::AfterGet };
+        let Checked { client, request } = match self.check_request(parameters).await? {
+            Ok(checked) => checked,
+            Err(Refusal { to, error }) => return Ok(self.refuse(&to, &error, redirect)),
+        };
+        let stage = Stage {
+            client,
+            request,
+            received_at: self.issuer.clock.now(),
+            handle: None,
+            browser: Browser::of(headers, self.is_https()),
+            peer,
+            language: Language::of(parameters.get("ui_locales"), headers),
+            redirect,
+        };
+        if *method == Method::POST {
+            // The login session's cookie may be missing here (SameSite=Lax): it comes with the GET.
+            return self.to_stored_request(stage).await;
+        }
+        self.proceed(stage).await
+    }
+
+    /// A stored request that the browser comes back with.
+    async fn resume(&self, handle: &str, headers: &HeaderMap, peer: Peer) -> Result<Answer, OAuthError> {
+        let gone =
+            || OAuthError::invalid_request("this request has expired or is finished: start again at the application");
+        let now = self.issuer.clock.now();
+        let pending = self.issuer.store.request(TokenHash::of(handle), now).await?.ok_or_else(gone)?;
+        let browser = Browser::of(headers, self.is_https());
+        if !browser.is(&pending.browser) {
+            return Err(gone());
+        }
+        let stage = Stage {
+            client: self.recheck(&pending.request).await?,
+            request: pending.request,
+            received_at: pending.received_at,
+            handle: Some(Secret::new(handle)),
+            browser,
+            peer,
+            language: Language::of(None, headers),
+            redirect: Redirect::AfterGet,
+        };
+        self.proceed(stage).await
+    }
+
+    /// Checks 7 to 9, and the answer.
+    async fn proceed(&self, stage: Stage) -> Result<Answer, OAuthError> {
+        let login = match self.check_login(&stage).await {
+            Ok(login) => login,
+            Err(stop) => return self.stop(stage, stop).await,
+        };
+        if self.needs_consent(&stage, &login).await? {
+            return if stage.request.prompt.none {
+                Ok(stage.refuse(self, ErrorCode::ConsentRequired, "the user must be asked for consent"))
+            } else {
+                self.consent_page(stage, &login).await
+            };
+        }
+        self.succeed(&stage, &login).await
+    }
+
+    /// Gives code or tokens to the client.
+    async fn succeed(&self, stage: &Stage, login: &crate::issuer::Login) -> Result<Answer, OAuthError> {
+        match self.issuer.answer_authorization(&stage.client, &stage.request, login).await {
+            Ok(tokens) => {
+                self.issuer.record(&AuditEvent {
+                    event: "authorization_granted",
+                    client_id: Some(stage.client.id.as_str()),
+                    user: Some(login.user.name.as_str()),
+                    scope: Some(&stage.request.scopes.to_string()),
+                    address: Some(stage.peer.address),
+                    ..AuditEvent::default()
+                });
+                Ok(self.grant_answer(&stage.request, &tokens, stage.redirect))
+            }
+            Err(IssueError::UserGone | IssueError::RoleMissing) => {
+                Ok(stage.refuse(self, ErrorCode::AccessDenied, NOT_ALLOWED))
+            }
+            Err(other) => {
+                let error = OAuthError::from(other);
+                Ok(self.refuse(&stage.request.clone().into(), &error, stage.redirect))
+            }
+        }
+    }
+
+    fn is_https(&self) -> bool {
+        self.settings.public_origin.starts_with("https://")
+    }
+
+    /// An error that must not be sent to a redirect URI.
+    fn page_or_json(&self, headers: &HeaderMap, error: &OAuthError) -> Answer {
+        if !accepts_html(headers) {
+            return error.answer();
+        }
+        let mut page = Page::Error { error }.answer(&self.settings, Language::of(None, headers));
+        *page.status_mut() = error.status;
+        page
+    }
+}
+
+const NOT_ALLOWED: &str = "the user may not use this client";
+
+impl Stage {
+    fn refuse(&self, endpoints: &Endpoints, code: ErrorCode, description: &'static str) -> Answer {
+        endpoints.refuse(&self.request.clone().into(), &OAuthError::new(code, description), self.redirect)
+    }
+}
+
+fn accepts_html(headers: &HeaderMap) -> bool {
+    let values = headers.get_all(http::header::ACCEPT).iter();
+    values.filter_map(|value| value.to_str().ok()).any(|value| value.contains("text/html"))
+}
+
+/// The query of a GET, the form of a POST.
+fn authorization_parameters(method: &Method, request: &Request<Bytes>) -> Result<Parameters, OAuthError> {
+    let query = Parameters::urlencoded(request.uri().query().unwrap_or_default().as_bytes())?;
+    let parameters = if *method == Method::POST {
+        if !query.is_empty() {
+            return Err(OAuthError::invalid_request("parameters belong into the form, not into the query"));
+        }
+        if media_type(request.headers()) != Some("application/x-www-form-urlencoded") {
+            return Err(super::wrong_content_type());
+        }
+        Parameters::urlencoded(request.body())?
+    } else {
+        query
+    };
+    for name in ["client_id", "redirect_uri", "state", HANDLE] {
+        if parameters.count(name) > 1 {
+            let error = OAuthError::invalid_request(format!("the parameter {name} is repeated"));
+            return Err(error.with_status(StatusCode::BAD_REQUEST));
+        }
+    }
+    Ok(parameters)
+}

@@ -1,0 +1,173 @@
+//! Who the client is (RFC 6749 §2.3): Basic, post or none, one method at a time.
+
+use std::sync::Arc;
+
+use base64::{Engine, engine::general_purpose::STANDARD};
+use http::{HeaderMap, header};
+use percent_encoding::percent_decode_str;
+
+use super::{Endpoints, parameters::Parameters, respond::OAuthError};
+use crate::{
+    oauth::{Allowance, Client, ClientAuthMethod, ClientId, ErrorCode},
+    secret::Secret,
+};
+
+/// A client whose authentication was checked, and how far it went.
+#[derive(Clone, Debug)]
+pub enum CheckedClient {
+    /// It has shown its secret.
+    Authenticated(Arc<Client>),
+    /// A public client: it has only said who it is.
+    Public(Arc<Client>),
+    /// A confidential client that left its secret out, as its allowance `no_secret` lets it.
+    WithoutSecret(Arc<Client>),
+}
+
+impl CheckedClient {
+    /// The client.
+    #[must_use]
+    pub fn client(&self) -> &Arc<Client> {
+        match self {
+            Self::Authenticated(client) | Self::Public(client) | Self::WithoutSecret(client) => client,
+        }
+    }
+}
+
+/// What a request says of its client.
+#[derive(Debug)]
+pub struct PresentedClient {
+    basic: Option<BasicCredentials>,
+    id: Option<ClientId>,
+    secret: Option<Secret>,
+}
+
+/// The two halves of a Basic header, undecoded.
+#[derive(Debug)]
+struct BasicCredentials {
+    id: String,
+    secret: Secret,
+}
+
+impl PresentedClient {
+    /// Reads the `Authorization` header and the form.
+    ///
+    /// # Errors
+    /// `invalid_request` for two methods in one request or two different ids, `invalid_client` for a header that is not
+    /// Basic.
+    pub fn of(headers: &HeaderMap, form: &Parameters) -> Result<Self, OAuthError> {
+        let basic = basic(headers)?;
+        let id = form.get("client_id").map(ClientId::new);
+        let secret = form.get("client_secret").map(Secret::new);
+        if basic.is_some() && secret.is_some() {
+            return Err(OAuthError::invalid_request("the client must authenticate by one method, not by two"));
+        }
+        if form.sent("client_assertion").is_some() || form.sent("client_assertion_type").is_some() {
+            return Err(OAuthError::new(ErrorCode::InvalidClient, "client assertions are not supported"));
+        }
+        Ok(Self { basic, id, secret })
+    }
+
+    /// Whether it says nothing at all.
+    #[must_use]
+    pub fn is_absent(&self) -> bool {
+        self.basic.is_none() && self.id.is_none() && self.secret.is_none()
+    }
+
+    /// The id that it claims, as far as can be said before the client is looked up.
+    #[must_use]
+    pub fn claimed_id(&self) -> Option<ClientId> {
+        self.basic.as_ref().map(|basic| ClientId::new(decode(&basic.id))).or_else(|| self.id.clone())
+    }
+}
+
+impl Endpoints {
+    /// Checks who the client is.
+    ///
+    /// # Errors
+    /// `invalid_client` when it is unknown or its secret is wrong or missing.
+    pub async fn check_client(&self, presented: &PresentedClient) -> Result<CheckedClient, OAuthError> {
+        let refused = || OAuthError {
+            basic_challenge: presented.basic.is_some(),
+            ..OAuthError::new(ErrorCode::InvalidClient, "the client is unknown, or its authentication failed")
+        };
+        match &presented.basic {
+            Some(basic) => self.check_basic(presented, basic).await?.ok_or_else(refused),
+            None => self.check_form(presented).await?.ok_or_else(refused),
+        }
+    }
+
+    async fn check_basic(
+        &self,
+        presented: &PresentedClient,
+        basic: &BasicCredentials,
+    ) -> Result<Option<CheckedClient>, OAuthError> {
+        // RFC 6749 §2.3.1 wants both halves form-encoded; many libraries send them raw. Decoded first, then raw.
+        for raw in [false, true] {
+            let read = |text: &str| if raw { text.to_owned() } else { decode(text) };
+            let id = ClientId::new(read(&basic.id));
+            let Some(client) = self.clients.client(&id).await? else { continue };
+            if presented.id.as_ref().is_some_and(|named| *named != client.id) {
+                return Err(OAuthError::invalid_request(
+                    "client_id names another client than the Authorization header",
+                ));
+            }
+            let right = secret_is_right(&client, &read(basic.secret.expose()));
+            if right && accepts(&client, ClientAuthMethod::Basic) {
+                return Ok(Some(CheckedClient::Authenticated(client)));
+            }
+        }
+        Ok(None)
+    }
+
+    async fn check_form(&self, presented: &PresentedClient) -> Result<Option<CheckedClient>, OAuthError> {
+        let id =
+            presented.id.as_ref().ok_or_else(|| OAuthError::new(ErrorCode::InvalidClient, "client_id is missing"))?;
+        let Some(client) = self.clients.client(id).await? else { return Ok(None) };
+        if let Some(secret) = &presented.secret {
+            let right = secret_is_right(&client, secret.expose()) && accepts(&client, ClientAuthMethod::Post);
+            return Ok(right.then_some(CheckedClient::Authenticated(client)));
+        }
+        if client.is_public() {
+            return Ok(Some(CheckedClient::Public(client)));
+        }
+        if client.allows(Allowance::NoSecret) {
+            self.issuer.count(&client, Allowance::NoSecret);
+            return Ok(Some(CheckedClient::WithoutSecret(client)));
+        }
+        Ok(None)
+    }
+}
+
+fn accepts(client: &Client, method: ClientAuthMethod) -> bool {
+    client.auth_method == method || client.auth_method == ClientAuthMethod::Secret
+}
+
+fn secret_is_right(client: &Client, presented: &str) -> bool {
+    client.secret.as_ref().is_some_and(|secret| secret.matches(presented))
+}
+
+fn basic(headers: &HeaderMap) -> Result<Option<BasicCredentials>, OAuthError> {
+    let mut values = headers.get_all(header::AUTHORIZATION).iter();
+    let Some(value) = values.next() else { return Ok(None) };
+    if values.next().is_some() {
+        return Err(OAuthError::invalid_request("more than one Authorization header"));
+    }
+    let refused = || OAuthError {
+        basic_challenge: true,
+        ..OAuthError::new(ErrorCode::InvalidClient, "the Authorization header is not Basic")
+    };
+    let text = value.to_str().map_err(|_| refused())?;
+    let (scheme, credentials) = text.split_once(' ').ok_or_else(refused)?;
+    if !scheme.eq_ignore_ascii_case("basic") {
+        return Err(refused());
+    }
+    let decoded = STANDARD.decode(credentials.trim()).ok().and_then(|bytes| String::from_utf8(bytes).ok());
+    let decoded = decoded.ok_or_else(refused)?;
+    let (id, secret) = decoded.split_once(':').ok_or_else(refused)?;
+    Ok(Some(BasicCredentials { id: id.to_owned(), secret: Secret::new(secret) }))
+}
+
+fn decode(text: &str) -> String {
+    let spaced = text.replace('+', " ");
+    percent_decode_str(&spaced).decode_utf8().map_or_else(|_| text.to_owned(), std::borrow::Cow::into_owned)
+}

@@ -1,0 +1,91 @@
+//! What the gateway says of itself: OpenID Connect Discovery, RFC 8414, RFC 9728, RFC 7517.
+
+use http::{StatusCode, header};
+use serde_json::{Value, json};
+
+use super::{
+    EndpointSettings, Endpoints,
+    respond::{Answer, json as json_answer, set},
+};
+use crate::oauth::{ResponseType, SigningAlgorithm};
+
+/// Where the endpoints stand on the public origin.
+pub const METHOD_PATH: &str = "/api/method/frappe.integrations.oauth2.";
+
+/// The documents change only with the configuration.
+const METADATA_MAX_AGE: &str = "public, max-age=3600";
+/// Clients must see a new key soon after it signs.
+const JWKS_MAX_AGE: &str = "public, max-age=300";
+
+impl Endpoints {
+    pub(super) fn discovery(&self) -> Answer {
+        document(&self.metadata, METADATA_MAX_AGE)
+    }
+
+    pub(super) fn resource_metadata(&self, path: &str) -> Answer {
+        let below = path.strip_prefix("/.well-known/oauth-protected-resource").unwrap_or_default();
+        let resource = format!("{}{}", self.settings.public_origin, below.trim_end_matches('/'));
+        let metadata = json!({
+            "resource": resource,
+            "authorization_servers": [self.settings.public_origin],
+            "scopes_supported": self.settings.scopes,
+            "bearer_methods_supported": ["header"],
+            "jwks_uri": format!("{}/.well-known/jwks.json", self.settings.public_origin),
+        });
+        document(&metadata, METADATA_MAX_AGE)
+    }
+
+    pub(super) fn jwks(&self) -> Answer {
+        let keys = self.issuer.signing.jwks(self.issuer.settings.access_ttl, self.issuer.clock.now());
+        document(&keys, JWKS_MAX_AGE)
+    }
+}
+
+fn document(value: &Value, cache_control: &str) -> Answer {
+    let mut answer = json_answer(StatusCode::OK, value);
+    set(&mut answer, header::CACHE_CONTROL, cache_control);
+    answer
+}
+
+/// The metadata of the authorization server, in ERPNext's order first.
+pub(super) fn metadata(settings: &EndpointSettings) -> Value {
+    let origin = &settings.public_origin;
+    let method = |name: &str| format!("{origin}{METHOD_PATH}{name}");
+    let response_types: Vec<String> =
+        std::iter::once(ResponseType::CODE).chain(ResponseType::IMPLICIT).map(|kind| kind.to_string()).collect();
+    let client_auth = ["client_secret_basic", "client_secret_post", "none"];
+    let algorithms: Vec<&str> = settings.signing_algorithms.iter().map(|alg| SigningAlgorithm::as_str(*alg)).collect();
+    json!({
+        "issuer": origin,
+        "authorization_endpoint": method("authorize"),
+        "token_endpoint": method("get_token"),
+        "userinfo_endpoint": method("openid_profile"),
+        "revocation_endpoint": method("revoke_token"),
+        "introspection_endpoint": method("introspect_token"),
+        "jwks_uri": format!("{origin}/.well-known/jwks.json"),
+        "scopes_supported": settings.scopes,
+        "response_types_supported": response_types,
+        "response_modes_supported": ["query", "fragment", "form_post"],
+        "grant_types_supported": settings.grant_types,
+        "subject_types_supported": ["public"],
+        "id_token_signing_alg_values_supported": algorithms,
+        "token_endpoint_auth_methods_supported": client_auth,
+        "revocation_endpoint_auth_methods_supported": client_auth,
+        "introspection_endpoint_auth_methods_supported": client_auth,
+        "code_challenge_methods_supported": ["S256"],
+        "prompt_values_supported": ["none", "login", "consent", "select_account"],
+        "claims_supported": [
+            "sub", "iss", "aud", "exp", "iat", "auth_time", "nonce", "at_hash", "c_hash", "azp", "sid", "name",
+            "given_name", "family_name", "email", "picture", "roles"
+        ],
+        "claim_types_supported": ["normal"],
+        "claims_parameter_supported": true,
+        "request_parameter_supported": false,
+        "request_uri_parameter_supported": false,
+        "require_request_uri_registration": false,
+        "authorization_response_iss_parameter_supported": true,
+        "backchannel_logout_supported": false,
+        "backchannel_logout_session_supported": false,
+        "frontchannel_logout_supported": false,
+    })
+}

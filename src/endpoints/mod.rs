@@ -1,0 +1,252 @@
+//! Our OAuth endpoints, on plain `http` types: no socket, no proxy. One file each; `respond` is the door for errors.
+
+mod authorize;
+mod client_auth;
+mod cors;
+mod discovery;
+mod introspect;
+mod limits;
+mod pages;
+mod parameters;
+mod respond;
+mod revoke;
+mod texts;
+mod token;
+mod userinfo;
+
+use std::{fmt, net::IpAddr, sync::Arc};
+
+use bytes::Bytes;
+use http::{HeaderMap, Method, Request, StatusCode, header};
+use serde_json::Value;
+
+pub use client_auth::CheckedClient;
+pub use cors::Origins;
+pub use discovery::METHOD_PATH;
+pub use limits::{Allotment, Limit};
+pub use respond::{Answer, OAuthError};
+
+use self::{
+    limits::Counted,
+    parameters::{BadParameters, Parameters},
+};
+use crate::{
+    access::AccessCheck,
+    erpnext::ClientRegistry,
+    issuer::Issuer,
+    oauth::{GrantType, LoginHasher, SigningAlgorithm},
+    route::Endpoint,
+    secret::DerivedKey,
+};
+
+/// Larger bodies are refused with 413.
+pub const MOST_BODY: usize = 64 * 1024;
+
+/// What the endpoints need to know of the site.
+#[derive(Clone, Debug)]
+pub struct EndpointSettings {
+    /// The public origin, without a slash: the issuer.
+    pub public_origin: String,
+    /// What the pages call the site.
+    pub site_name: String,
+    /// The scopes that discovery names.
+    pub scopes: Vec<String>,
+    /// The grant types that some client may use.
+    pub grant_types: Vec<GrantType>,
+    /// The algorithms that id_tokens may be signed with.
+    pub signing_algorithms: Vec<SigningAlgorithm>,
+    /// Origins whose scripts may read, besides those of clients.
+    pub allowed_origins: Origins,
+    /// Introspection needs client credentials.
+    pub introspection_needs_client: bool,
+    /// Revocation needs client credentials.
+    pub revocation_needs_client: bool,
+}
+
+/// The limits of `[limits]`.
+#[derive(Debug)]
+pub struct Limits {
+    /// Failed client authentications and failed grants.
+    pub token_failures: Limit,
+    /// "Not active" answers to callers without credentials.
+    pub introspection_misses: Limit,
+    /// Authorization requests.
+    pub authorize: Limit,
+}
+
+/// Who is at the other end of the connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Peer {
+    /// The address, as far as proxies that are trusted say.
+    pub address: IpAddr,
+}
+
+/// The endpoints of one site.
+pub struct Endpoints {
+    /// Issues and ends grants.
+    pub issuer: Arc<Issuer>,
+    /// Reads access tokens.
+    pub access: Arc<AccessCheck>,
+    /// The registered clients.
+    pub clients: Arc<ClientRegistry>,
+    /// The hash of login sessions.
+    pub logins: LoginHasher,
+    /// Keys the tokens in our forms.
+    pub form_key: DerivedKey,
+    /// The limits.
+    pub limits: Limits,
+    /// What is known of the site.
+    pub settings: EndpointSettings,
+    metadata: Value,
+}
+
+/// What [`Endpoints`] is made of.
+pub struct EndpointParts {
+    /// Issues and ends grants.
+    pub issuer: Arc<Issuer>,
+    /// Reads access tokens.
+    pub access: Arc<AccessCheck>,
+    /// The registered clients.
+    pub clients: Arc<ClientRegistry>,
+    /// The hash of login sessions.
+    pub logins: LoginHasher,
+    /// Keys the tokens in our forms.
+    pub form_key: DerivedKey,
+    /// The limits.
+    pub limits: Limits,
+    /// What is known of the site.
+    pub settings: EndpointSettings,
+}
+
+impl Endpoints {
+    /// Takes the parts.
+    #[must_use]
+    pub fn new(parts: EndpointParts) -> Self {
+        let EndpointParts { issuer, access, clients, logins, form_key, limits, settings } = parts;
+        let metadata = discovery::metadata(&settings);
+        Self { issuer, access, clients, logins, form_key, limits, settings, metadata }
+    }
+
+    /// Answers a request for one of the endpoints. The body is whole, and at most [`MOST_BODY`] bytes.
+    pub async fn serve(&self, endpoint: Endpoint, request: Request<Bytes>, peer: Peer) -> Answer {
+        let allow = allowed_methods(endpoint);
+        let head = *request.method() == Method::HEAD;
+        let method = if head { Method::GET } else { request.method().clone() };
+        if method == Method::OPTIONS {
+            return self.preflight(endpoint, allow, request.headers());
+        }
+        if !allow.split(", ").any(|name| name == method.as_str()) {
+            let error = OAuthError::invalid_request("this method is not allowed here");
+            let mut answer = error.with_status(StatusCode::METHOD_NOT_ALLOWED).answer();
+            respond::set(&mut answer, header::ALLOW, allow);
+            return answer;
+        }
+        let headers = request.headers().clone();
+        let mut answer = self.dispatch(endpoint, &method, request, peer).await;
+        self.open_to_origin(endpoint, &headers, &mut answer);
+        if head {
+            *answer.body_mut() = Bytes::new();
+        }
+        answer
+    }
+
+    async fn dispatch(&self, endpoint: Endpoint, method: &Method, request: Request<Bytes>, peer: Peer) -> Answer {
+        match endpoint {
+            Endpoint::Authorize => self.authorize(method, request, peer).await,
+            Endpoint::Approve => self.approve(request, peer).await,
+            Endpoint::Token => self.token(request, peer).await,
+            Endpoint::Revoke => self.revoke(request, peer).await.unwrap_or_else(|error| error.answer()),
+            Endpoint::Userinfo => self.userinfo(&request).await,
+            Endpoint::Introspect => self.introspect(request, peer).await.unwrap_or_else(|error| error.answer()),
+            Endpoint::Register => not_served(),
+            Endpoint::Discovery => self.discovery(),
+            Endpoint::ResourceMetadata => self.resource_metadata(request.uri().path()),
+            Endpoint::Jwks => self.jwks(),
+        }
+    }
+
+    /// Refuses a peer, or a client as seen from it, that has failed too often.
+    fn check_failures(
+        &self,
+        limit: &Limit,
+        client: Option<&crate::oauth::ClientId>,
+        peer: Peer,
+    ) -> Result<(), OAuthError> {
+        let now = self.issuer.clock.now();
+        limit.check(&Counted::address(peer.address), now).map_err(OAuthError::too_many)?;
+        if let Some(client) = client {
+            let counted = Counted::client_from(client.clone(), peer.address);
+            limit.check(&counted, now).map_err(OAuthError::too_many)?;
+        }
+        Ok(())
+    }
+
+    fn count_failure(&self, limit: &Limit, client: Option<&crate::oauth::ClientId>, peer: Peer) {
+        let now = self.issuer.clock.now();
+        limit.count(Counted::address(peer.address), now);
+        if let Some(client) = client {
+            limit.count(Counted::client_from(client.clone(), peer.address), now);
+        }
+    }
+}
+
+const fn allowed_methods(endpoint: Endpoint) -> &'static str {
+    match endpoint {
+        Endpoint::Authorize | Endpoint::Userinfo => "GET, HEAD, POST, OPTIONS",
+        Endpoint::Approve | Endpoint::Token | Endpoint::Revoke | Endpoint::Introspect | Endpoint::Register => {
+            "POST, OPTIONS"
+        }
+        Endpoint::Discovery | Endpoint::ResourceMetadata | Endpoint::Jwks => "GET, HEAD, OPTIONS",
+    }
+}
+
+/// Registration is off; the endpoint exists only so that nothing of the kind reaches ERPNext.
+fn not_served() -> Answer {
+    let error = OAuthError::invalid_request("client registration is switched off");
+    error.with_status(StatusCode::NOT_FOUND).answer()
+}
+
+/// The form of a POST endpoint: of the named content type, nothing of it in the query, nothing repeated.
+fn form(request: &Request<Bytes>) -> Result<Parameters, OAuthError> {
+    refuse_query(request)?;
+    if media_type(request.headers()) != Some("application/x-www-form-urlencoded") {
+        return Err(wrong_content_type());
+    }
+    Parameters::urlencoded(request.body()).and_then(Parameters::without_repetition).map_err(Into::into)
+}
+
+/// Parameters in the query of a form endpoint end up in logs: refused (decision 19).
+fn refuse_query(request: &Request<Bytes>) -> Result<(), OAuthError> {
+    match request.uri().query() {
+        None | Some("") => Ok(()),
+        Some(_) => Err(OAuthError::invalid_request("parameters belong into the body, not into the query")),
+    }
+}
+
+fn wrong_content_type() -> OAuthError {
+    OAuthError::invalid_request("the content type must be application/x-www-form-urlencoded")
+        .with_status(StatusCode::UNSUPPORTED_MEDIA_TYPE)
+}
+
+/// The content type without its parameters, in lower case where it matters to us.
+fn media_type(headers: &HeaderMap) -> Option<&str> {
+    let value = headers.get(header::CONTENT_TYPE)?.to_str().ok()?;
+    let name = value.split(';').next().unwrap_or_default().trim();
+    let known = ["application/x-www-form-urlencoded", "multipart/form-data", "application/json"];
+    known.into_iter().find(|known| known.eq_ignore_ascii_case(name))
+}
+
+impl From<BadParameters> for OAuthError {
+    fn from(bad: BadParameters) -> Self {
+        match bad {
+            BadParameters::Malformed => Self::invalid_request("the parameters can't be read: not UTF-8, or malformed"),
+            BadParameters::Repeated(_) => Self::invalid_request("a parameter is repeated"),
+        }
+    }
+}
+
+impl fmt::Debug for Endpoints {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Endpoints").field("settings", &self.settings).finish_non_exhaustive()
+    }
+}

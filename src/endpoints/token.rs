@@ -1,0 +1,234 @@
+//! The token endpoint (RFC 6749 §3.2, OpenID Connect Core §3.1.3).
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::{HeaderMap, Request, StatusCode, header};
+use serde::Serialize;
+
+use super::{
+    Endpoints, Peer,
+    client_auth::{CheckedClient, PresentedClient},
+    cors::AnswerOf,
+    form, media_type,
+    parameters::Parameters,
+    refuse_query,
+    respond::{Answer, OAuthError, json, no_store},
+};
+use crate::{
+    issuer::{IssueError, IssuedTokens, PresentedCode},
+    oauth::{Allowance, Client, ClientId, ErrorCode, GrantType, Scopes},
+    secret::Secret,
+    telemetry::audit::AuditEvent,
+};
+
+/// A token request whose form is read and whose grant type is known.
+struct TokenRequest {
+    form: Parameters,
+    multipart: bool,
+    grant_type: GrantType,
+    presented: PresentedClient,
+}
+
+impl Endpoints {
+    pub(super) async fn token(&self, request: Request<Bytes>, peer: Peer) -> Answer {
+        let request = match read(request).await {
+            Ok(request) => request,
+            Err(error) => return error.answer(),
+        };
+        match self.token_client(&request, peer).await {
+            Ok(client) => {
+                let answer = self.grant(&request, &client, peer).await;
+                let mut answer = answer.unwrap_or_else(|error| error.answer());
+                answer.extensions_mut().insert(AnswerOf(Arc::clone(client.client())));
+                answer
+            }
+            Err(error) => error.answer(),
+        }
+    }
+
+    /// The client of a token request, checked, and allowed the form in which it came.
+    async fn token_client(&self, request: &TokenRequest, peer: Peer) -> Result<CheckedClient, OAuthError> {
+        let claimed = request.presented.claimed_id();
+        let limit = &self.limits.token_failures;
+        self.check_failures(limit, claimed.as_ref(), peer)?;
+        let client = if request.presented.is_absent() && request.grant_type == GrantType::RefreshToken {
+            self.client_by_refresh_token(&request.form, peer).await?
+        } else {
+            self.check_client(&request.presented).await.inspect_err(|error| {
+                if error.code == ErrorCode::InvalidClient {
+                    self.issuer.record(&AuditEvent {
+                        event: "client_authentication_failed",
+                        client_id: claimed.as_ref().map(ClientId::as_str),
+                        address: Some(peer.address),
+                        ..AuditEvent::default()
+                    });
+                    self.count_failure(limit, claimed.as_ref(), peer);
+                }
+            })?
+        };
+        if request.multipart {
+            if !client.client().allows(Allowance::MultipartToken) {
+                return Err(super::wrong_content_type());
+            }
+            self.issuer.count(client.client(), Allowance::MultipartToken);
+        }
+        Ok(client)
+    }
+
+    /// ERPNext's clients may leave `client_id` out of a refresh: the token itself names the client.
+    async fn client_by_refresh_token(&self, form: &Parameters, peer: Peer) -> Result<CheckedClient, OAuthError> {
+        let refused = || OAuthError::new(ErrorCode::InvalidClient, "client_id is missing");
+        let presented = Secret::new(form.get("refresh_token").ok_or_else(refused)?);
+        let id = match self.issuer.client_of_refresh_token(&presented).await {
+            Ok(id) => id,
+            Err(error) => return Err(self.refused_grant(error, None, peer)),
+        };
+        let client = self.clients.client(&id).await?.ok_or_else(refused)?;
+        if !client.allows(Allowance::RefreshWithoutClientId) {
+            return Err(refused());
+        }
+        self.issuer.count(&client, Allowance::RefreshWithoutClientId);
+        Ok(CheckedClient::WithoutSecret(client))
+    }
+
+    async fn grant(&self, request: &TokenRequest, checked: &CheckedClient, peer: Peer) -> Result<Answer, OAuthError> {
+        let client = checked.client();
+        check_grant_type(client, request.grant_type)?;
+        let form = &request.form;
+        let tokens = match request.grant_type {
+            GrantType::AuthorizationCode => {
+                let code = form.get("code").ok_or_else(|| missing("code"))?;
+                let presented = PresentedCode {
+                    code: Secret::new(code),
+                    redirect_uri: form.get("redirect_uri").map(str::to_owned),
+                    verifier: form.get("code_verifier").map(Secret::new),
+                };
+                self.issuer.redeem_code(client, presented).await
+            }
+            GrantType::RefreshToken => {
+                let presented = form.get("refresh_token").ok_or_else(|| missing("refresh_token"))?;
+                self.issuer.refresh(client, &Secret::new(presented), scope(form)?).await
+            }
+            GrantType::ClientCredentials => {
+                if !matches!(checked, CheckedClient::Authenticated(_)) {
+                    return Err(OAuthError::new(
+                        ErrorCode::InvalidClient,
+                        "client_credentials needs the client's secret",
+                    ));
+                }
+                self.issuer.client_credentials(client, scope(form)?).await
+            }
+            GrantType::Password => {
+                let username = form.get("username").ok_or_else(|| missing("username"))?;
+                let password = Secret::new(form.get("password").ok_or_else(|| missing("password"))?);
+                self.issuer.password(client, username, &password, scope(form)?, peer.address).await
+            }
+            GrantType::Implicit => return Err(unsupported()),
+        };
+        match tokens {
+            Ok(tokens) => {
+                self.issuer.record(&AuditEvent {
+                    event: "tokens_issued",
+                    client_id: Some(client.id.as_str()),
+                    grant_type: Some(request.grant_type.as_str()),
+                    scope: Some(&tokens.scopes.to_string()),
+                    address: Some(peer.address),
+                    ..AuditEvent::default()
+                });
+                Ok(token_response(&tokens))
+            }
+            Err(error) => Err(self.refused_grant(error, Some(client), peer)),
+        }
+    }
+
+    /// Logs why, counts what may be a guess, and says what the client may know.
+    fn refused_grant(&self, error: IssueError, client: Option<&Client>, peer: Peer) -> OAuthError {
+        if let IssueError::Refused(refusal) = &error {
+            self.issuer.record(&AuditEvent {
+                event: "grant_refused",
+                reason: Some(refusal.as_str()),
+                client_id: client.map(|client| client.id.as_str()),
+                address: Some(peer.address),
+                ..AuditEvent::default()
+            });
+            if refusal.may_be_a_guess() {
+                self.count_failure(&self.limits.token_failures, client.map(|client| &client.id), peer);
+            }
+        }
+        error.into()
+    }
+}
+
+async fn read(request: Request<Bytes>) -> Result<TokenRequest, OAuthError> {
+    let multipart = media_type(request.headers()) == Some("multipart/form-data");
+    let form = if multipart { multipart_form(&request).await? } else { form(&request)? };
+    let grant_type = form.get("grant_type").ok_or_else(|| missing("grant_type"))?;
+    let grant_type = grant_type.parse().map_err(|_| unsupported())?;
+    let presented = PresentedClient::of(request.headers(), &form)?;
+    Ok(TokenRequest { form, multipart, grant_type, presented })
+}
+
+async fn multipart_form(request: &Request<Bytes>) -> Result<Parameters, OAuthError> {
+    refuse_query(request)?;
+    let content_type = content_type(request.headers());
+    let form = Parameters::multipart(content_type, request.body().clone()).await;
+    form.and_then(Parameters::without_repetition).map_err(Into::into)
+}
+
+fn content_type(headers: &HeaderMap) -> &str {
+    headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default()
+}
+
+fn check_grant_type(client: &Client, grant_type: GrantType) -> Result<(), OAuthError> {
+    let registered = client.grant_types.contains(&grant_type);
+    let allowed = match grant_type {
+        GrantType::Password => client.allows(Allowance::Password),
+        GrantType::Implicit => return Err(unsupported()),
+        GrantType::AuthorizationCode | GrantType::RefreshToken | GrantType::ClientCredentials => registered,
+    };
+    if allowed {
+        Ok(())
+    } else {
+        Err(OAuthError::new(ErrorCode::UnauthorizedClient, "the client may not use this grant_type"))
+    }
+}
+
+fn unsupported() -> OAuthError {
+    OAuthError::new(ErrorCode::UnsupportedGrantType, "this grant_type is not supported")
+}
+
+fn missing(parameter: &'static str) -> OAuthError {
+    OAuthError::invalid_request(format!("the parameter {parameter} is missing"))
+}
+
+fn scope(form: &Parameters) -> Result<Option<Scopes>, OAuthError> {
+    let parse = |text| Scopes::parse(text).map_err(|_| OAuthError::new(ErrorCode::InvalidScope, "scope is malformed"));
+    form.get("scope").map(parse).transpose()
+}
+
+/// RFC 6749 §5.1, in ERPNext's order.
+fn token_response(tokens: &IssuedTokens) -> Answer {
+    #[derive(Serialize)]
+    struct Body<'a> {
+        access_token: &'a str,
+        expires_in: u64,
+        token_type: &'static str,
+        scope: String,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        refresh_token: Option<&'a str>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        id_token: Option<&'a str>,
+    }
+    let body = Body {
+        access_token: tokens.access_token.expose(),
+        expires_in: tokens.expires_in,
+        token_type: "Bearer",
+        scope: tokens.scopes.to_string(),
+        refresh_token: tokens.refresh_token.as_ref().map(Secret::expose),
+        id_token: tokens.id_token.as_deref(),
+    };
+    let mut answer = json(StatusCode::OK, &body);
+    no_store(&mut answer);
+    answer
+}

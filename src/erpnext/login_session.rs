@@ -1,0 +1,81 @@
+//! Frappe's login sessions: whose one is, whether a password is right, and their end.
+
+use std::net::IpAddr;
+
+use http::{Method, StatusCode};
+use serde_json::{Map, Value};
+
+use super::{
+    DirectoryError, LoginProbe, PasswordCheck,
+    agent::{Agent, As, Call, Payload},
+    answer::{Answer, Message, is_login_sid},
+};
+use crate::{oauth::UserName, secret::Secret};
+
+/// The user that stands for nobody.
+pub(super) const GUEST: &str = "Guest";
+
+/// Whose login session this is; `None`: nobody's.
+pub(super) async fn login_session(agent: &Agent, probe: &LoginProbe) -> Result<Option<UserName>, DirectoryError> {
+    if !is_login_sid(probe.sid.expose()) {
+        return Ok(None);
+    }
+    let by = As::Login(&probe.sid, Some(probe.peer));
+    let call = Call::get("login session", &["api", "method", "frappe.auth.get_logged_user"], by);
+    let Some(answer) = agent.send(call).await?.for_user()? else { return Ok(None) };
+    let name = answer.read::<Message<String>>()?.message;
+    Ok(if name.is_empty() || name.eq_ignore_ascii_case(GUEST) { None } else { Some(UserName::new(name)) })
+}
+
+/// Ends a login session; one that has ended is no error. A GET, since ERPNext asks for a CSRF token on a POST.
+pub(super) async fn end_login_session(agent: &Agent, sid: &Secret) -> Result<(), DirectoryError> {
+    if !is_login_sid(sid.expose()) {
+        return Ok(());
+    }
+    let call = Call::get("logout", &["api", "method", "logout"], As::Login(sid, None));
+    agent.send(call).await?.for_user().map(|_| ())
+}
+
+/// Checks a password by ERPNext's own login, and ends the login session that came of it, whatever it was.
+pub(super) async fn check_password(
+    agent: &Agent,
+    username: &str,
+    password: &Secret,
+    peer: IpAddr,
+) -> Result<PasswordCheck, DirectoryError> {
+    let call = Call {
+        what: "password",
+        method: Method::POST,
+        path: &["api", "method", "login"],
+        query: &[],
+        payload: Payload::Form(&[("usr", username), ("pwd", password.expose())]),
+        by: As::Guest(peer),
+    };
+    let answer = agent.send(call).await?;
+    let Some(sid) = answer.sid().cloned() else { return judge_without_session(&answer) };
+    let probe = LoginProbe { sid, peer };
+    let user = login_session(agent, &probe).await;
+    if let Err(error) = end_login_session(agent, &probe.sid).await {
+        tracing::warn!(%error, "the login session of a password check could not be ended");
+    }
+    Ok(user?.map_or(PasswordCheck::Wrong, PasswordCheck::Right))
+}
+
+fn judge_without_session(answer: &Answer) -> Result<PasswordCheck, DirectoryError> {
+    match answer.status() {
+        StatusCode::TOO_MANY_REQUESTS => Err(answer.unavailable()),
+        status if status.is_client_error() => Ok(PasswordCheck::Wrong),
+        status if status.is_success() => {
+            let fields = answer.read::<Map<String, Value>>()?;
+            let asks_for_more = ["verification", "tmp_id", "redirect_to"].iter().any(|key| fields.contains_key(*key));
+            Ok(if asks_for_more { PasswordCheck::SecondFactor } else { PasswordCheck::Wrong })
+        }
+        // A locked account is a SecurityException, which Frappe answers like a crash of its own.
+        _ => match answer.read::<Map<String, Value>>() {
+            Ok(fields) if fields.get("exc_type").is_some_and(|kind| kind == "SecurityException") => {
+                Ok(PasswordCheck::Wrong)
+            }
+            Ok(_) | Err(_) => Err(answer.unavailable()),
+        },
+    }
+}

@@ -1,0 +1,252 @@
+//! ERPNext's users, kept in step with it: one list call per round for all of them, and a direct look at one that the
+//! list has not shown yet.
+
+use std::{
+    collections::{HashMap, HashSet},
+    sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard},
+    time::Duration,
+};
+
+use serde::Deserialize;
+use serde_json::json;
+
+use super::{
+    DirectoryError, DirectoryUser,
+    agent::{Agent, As, Call, Payload},
+    answer::{Answer, Data},
+    known_users::{ADMINISTRATOR, Change, Extent, KnownUser, KnownUsers, derived_subject},
+    login_session::GUEST,
+};
+use crate::{
+    clock::{Clock, UnixTime},
+    oauth::{Subject, UserName},
+};
+
+/// Rows of one list call.
+const PAGE: usize = 500;
+/// Subjects of so many users are asked for by name; of more, all are.
+const MAX_NAMED: usize = 50;
+/// Names without a user that are remembered, and for how long at most.
+const ABSENT_CAPACITY: u64 = 10_000;
+const ABSENT_TTL: Duration = Duration::from_secs(10);
+const NEEDS_READ: &str = "read on User";
+const MAX_NAME: usize = 140;
+
+/// The users.
+pub(super) struct Users {
+    agent: Arc<Agent>,
+    clock: Arc<dyn Clock>,
+    issuer: String,
+    ttl: Duration,
+    known: RwLock<KnownUsers>,
+    absent: moka::sync::Cache<UserName, UnixTime>,
+}
+
+#[derive(Deserialize)]
+struct UserRow {
+    name: UserName,
+    enabled: u8,
+    #[serde(default)]
+    modified: String,
+    #[serde(default)]
+    social_logins: Vec<SocialLogin>,
+}
+
+#[derive(Deserialize)]
+struct SocialLogin {
+    /// Left out by ERPNext when the account may not read users.
+    parent: Option<UserName>,
+    #[serde(default)]
+    provider: Option<String>,
+    userid: Option<String>,
+}
+
+impl Users {
+    pub(super) fn new(agent: Arc<Agent>, clock: Arc<dyn Clock>, issuer: &str, ttl: Duration) -> Self {
+        Self {
+            agent,
+            clock,
+            issuer: issuer.to_owned(),
+            ttl,
+            known: RwLock::new(KnownUsers::new(PAGE)),
+            absent: moka::sync::Cache::builder().max_capacity(ABSENT_CAPACITY).time_to_live(ABSENT_TTL).build(),
+        }
+    }
+
+    /// Whether the users were asked for within `user_ttl`.
+    pub(super) fn are_fresh(&self) -> bool {
+        self.read().asked_at().is_some_and(|at| self.clock.now().since(at) <= self.ttl)
+    }
+
+    /// The user as last listed, however long ago; `None`: not listed.
+    pub(super) fn listed(&self, name: &UserName) -> Option<KnownUser> {
+        let listed = self.read().user(name).cloned();
+        listed.or_else(|| (name.as_str() == ADMINISTRATOR).then(|| self.administrator()))
+    }
+
+    /// Administrator, whom ERPNext shows to nobody else, is always there, and enabled.
+    fn administrator(&self) -> KnownUser {
+        let sub = derived_subject(&self.issuer, &UserName::new(ADMINISTRATOR));
+        KnownUser { sub, enabled: true, modified: String::new() }
+    }
+
+    /// One round: lists the users, or those that changed, and tells what changed.
+    pub(super) async fn refresh(&self) -> Result<Vec<(UserName, Change)>, DirectoryError> {
+        let asked_at = self.clock.now();
+        let extent = self.read().next_extent();
+        let rows = self.list(&extent).await?;
+        let news: Vec<&UserRow> = {
+            let known = self.read();
+            rows.iter().filter(|row| known.is_news(&row.name, row.enabled != 0, &row.modified)).collect()
+        };
+        let subjects = self.subjects(&news).await?;
+        let gone = match extent {
+            Extent::Whole => self.vanished(&rows).await?,
+            Extent::ModifiedSince(_) => Vec::new(),
+        };
+        let mut known = self.write();
+        let mut changes = Vec::new();
+        for row in news {
+            let sub = subjects.get(&row.name).cloned().unwrap_or_else(|| derived_subject(&self.issuer, &row.name));
+            let user = KnownUser { sub, enabled: row.enabled != 0, modified: row.modified.clone() };
+            changes.extend(known.learn(&row.name, user).map(|change| (row.name.clone(), change)));
+        }
+        changes.extend(gone.into_iter().map(|name| (name.clone(), known.forget(&name))));
+        known.end_round(asked_at);
+        Ok(changes)
+    }
+
+    /// The user, when the list is fresh: from it, or asked for directly, since it may be newer than the list.
+    pub(super) async fn user(&self, name: &UserName) -> Result<Option<DirectoryUser>, DirectoryError> {
+        if let Some(known) = self.listed(name) {
+            return Ok(Some(directory_user(name.clone(), known)));
+        }
+        let now = self.clock.now();
+        let absent = self.absent.get(name).is_some_and(|since| now.since(since) < ABSENT_TTL.min(self.ttl));
+        if absent || !may_be_asked_for(name) {
+            return Ok(None);
+        }
+        let Some(row) = self.document(name).await? else {
+            self.absent.insert(name.clone(), now);
+            return Ok(None);
+        };
+        let login = row.social_logins.into_iter().find(|login| login.provider.as_deref() == Some("frappe"));
+        let sub = login.and_then(|login| login.userid).filter(|sub| !sub.is_empty());
+        let sub = sub.map_or_else(|| derived_subject(&self.issuer, &row.name), Subject::new);
+        let user = KnownUser { sub, enabled: row.enabled != 0, modified: row.modified };
+        if self.read().user(&row.name).is_none() {
+            self.write().learn(&row.name, user.clone());
+        }
+        Ok(Some(directory_user(row.name, user)))
+    }
+
+    async fn document(&self, name: &UserName) -> Result<Option<UserRow>, DirectoryError> {
+        let path = ["api", "resource", "User", name.as_str()];
+        let call = Call::get("user", &path, As::Account);
+        let answer = self.agent.send(call).await?.for_account(NEEDS_READ)?;
+        answer.map(|answer| Ok(answer.read::<Data<UserRow>>()?.data)).transpose()
+    }
+
+    async fn list(&self, extent: &Extent) -> Result<Vec<UserRow>, DirectoryError> {
+        let filters = match extent {
+            Extent::Whole => json!([]),
+            Extent::ModifiedSince(since) => json!([["modified", ">=", since]]),
+        };
+        let fixed = [("fields", r#"["name","enabled","modified"]"#.to_owned()), ("filters", filters.to_string())];
+        let mut rows: Vec<UserRow> = self.pages("users", "User", &fixed).await?;
+        rows.retain(|row| row.name.as_str() != GUEST);
+        Ok(rows)
+    }
+
+    /// The subjects of these users; who is not in the answer has none of ERPNext's.
+    async fn subjects(&self, users: &[&UserRow]) -> Result<HashMap<UserName, Subject>, DirectoryError> {
+        if users.is_empty() {
+            return Ok(HashMap::new());
+        }
+        let mut filters = vec![json!(["provider", "=", "frappe"])];
+        if users.len() <= MAX_NAMED {
+            let names: Vec<&str> = users.iter().map(|row| row.name.as_str()).collect();
+            filters.push(json!(["parent", "in", names]));
+        }
+        let fields = r#"["parent","userid"]"#.to_owned();
+        let fixed = [("parent", "User".to_owned()), ("fields", fields), ("filters", json!(filters).to_string())];
+        let rows: Vec<SocialLogin> = self.pages("subjects", "User Social Login", &fixed).await?;
+        let mut subjects = HashMap::new();
+        for row in rows {
+            let Some(parent) = row.parent else { return Err(may_not_read_users()) };
+            if let Some(sub) = row.userid.filter(|sub| !sub.is_empty()) {
+                subjects.insert(parent, Subject::new(sub));
+            }
+        }
+        Ok(subjects)
+    }
+
+    /// Those of the known users that a whole list leaves out and that ERPNext says are not there: an account that has
+    /// lost its right to read users gets a short list without an error.
+    async fn vanished(&self, rows: &[UserRow]) -> Result<Vec<UserName>, DirectoryError> {
+        let listed: HashSet<UserName> = rows.iter().map(|row| row.name.clone()).collect();
+        let missing = self.read().missing_from(&listed);
+        let mut vanished = Vec::new();
+        for name in missing {
+            // MariaDB compares without regard to letter case: another spelling is another user.
+            if self.document(&name).await?.is_none_or(|row| row.name != name) {
+                vanished.push(name);
+            }
+        }
+        Ok(vanished)
+    }
+
+    async fn pages<T: serde::de::DeserializeOwned>(
+        &self,
+        what: &'static str,
+        doctype: &str,
+        fixed: &[(&str, String)],
+    ) -> Result<Vec<T>, DirectoryError> {
+        let mut rows = Vec::new();
+        loop {
+            let (start, length) = (rows.len().to_string(), PAGE.to_string());
+            let mut query: Vec<(&str, &str)> = fixed.iter().map(|(key, value)| (*key, value.as_str())).collect();
+            query.extend([("order_by", "name asc"), ("limit_start", &start), ("limit_page_length", &length)]);
+            let path = ["api", "resource", doctype];
+            let method = http::Method::GET;
+            let call = Call { what, method, path: &path, query: &query, payload: Payload::None, by: As::Account };
+            let answer: Option<Answer> = self.agent.send(call).await?.for_account(NEEDS_READ)?;
+            let Some(answer) = answer else {
+                return Err(DirectoryError::Unavailable(format!("{what}: no such list at [erpnext].url")));
+            };
+            let page = answer.read::<Data<Vec<T>>>()?.data;
+            let last = page.len() < PAGE;
+            rows.extend(page);
+            if last {
+                return Ok(rows);
+            }
+        }
+    }
+
+    fn read(&self) -> RwLockReadGuard<'_, KnownUsers> {
+        self.known.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn write(&self) -> RwLockWriteGuard<'_, KnownUsers> {
+        self.known.write().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn may_not_read_users() -> DirectoryError {
+    DirectoryError::Refused(format!(
+        "subjects: the gateway's ERPNext account may not read users. Its role needs {NEEDS_READ}: grant it in the Role \
+         Permissions Manager, or run `empress-gateway setup-erpnext`"
+    ))
+}
+
+fn directory_user(name: UserName, known: KnownUser) -> DirectoryUser {
+    DirectoryUser { name, sub: known.sub, enabled: known.enabled }
+}
+
+/// Guest is nobody; Administrator in another spelling would be refused; and dots would change the path.
+fn may_be_asked_for(name: &UserName) -> bool {
+    let name = name.as_str();
+    let standard = [GUEST, ADMINISTRATOR].iter().any(|standard| name.eq_ignore_ascii_case(standard));
+    let dots = matches!(name, "" | "." | "..");
+    !standard && !dots && name.len() <= MAX_NAME && !name.chars().any(char::is_control)
+}

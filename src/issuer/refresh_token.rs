@@ -1,0 +1,132 @@
+//! The refresh token grant (RFC 6749 §6, RFC 9700 §4.14.2): rotated for public clients, stable for confidential ones,
+//! ever more of them for clients that are used to ERPNext's ways.
+
+use super::{GrantRefusal, IdTokenParts, IssueError, IssuedTokens, Issuer};
+use crate::{
+    clock::UnixTime,
+    oauth::{Allowance, Client, ClientId, Recognised, Scope, Scopes, TokenHash, TokenKind},
+    secret::Secret,
+    store::{Grant, RefreshOutcome, RefreshStep, RefreshSuccession, RefreshTokenFacts},
+    telemetry::audit::AuditEvent,
+};
+
+impl Issuer {
+    /// Which client a refresh token was issued to, for clients that may leave their `client_id` out.
+    ///
+    /// # Errors
+    /// [`GrantRefusal::UnknownRefreshToken`] or its like when the token is not good.
+    pub async fn client_of_refresh_token(&self, presented: &Secret) -> Result<ClientId, IssueError> {
+        Ok(self.refresh_facts(presented, self.clock.now()).await?.grant.client)
+    }
+
+    /// Refreshes: a new access token, narrower if `scope` is, and the refresh token to use from now on.
+    ///
+    /// # Errors
+    /// The refusal; or that store, upstream or signing fail.
+    pub async fn refresh(
+        &self,
+        client: &Client,
+        presented: &Secret,
+        scope: Option<Scopes>,
+    ) -> Result<IssuedTokens, IssueError> {
+        let now = self.clock.now();
+        let facts = self.refresh_facts(presented, now).await?;
+        if facts.grant.client != client.id {
+            self.record(&AuditEvent {
+                event: "refresh_token_of_another_client",
+                client_id: Some(client.id.as_str()),
+                grant_id: Some(facts.grant.id.as_str()),
+                ..AuditEvent::default()
+            });
+            return Err(GrantRefusal::OtherClient.into());
+        }
+        let scopes = scope.unwrap_or_else(|| facts.grant.scopes.clone());
+        if !scopes.is_subset_of(&facts.grant.scopes) {
+            return Err(GrantRefusal::ScopeTooWide.into());
+        }
+        self.check_user(client, &facts.grant.user).await?;
+        let access = self.mint.mint(TokenKind::Access, &*self.random);
+        let id_token = self.refreshed_id_token(client, &facts.grant, &scopes, access.text.expose(), now).await?;
+        let (succession, next) = self.succession(client, presented, &facts);
+        let step = RefreshStep {
+            presented: TokenHash::of(presented.expose()),
+            succession,
+            access: self.access_record(access.hash, scopes.clone(), now),
+            refresh_expires_at: now.plus(self.settings.refresh_ttl),
+            now,
+        };
+        self.take_step(client, step).await?;
+        Ok(IssuedTokens {
+            access_token: access.text,
+            expires_in: self.settings.access_ttl.as_secs(),
+            scopes,
+            refresh_token: Some(next),
+            id_token,
+        })
+    }
+
+    async fn refresh_facts(&self, presented: &Secret, now: UnixTime) -> Result<RefreshTokenFacts, IssueError> {
+        let text = presented.expose();
+        if self.mint.recognise(text) != Recognised::Ours(TokenKind::Refresh) {
+            return Err(GrantRefusal::MalformedRefreshToken.into());
+        }
+        let facts = self.store.refresh_token(TokenHash::of(text), now).await?;
+        facts.ok_or_else(|| GrantRefusal::UnknownRefreshToken.into())
+    }
+
+    /// With the original `auth_time` and `sid`, without `nonce` (OpenID Connect Core §12.2).
+    async fn refreshed_id_token(
+        &self,
+        client: &Client,
+        grant: &Grant,
+        scopes: &Scopes,
+        access_token: &str,
+        now: UnixTime,
+    ) -> Result<Option<String>, IssueError> {
+        if !scopes.contains(Scope::OPENID) {
+            return Ok(None);
+        }
+        let access_token = Some(access_token);
+        let parts = IdTokenParts { grant, scopes, nonce: None, access_token, code: None, now };
+        self.id_token(client, parts).await.map(Some)
+    }
+
+    /// What becomes of the presented token, and which one the client uses from now on (decision 23).
+    fn succession(
+        &self,
+        client: &Client,
+        presented: &Secret,
+        facts: &RefreshTokenFacts,
+    ) -> (RefreshSuccession, Secret) {
+        if client.allows(Allowance::OldRefresh) {
+            if !facts.newest {
+                self.count(client, Allowance::OldRefresh);
+            }
+            let added = self.mint.mint(TokenKind::Refresh, &*self.random);
+            (RefreshSuccession::Add { added: added.hash }, added.text)
+        } else if client.is_public() {
+            let successor = self.mint.successor(presented.expose(), facts.generation);
+            let grace_millis = u64::try_from(self.settings.refresh_grace.as_millis()).unwrap_or(u64::MAX);
+            (RefreshSuccession::Rotate { successor: successor.hash, grace_millis }, successor.text)
+        } else {
+            (RefreshSuccession::Keep, presented.clone())
+        }
+    }
+
+    async fn take_step(&self, client: &Client, step: RefreshStep) -> Result<(), IssueError> {
+        match self.store.rotate_refresh(step).await? {
+            RefreshOutcome::Refreshed | RefreshOutcome::Graced => Ok(()),
+            RefreshOutcome::Reused(grant) => {
+                (self.grant_ended)(&grant);
+                self.record(&AuditEvent {
+                    event: "refresh_token_reused",
+                    client_id: Some(client.id.as_str()),
+                    grant_id: Some(grant.as_str()),
+                    ..AuditEvent::default()
+                });
+                Err(GrantRefusal::ReusedRefreshToken.into())
+            }
+            RefreshOutcome::Absent => Err(GrantRefusal::UnknownRefreshToken.into()),
+        }
+    }
+}

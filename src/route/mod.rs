@@ -1,0 +1,210 @@
+//! Method and target in, route out: what the gateway serves itself, what it forwards and on which terms, what it refuses.
+//! Pure: no IO, no clock, no log. Headers and bodies are not its business.
+//!
+//! Rules are tried in their order, the first that matches decides; without one, `auth` is `optional`. A `bearer` or
+//! `deny` rule compares its literals without regard to letter case, since ERPNext's database does. As soon as any rule
+//! names scopes, a token without the scope `all` may use only routes that a rule opens to it: ERPNext itself enforces no
+//! scope, and every doctype can be reached by several methods. ERPNext runs a `cmd` in the query instead of what the path
+//! names, so the rules are asked about that method then.
+
+mod endpoint;
+mod pattern;
+mod query;
+mod rule;
+mod target;
+#[cfg(test)]
+mod tests;
+
+use std::{borrow::Cow, fmt};
+
+use http::Method;
+
+pub use endpoint::{Endpoint, RESERVED_METHODS};
+pub use query::Query;
+pub use rule::Demand;
+pub use target::{BadTarget, Target};
+
+use self::{endpoint::Own, pattern::Names, rule::Rule};
+use crate::config::{RouteAuth, RouteSettings};
+
+/// The one method that ERPNext's realtime server calls with a `sid` in the query, through the public URL.
+const USER_INFO_METHOD: &str = "frappe.realtime.get_user_info";
+
+/// Where a request goes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Route {
+    /// To one of our endpoints.
+    Endpoint(Endpoint),
+    /// On to ERPNext, on these terms.
+    Upstream(Terms),
+    /// Nowhere.
+    Refuse(Refusal),
+}
+
+/// On which terms a request is forwarded.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Terms {
+    /// To which server.
+    pub service: Service,
+    /// Whether it needs a bearer token, and what becomes of one. Never `Deny`.
+    pub auth: RouteAuth,
+    /// What the token's scopes must be.
+    pub demand: Demand,
+    /// The index of the rule that decided, if one did.
+    pub rule: Option<usize>,
+    /// The query names a login session (decision 8): a request that also carries a cookie is refused with 400, and the
+    /// answer's `Set-Cookie` is removed.
+    pub sid_in_query: bool,
+}
+
+/// The servers behind us.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Service {
+    /// ERPNext.
+    Web,
+    /// Its realtime server, under `/socket.io`.
+    Realtime,
+}
+
+/// Why a request is refused by its target alone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Refusal {
+    /// `sid` in the query, which would make the request somebody else's: 400.
+    SidInQuery,
+    /// Several `cmd` in the query: 400.
+    AmbiguousMethod,
+    /// `cmd` names a method of ERPNext's own OAuth: 403.
+    ReservedMethod,
+    /// A spelling of ERPNext's own OAuth that is not served: 404.
+    Closed,
+    /// A rule says `deny`: 403.
+    Denied,
+}
+
+/// The rules, compiled.
+#[derive(Clone, Debug)]
+pub struct Router {
+    rules: Vec<Rule>,
+    scoped: bool,
+}
+
+/// Something wrong with a rule.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RouteProblem {
+    /// The index of the rule.
+    pub index: usize,
+    /// What is wrong.
+    pub message: String,
+}
+
+/// All that is wrong with the rules.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub struct RouteProblems(pub Vec<RouteProblem>);
+
+impl fmt::Display for RouteProblems {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, problem) in self.0.iter().enumerate() {
+            let apart = if index > 0 { "; " } else { "" };
+            write!(f, "{apart}route[{}]: {}", problem.index, problem.message)?;
+        }
+        Ok(())
+    }
+}
+
+impl Router {
+    /// Compiles the rules.
+    ///
+    /// # Errors
+    /// [`RouteProblems`] with everything that is wrong.
+    pub fn new(routes: &[RouteSettings]) -> Result<Self, RouteProblems> {
+        let mut problems = Vec::new();
+        let compiled = routes.iter().enumerate().map(|(index, route)| Rule::new(index, route, &mut problems));
+        let rules: Vec<Rule> = compiled.collect::<Vec<_>>().into_iter().flatten().collect();
+        problems.extend(repeated(routes));
+        if problems.is_empty() {
+            let scoped = rules.iter().any(Rule::names_scopes);
+            Ok(Self { rules, scoped })
+        } else {
+            problems.sort_by_key(|problem| problem.index);
+            Err(RouteProblems(problems))
+        }
+    }
+
+    /// Where a request goes.
+    #[must_use]
+    pub fn route(&self, method: &Method, target: &Target<'_>) -> Route {
+        match Endpoint::of_path(target.path()) {
+            Own::Endpoint(endpoint) => return Route::Endpoint(endpoint),
+            Own::Closed => return Route::Refuse(Refusal::Closed),
+            Own::No => {}
+        }
+        match self.forwarded(method, target) {
+            Ok(terms) => Route::Upstream(terms),
+            Err(refusal) => Route::Refuse(refusal),
+        }
+    }
+
+    fn forwarded(&self, method: &Method, target: &Target<'_>) -> Result<Terms, Refusal> {
+        let path_names = Names::of_path(target);
+        let cmd = called_method(target)?;
+        let sid_in_query = target.query().has("sid");
+        if sid_in_query && (cmd.is_some() || path_names.method() != Some(USER_INFO_METHOD)) {
+            return Err(Refusal::SidInQuery);
+        }
+        let names = match &cmd {
+            Some(cmd) => Names::of_method(cmd),
+            None if !self.rules.is_empty() && target.query().has("run_method") => Names::of_doc_method(),
+            None => path_names,
+        };
+        let (auth, demand, rule) = self.decide(method, &names);
+        if auth == RouteAuth::Deny {
+            return Err(Refusal::Denied);
+        }
+        Ok(Terms { service: Service::of(target.path()), auth, demand, rule, sid_in_query })
+    }
+
+    fn decide(&self, method: &Method, names: &Names<'_>) -> (RouteAuth, Demand, Option<usize>) {
+        let demands = self.rules.iter().enumerate().map(|(index, rule)| (index, rule, rule.demand(method, names)));
+        for (index, rule, demand) in demands {
+            if let Some(demand) = demand {
+                return (rule.auth, demand, Some(index));
+            }
+        }
+        (RouteAuth::Optional, if self.scoped { Demand::All } else { Demand::Nothing }, None)
+    }
+}
+
+impl Service {
+    fn of(path: &str) -> Self {
+        match path.strip_prefix("/socket.io") {
+            Some(rest) if rest.is_empty() || rest.starts_with('/') => Self::Realtime,
+            _ => Self::Web,
+        }
+    }
+}
+
+/// The method that `cmd` in the query names, which ERPNext runs whatever the path is. An empty one it ignores.
+fn called_method<'t>(target: &Target<'t>) -> Result<Option<Cow<'t, str>>, Refusal> {
+    let query = target.query();
+    if query.values("cmd").any(|cmd| endpoint::names_reserved(&cmd)) {
+        return Err(Refusal::ReservedMethod);
+    }
+    let mut named = query.values("cmd").filter(|cmd| !cmd.is_empty());
+    match (named.next(), named.next()) {
+        (_, Some(_)) => Err(Refusal::AmbiguousMethod),
+        (cmd, None) => Ok(cmd),
+    }
+}
+
+fn repeated(routes: &[RouteSettings]) -> impl Iterator<Item = RouteProblem> {
+    routes.iter().enumerate().filter_map(|(index, route)| {
+        let same = |earlier: &RouteSettings| earlier.path == route.path && covers(earlier, route);
+        let earlier = routes.iter().take(index).position(same)?;
+        Some(RouteProblem { index, message: format!("route[{earlier}] has the same path and methods and comes first") })
+    })
+}
+
+fn covers(earlier: &RouteSettings, later: &RouteSettings) -> bool {
+    let all = |route: &RouteSettings| route.methods.is_empty();
+    all(earlier) || (!all(later) && later.methods.iter().all(|method| earlier.methods.contains(method)))
+}

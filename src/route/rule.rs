@@ -1,0 +1,194 @@
+//! One `[[route]]` rule, compiled: what it matches and what it asks of a bearer token.
+
+use std::sync::Arc;
+
+use http::Method;
+use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
+
+use super::{
+    RouteProblem,
+    pattern::{Captures, Letters, Names, Pattern},
+};
+use crate::{
+    config::{RouteAuth, RouteSettings},
+    oauth::{Scope, Scopes},
+};
+
+/// What a token's scopes must be for a route.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Demand {
+    /// Any token will do.
+    Nothing,
+    /// Only a token of scope `all`: no rule opens the route to others, while some rules name scopes.
+    All,
+    /// All of these; where the rule is not strict, `all` stands for them.
+    Scopes {
+        /// The scopes, with the captured names filled in.
+        needed: Arc<[String]>,
+        /// Whether not even `all` will do instead.
+        strict: bool,
+    },
+}
+
+impl Demand {
+    /// Whether a token of these scopes will do.
+    #[must_use]
+    pub fn is_met_by(&self, scopes: &Scopes) -> bool {
+        match self {
+            Self::Nothing => true,
+            Self::All => scopes.contains(Scope::ALL),
+            Self::Scopes { needed, strict } => {
+                (!strict && scopes.contains(Scope::ALL)) || needed.iter().all(|scope| scopes.contains(scope))
+            }
+        }
+    }
+
+    /// The scopes that would do, as the attribute `scope` of a challenge has them (RFC 6750 §3).
+    #[must_use]
+    pub fn challenge(&self) -> String {
+        match self {
+            Self::Nothing => String::new(),
+            Self::All => Scope::ALL.to_owned(),
+            Self::Scopes { needed, .. } => needed.join(" "),
+        }
+    }
+}
+
+/// A compiled rule.
+#[derive(Clone, Debug)]
+pub(super) struct Rule {
+    pattern: Pattern,
+    letters: Letters,
+    methods: Vec<Method>,
+    pub(super) auth: RouteAuth,
+    scopes: RuleScopes,
+    strict: bool,
+}
+
+#[derive(Clone, Debug)]
+enum RuleScopes {
+    /// Without captured names: ready.
+    Fixed(Arc<[String]>),
+    /// To be filled in.
+    Templates(Vec<Vec<Part>>),
+}
+
+#[derive(Clone, Debug)]
+enum Part {
+    Text(String),
+    /// The capture of this index.
+    Capture(usize),
+}
+
+impl Rule {
+    /// Compiles a rule; what is wrong with it goes to `problems`.
+    pub(super) fn new(index: usize, settings: &RouteSettings, problems: &mut Vec<RouteProblem>) -> Option<Self> {
+        let before = problems.len();
+        let mut problem = |message: String| problems.push(RouteProblem { index, message });
+        let pattern = Pattern::parse(&settings.path).map_err(|what| problem(format!("path {what}"))).ok();
+        if matches!(settings.auth, RouteAuth::Deny | RouteAuth::Pass) && !settings.scopes.is_empty() {
+            problem("scopes are only checked with auth = \"bearer\" or \"optional\"".to_owned());
+        }
+        if settings.strict && settings.scopes.is_empty() {
+            problem("strict needs scopes".to_owned());
+        }
+        let pattern = pattern?;
+        let names: Vec<&str> = pattern.names().collect();
+        let scopes: Vec<_> =
+            settings.scopes.iter().filter_map(|scope| template(scope, &names).map_err(&mut problem).ok()).collect();
+        (problems.len() == before).then(|| Self {
+            letters: match settings.auth {
+                RouteAuth::Bearer | RouteAuth::Deny => Letters::Folded,
+                RouteAuth::Optional | RouteAuth::Pass => Letters::Exact,
+            },
+            methods: settings.methods.clone(),
+            auth: settings.auth,
+            scopes: RuleScopes::new(scopes),
+            strict: settings.strict,
+            pattern,
+        })
+    }
+
+    pub(super) fn names_scopes(&self) -> bool {
+        match &self.scopes {
+            RuleScopes::Fixed(scopes) => !scopes.is_empty(),
+            RuleScopes::Templates(_) => true,
+        }
+    }
+
+    /// What the rule demands, if it is about this request. A rule for GET is one for HEAD.
+    pub(super) fn demand(&self, method: &Method, names: &Names<'_>) -> Option<Demand> {
+        let method = if method == Method::HEAD { &Method::GET } else { method };
+        if !self.methods.is_empty() && !self.methods.contains(method) {
+            return None;
+        }
+        let captures = names.matched_by(&self.pattern, self.letters)?;
+        let needed = self.scopes.filled(&captures);
+        Some(if needed.is_empty() { Demand::Nothing } else { Demand::Scopes { needed, strict: self.strict } })
+    }
+}
+
+impl RuleScopes {
+    fn new(templates: Vec<Vec<Part>>) -> Self {
+        let fixed = |template: &Vec<Part>| match template.as_slice() {
+            [Part::Text(text)] => Some(text.clone()),
+            _ => None,
+        };
+        match templates.iter().map(fixed).collect::<Option<Arc<[String]>>>() {
+            Some(scopes) => Self::Fixed(scopes),
+            None => Self::Templates(templates),
+        }
+    }
+
+    fn filled(&self, captures: &Captures<'_>) -> Arc<[String]> {
+        match self {
+            Self::Fixed(scopes) => Arc::clone(scopes),
+            Self::Templates(templates) => templates.iter().map(|template| fill(template, captures)).collect(),
+        }
+    }
+}
+
+fn fill(template: &[Part], captures: &Captures<'_>) -> String {
+    let mut scope = String::new();
+    for part in template {
+        match part {
+            Part::Text(text) => scope.push_str(text),
+            Part::Capture(index) => push_name(&mut scope, captures.get(*index).copied().unwrap_or_default()),
+        }
+    }
+    scope
+}
+
+/// What a scope can't hold (RFC 6749 §3.3), and `%`. The rest of non-ASCII is encoded anyway.
+const NOT_IN_SCOPE: &AsciiSet = &CONTROLS.add(b' ').add(b'"').add(b'\\').add(b'%');
+
+/// A name inside a scope: `read:Sales%20Invoice`.
+fn push_name(scope: &mut String, name: &str) {
+    scope.extend(utf8_percent_encode(name, NOT_IN_SCOPE));
+}
+
+fn template(scope: &str, names: &[&str]) -> Result<Vec<Part>, String> {
+    let mut parts = Vec::new();
+    let mut rest = scope;
+    while let Some((text, tail)) = rest.split_once('{') {
+        let Some((name, after)) = tail.split_once('}') else {
+            return Err(format!("scope `{scope}` has a brace that is not closed"));
+        };
+        let Some(index) = names.iter().position(|known| *known == name) else {
+            return Err(format!("scope `{scope}` names `{{{name}}}`, which the path does not capture"));
+        };
+        if !text.is_empty() {
+            parts.push(Part::Text(text.to_owned()));
+        }
+        parts.push(Part::Capture(index));
+        rest = after;
+    }
+    if !rest.is_empty() {
+        parts.push(Part::Text(rest.to_owned()));
+    }
+    let sound = parts.iter().all(|part| match part {
+        Part::Text(text) => Scope::parse(text).is_ok(),
+        Part::Capture(_) => true,
+    });
+    if sound && !parts.is_empty() { Ok(parts) } else { Err(format!("`{scope}` is no scope")) }
+}

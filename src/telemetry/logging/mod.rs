@@ -1,0 +1,150 @@
+//! The log: `tracing` events and the `log` records of libraries, on standard error, as JSON or as text.
+
+use std::io;
+
+use serde::Deserialize;
+use tracing_subscriber::{
+    Layer, Registry,
+    filter::{LevelFilter, Targets},
+    fmt,
+    layer::SubscriberExt,
+    util::{SubscriberInitExt, TryInitError},
+};
+
+/// The target of the event that each request leaves behind.
+pub const ACCESS_TARGET: &str = "access";
+/// The target of audit events where the trail has no file of its own.
+pub const AUDIT_TARGET: &str = "audit";
+
+/// How grave an event must be to be written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Level {
+    /// Faults of ours.
+    Error,
+    /// What an operator should look at.
+    Warn,
+    /// What happens.
+    Info,
+    /// Why it happens; refusals of peers' requests.
+    Debug,
+    /// Everything.
+    Trace,
+}
+
+impl From<Level> for LevelFilter {
+    fn from(level: Level) -> Self {
+        match level {
+            Level::Error => Self::ERROR,
+            Level::Warn => Self::WARN,
+            Level::Info => Self::INFO,
+            Level::Debug => Self::DEBUG,
+            Level::Trace => Self::TRACE,
+        }
+    }
+}
+
+/// How an event is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Format {
+    /// One JSON object a line.
+    Json,
+    /// For a person at a terminal.
+    Text,
+}
+
+/// Whether each request is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AccessLog {
+    /// It is, whatever the level.
+    On,
+    /// It is not.
+    Off,
+}
+
+/// Starts the log of this process; once.
+///
+/// # Errors
+/// When there is one already.
+pub fn init(level: Level, format: Format, access: AccessLog) -> Result<(), TryInitError> {
+    let lines = lines(format, io::stderr).with_filter(filter(level, access));
+    tracing_subscriber::registry().with(lines).try_init()?;
+    library_records::forward(level);
+    Ok(())
+}
+
+/// Events as lines on `writer`.
+fn lines<W>(format: Format, writer: W) -> Box<dyn Layer<Registry> + Send + Sync>
+where
+    W: for<'a> fmt::MakeWriter<'a> + Send + Sync + 'static,
+{
+    match format {
+        Format::Json => fmt::layer()
+            .json()
+            .flatten_event(true)
+            .with_current_span(false)
+            .with_span_list(false)
+            .with_writer(writer)
+            .boxed(),
+        Format::Text => fmt::layer().with_ansi(false).with_writer(writer).boxed(),
+    }
+}
+
+/// Libraries that speak of each connection are heard from `warn` on, unless everything is asked for.
+const TALKATIVE: [&str; 7] = ["pingora", "rustls", "h2", "hyper", "reqwest", "tokio_util", library_records::TARGET];
+
+fn filter(level: Level, access: AccessLog) -> Targets {
+    let level = LevelFilter::from(level);
+    let access = match access {
+        AccessLog::On => LevelFilter::INFO,
+        AccessLog::Off => LevelFilter::OFF,
+    };
+    let libraries = if level == LevelFilter::TRACE { level } else { level.min(LevelFilter::WARN) };
+    Targets::new()
+        .with_default(level)
+        .with_targets(TALKATIVE.map(|target| (target, libraries)))
+        .with_target(ACCESS_TARGET, access)
+        .with_target(AUDIT_TARGET, LevelFilter::INFO)
+}
+
+/// Pingora and others write to the crate `log`; their records become events.
+mod library_records {
+    use log::{LevelFilter, Log, Metadata, Record};
+
+    use super::Level;
+
+    /// The target of these events; the library's own stands in the field `module`.
+    pub(super) const TARGET: &str = "library";
+
+    pub(super) struct Forward;
+
+    pub(super) fn forward(level: Level) {
+        let most = if level == Level::Trace { LevelFilter::Trace } else { LevelFilter::Warn };
+        if log::set_logger(&Forward).is_ok() {
+            log::set_max_level(most);
+        }
+    }
+
+    impl Log for Forward {
+        fn enabled(&self, metadata: &Metadata<'_>) -> bool {
+            metadata.level() <= log::max_level()
+        }
+
+        fn log(&self, record: &Record<'_>) {
+            let (module, message) = (record.target(), record.args());
+            match record.level() {
+                log::Level::Error => tracing::error!(target: TARGET, module, "{message}"),
+                log::Level::Warn => tracing::warn!(target: TARGET, module, "{message}"),
+                log::Level::Info => tracing::info!(target: TARGET, module, "{message}"),
+                log::Level::Debug => tracing::debug!(target: TARGET, module, "{message}"),
+                log::Level::Trace => tracing::trace!(target: TARGET, module, "{message}"),
+            }
+        }
+
+        fn flush(&self) {}
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,95 @@
+//! The site as it is when the stand-in starts.
+
+use serde_json::json;
+
+use super::records::{Client, StoredFile, User};
+use super::state::{Stamped, State};
+use super::{
+    ALICE, ALICE_PASSWORD, BOB, BOB_PASSWORD, CAROL, CAROL_PASSWORD, GATEWAY_API_KEY, GATEWAY_API_SECRET, GATEWAY_USER,
+    ORDINARY_CLIENT, ORDINARY_CLIENT_SECRET, SHADOW_CLIENT, SITE,
+};
+
+/// Users, clients, rights and a few documents.
+pub fn site() -> State {
+    let mut state = State::default();
+    state.sites.push(SITE.to_owned());
+    let administrator = User {
+        name: "Administrator".to_owned(),
+        sub: None,
+        ..User::system("admin@example.com", "admin").named("Administrator", "").with_roles(&[
+            "System Manager",
+            "Auth Gateway",
+            "Administrator",
+        ])
+    };
+    for user in [
+        administrator,
+        User::system(ALICE, ALICE_PASSWORD).named("Alice", "Anders").with_roles(&["System Manager"]),
+        User::system(BOB, BOB_PASSWORD).named("Bob", "Berg"),
+        User::website(CAROL, CAROL_PASSWORD).named("Carol", "Customer"),
+        User::system(GATEWAY_USER, "").named("Gateway", "").with_roles(&["Auth Gateway"]),
+    ] {
+        state.put_user(user);
+    }
+    let key = (GATEWAY_API_KEY.to_owned(), GATEWAY_API_SECRET.to_owned());
+    state.api_keys.insert(GATEWAY_USER.to_owned(), key);
+
+    let uri = "http://localhost:3000/cb";
+    let ordinary = Client::new(ORDINARY_CLIENT, ORDINARY_CLIENT_SECRET, uri);
+    state.put_client(Client { app_name: "Demo App".to_owned(), ..ordinary });
+    let shadow = Client::new(SHADOW_CLIENT, "shadow-secret", "http://localhost/unused");
+    let nobody = vec!["Auth Gateway".to_owned()];
+    state.put_client(Client { app_name: "Empress Gateway".to_owned(), allowed_roles: nobody, ..shadow });
+    permissions(&mut state);
+    documents(&mut state);
+    for (url, owner, content) in [
+        ("/files/logo.svg", "Administrator", "<svg xmlns=\"http://www.w3.org/2000/svg\"/>"),
+        ("/private/files/alice.txt", ALICE, "hello private"),
+    ] {
+        let content = content.as_bytes().to_vec();
+        state.files.push(StoredFile { url: url.to_owned(), owner: owner.to_owned(), content });
+    }
+    state
+}
+
+fn permissions(state: &mut State) {
+    for (doctype, role, rights) in [
+        ("OAuth Bearer Token", "Auth Gateway", "read write create delete"),
+        ("OAuth Client", "Auth Gateway", "read"),
+        ("User", "Auth Gateway", "read"),
+        ("System Settings", "Auth Gateway", "read"),
+        // A System Manager sees tokens and clients, and deletes tokens, but cannot make any (51).
+        ("OAuth Bearer Token", "System Manager", "read delete"),
+        ("OAuth Client", "System Manager", "read write create delete"),
+        ("User", "System Manager", "read write create delete"),
+        ("System Settings", "System Manager", "read write"),
+        ("Role", "System Manager", "read write create delete"),
+        ("Role", "Desk User", "read"),
+        ("Customer", "Desk User", "read write create delete"),
+        ("ToDo", "Desk User", "read write create delete"),
+    ] {
+        for right in rights.split(' ') {
+            state.permissions.insert((doctype.to_owned(), role.to_owned(), right.to_owned()));
+        }
+    }
+}
+
+fn documents(state: &mut State) {
+    for (doctype, document) in [
+        ("Customer", json!({"name": "Acme", "customer_name": "Acme", "territory": "India"})),
+        ("Customer", json!({"name": "Globex", "customer_name": "Globex", "territory": "Germany"})),
+        ("Customer", json!({"name": "Initech", "customer_name": "Initech", "territory": "India"})),
+        ("ToDo", json!({"name": "todo-1", "description": "call Acme", "status": "Open"})),
+        ("ToDo", json!({"name": "todo-2", "description": "write offer", "status": "Closed"})),
+        ("Role", json!({"name": "All", "role_name": "All"})),
+        ("Role", json!({"name": "Auth Gateway", "role_name": "Auth Gateway"})),
+        ("Role", json!({"name": "Desk User", "role_name": "Desk User"})),
+        ("Role", json!({"name": "Guest", "role_name": "Guest"})),
+        ("Role", json!({"name": "System Manager", "role_name": "System Manager"})),
+    ] {
+        let stamps = state.stamps("Administrator");
+        let serde_json::Value::Object(it) = document else { continue };
+        let rows = state.documents.entry(doctype.to_owned()).or_default();
+        rows.push(Stamped { it, stamps });
+    }
+}
