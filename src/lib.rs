@@ -1,7 +1,6 @@
 //! Empress Gateway: a reverse proxy in front of an unmodified ERPNext site that serves the site's OAuth 2.0 and OpenID
 //! Connect endpoints itself and checks the bearer token of every request that it forwards.
 
-pub mod cli;
 pub mod clock;
 pub mod random;
 pub mod secret;
@@ -22,3 +21,5 @@ pub mod access {
     pub struct AccessCheck;
 }
 pub mod endpoints;
+
+pub mod cli;
