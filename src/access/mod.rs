@@ -14,7 +14,7 @@ mod tests;
 
 use std::sync::Arc;
 
-use http::HeaderMap;
+use http::{HeaderMap, HeaderValue};
 
 use bearer::{MalformedHeader, Presented};
 pub use cache::CachedToken;
@@ -106,6 +106,19 @@ impl AccessCheck {
         }
     }
 
+    /// After ERPNext answered 401: the credential to try once more with; `None` when the 401 was its own, or that can't be
+    /// told.
+    pub async fn renew_credential(&self, permit: &Permit) -> Option<HeaderValue> {
+        let used = permit.credential.as_ref()?;
+        match self.ground.directory.renew_after_unauthorized(&permit.token.user, used).await {
+            Ok(renewed) => renewed,
+            Err(error) => {
+                tracing::error!(%error, "a credential that ERPNext refused can't be renewed");
+                None
+            }
+        }
+    }
+
     async fn permit(&self, terms: &Terms, presented: &str, now: UnixTime) -> Result<Permit, Denial> {
         let introspected = self.introspector.introspect(&self.ground, presented, now).await.map_err(|error| {
             tracing::error!(%error, "an access token can't be checked");
@@ -130,7 +143,7 @@ impl AccessCheck {
         Ok(Permit { credential, token, cached })
     }
 
-    async fn credential(&self, user: &UpstreamUser, now: UnixTime) -> Result<http::HeaderValue, Denial> {
+    async fn credential(&self, user: &UpstreamUser, now: UnixTime) -> Result<HeaderValue, Denial> {
         if let Some(credential) = user.credential_at(now) {
             return Ok(credential);
         }
