@@ -19,7 +19,7 @@ use http::{HeaderMap, HeaderValue};
 use bearer::{MalformedHeader, Presented};
 pub use cache::CachedToken;
 pub use feed::FeedPosition;
-pub use introspector::LookupFailed;
+use introspector::LookupFailed;
 pub use invalidation::Invalidation;
 pub use permit::{Denial, DenialAnswer, Permit, Realm};
 
@@ -94,16 +94,23 @@ impl AccessCheck {
         self.permit(terms, presented, now).await.map(Some)
     }
 
-    /// What is known of an access token that is active at `now`, for endpoints that a token is presented to; `None` for
-    /// any other.
+    /// The active token that a request to one of our own endpoints presents, of a user who is enabled.
     ///
     /// # Errors
-    /// [`LookupFailed`] when that can't be told.
-    pub async fn token(&self, presented: &str, now: UnixTime) -> Result<Option<Arc<CachedToken>>, LookupFailed> {
-        match self.introspector.introspect(&self.ground, presented, now).await? {
-            Introspected::Active { token, .. } => Ok(Some(token)),
-            Introspected::Malformed | Introspected::Foreign | Introspected::Inactive => Ok(None),
-        }
+    /// [`Denial`], the reason why there is none.
+    pub async fn presented_token(
+        &self,
+        headers: &HeaderMap,
+        token_in_query: bool,
+        now: UnixTime,
+    ) -> Result<Arc<CachedToken>, Denial> {
+        let presented = match bearer::parse(headers).map_err(|MalformedHeader| Denial::MalformedHeader)? {
+            Presented::Bearer(_) if token_in_query => return Err(Denial::TwoMethods),
+            Presented::Bearer(presented) => presented,
+            Presented::OtherScheme | Presented::Nothing => return Err(Denial::NoToken),
+        };
+        let (token, _) = self.active(presented, now).await?;
+        if token.user.is_enabled() { Ok(token) } else { Err(Denial::UserGone) }
     }
 
     /// After ERPNext answered 401: the credential to try once more with; `None` when the 401 was its own, or that can't be
@@ -120,16 +127,7 @@ impl AccessCheck {
     }
 
     async fn permit(&self, terms: &Terms, presented: &str, now: UnixTime) -> Result<Permit, Denial> {
-        let introspected = self.introspector.introspect(&self.ground, presented, now).await.map_err(|error| {
-            tracing::error!(%error, "an access token can't be checked");
-            Denial::LookupFailed
-        })?;
-        let (token, cached) = match introspected {
-            Introspected::Active { token, cached } => (token, cached),
-            Introspected::Malformed => return Err(Denial::MalformedToken),
-            Introspected::Foreign => return Err(Denial::ForeignToken),
-            Introspected::Inactive => return Err(Denial::InactiveToken),
-        };
+        let (token, cached) = self.active(presented, now).await?;
         if !terms.demand.is_met_by(&token.scopes) {
             return Err(Denial::InsufficientScope(terms.demand.challenge()));
         }
@@ -141,6 +139,20 @@ impl AccessCheck {
             Service::Realtime => None,
         };
         Ok(Permit { credential, token, cached })
+    }
+
+    /// The active token with this text, and whether it was known before.
+    async fn active(&self, presented: &str, now: UnixTime) -> Result<(Arc<CachedToken>, bool), Denial> {
+        let introspected = self.introspector.introspect(&self.ground, presented, now).await.map_err(|error| {
+            tracing::error!(%error, "an access token can't be checked");
+            Denial::LookupFailed
+        })?;
+        match introspected {
+            Introspected::Active { token, cached } => Ok((token, cached)),
+            Introspected::Malformed => Err(Denial::MalformedToken),
+            Introspected::Foreign => Err(Denial::ForeignToken),
+            Introspected::Inactive => Err(Denial::InactiveToken),
+        }
     }
 
     async fn credential(&self, user: &UpstreamUser, now: UnixTime) -> Result<HeaderValue, Denial> {
