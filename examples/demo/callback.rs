@@ -8,7 +8,7 @@ use std::{
 };
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
-use http::{Request, Response, StatusCode, header};
+use http::{Method, Request, Response, StatusCode, header};
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::TokioIo;
 use sha2::{Digest as _, Sha256};
@@ -49,7 +49,7 @@ pub async fn serve(listener: TcpListener, callback: Arc<Callback>) {
         tokio::spawn(async move {
             let service = service_fn(|request| {
                 let callback = Arc::clone(&callback);
-                async move { Ok::<_, Infallible>(callback.answer(&request).await) }
+                async move { Ok::<_, Infallible>(callback.answer(request).await) }
             });
             http1::Builder::new().serve_connection(TokioIo::new(stream), service).await.ok();
         });
@@ -67,10 +67,15 @@ impl Callback {
         &self.url
     }
 
-    async fn answer(&self, request: &Request<Incoming>) -> Response<String> {
-        let query = request.uri().query().unwrap_or_default();
-        let parameters: Parameters = form_urlencoded::parse(query.as_bytes()).into_owned().collect();
-        match request.uri().path() {
+    async fn answer(&self, request: Request<Incoming>) -> Response<String> {
+        let (head, body) = request.into_parts();
+        let mut parameters = parsed(head.uri.query().unwrap_or_default());
+        if head.method == Method::POST {
+            // `response_mode=form_post`. As a response's body it can be read whole without another crate.
+            let form = reqwest::Response::from(Response::new(reqwest::Body::wrap(body))).text().await;
+            parameters.extend(parsed(&form.unwrap_or_default()));
+        }
+        match head.uri.path() {
             "/" => shown(StatusCode::OK, "Demo client", &self.index()),
             "/start" => self.start(&parameters),
             "/callback" => self.receive(&parameters).await,
@@ -174,6 +179,10 @@ pub fn challenge(verifier: &str) -> String {
 pub fn claims(id_token: &str) -> serde_json::Value {
     let payload = id_token.split('.').nth(1).and_then(|payload| URL_SAFE_NO_PAD.decode(payload).ok());
     payload.and_then(|payload| serde_json::from_slice(&payload).ok()).unwrap_or_default()
+}
+
+fn parsed(urlencoded: &str) -> Parameters {
+    form_urlencoded::parse(urlencoded.as_bytes()).into_owned().collect()
 }
 
 fn plain(value: &serde_json::Value) -> String {
