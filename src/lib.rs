@@ -14,10 +14,11 @@ pub mod erpnext;
 pub mod route;
 pub mod store;
 
+pub mod access;
 pub mod issuer;
-/// Temporary.
-pub mod access {
-    /// Temporary.
-    pub struct AccessCheck;
-}
+
 pub mod endpoints;
+
+pub mod server;
+
+pub mod cli;

@@ -119,14 +119,11 @@ impl Rules<'_> {
     }
 
     fn check_client_credentials(&self, used: bool, findings: &mut Findings<'_>) {
-        let user = self.key("service_user");
-        match (&self.client.service_user, used) {
-            (None, true) => findings
-                .add(&user, "needed by the grant type client_credentials: the ERPNext user that the tokens act as"),
-            (Some(_), false) => {
-                findings.add(&user, "is only for the grant type client_credentials: add it to grant_types")
-            }
-            _ => {}
+        let path = self.key("service_user");
+        if used && self.client.service_user.is_none() {
+            findings.add(&path, "needed by the grant type client_credentials: the ERPNext user that the tokens act as");
+        } else if !used && self.client.service_user.is_some() {
+            findings.add(&path, "is only for the grant type client_credentials: add it to grant_types");
         }
         let public = self.client.auth_method() == ClientAuthMethod::None;
         if used && public && self.sound(&["auth_method", "secret", "secret_file"], findings) {

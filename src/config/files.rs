@@ -118,8 +118,12 @@ impl Reader<'_> {
             return None;
         }
         let trimmed = text.strip_suffix('\n').map_or(text.as_str(), |text| text.strip_suffix('\r').unwrap_or(text));
-        if trimmed.trim().is_empty() || text.len() as u64 > LONGEST_SECRET {
-            let wrong = if trimmed.len() > 1 { "is longer than any secret" } else { "is empty" };
+        let wrong = match text.len() as u64 {
+            length if length > LONGEST_SECRET => Some("is longer than any secret"),
+            _ if trimmed.trim().is_empty() => Some("is empty"),
+            _ => None,
+        };
+        if let Some(wrong) = wrong {
             self.findings.add(at, format!("{} {wrong}", file.display()));
             return None;
         }

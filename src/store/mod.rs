@@ -4,10 +4,17 @@
 //! survives `kill -9`. `now` is an argument. Absent is `None`; a lost race is an outcome. Tokens, codes and handles come
 //! here as [`TokenHash`] only; what must be sent on is sealed by the backend before it is written.
 
+mod codec;
+#[cfg(test)]
+mod contract;
+mod embedded;
+mod private_file;
 mod records;
+pub mod secret_key;
 
 use async_trait::async_trait;
 
+pub use embedded::EmbeddedStore;
 pub use records::{
     AccessTokenFacts, AllowanceUse, CodeRecord, Consent, Grant, GrantUser, NewAccessToken, NewGrant, NewRefreshToken,
     PendingRequest, RefreshOutcome, RefreshStep, RefreshSuccession, RefreshTokenFacts, Revocation, RevocationSeq,

@@ -117,7 +117,7 @@ mod library_records {
     /// The target of these events; the library's own stands in the field `module`.
     pub(super) const TARGET: &str = "library";
 
-    struct Forward;
+    pub(super) struct Forward;
 
     pub(super) fn forward(level: Level) {
         let most = if level == Level::Trace { LevelFilter::Trace } else { LevelFilter::Warn };
@@ -145,3 +145,6 @@ mod library_records {
         fn flush(&self) {}
     }
 }
+
+#[cfg(test)]
+mod tests;

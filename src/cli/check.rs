@@ -1,0 +1,110 @@
+//! `check`: whether the configuration can work.
+
+use std::{io::Write, iter};
+
+use clap::Args;
+
+use super::{ConfigArgs, DONE, REFUSED, WRONG_USAGE};
+
+/// The arguments of `check`.
+#[derive(Debug, Args)]
+pub(super) struct CheckArgs {
+    #[command(flatten)]
+    config: ConfigArgs,
+    /// Also asks ERPNext and the store
+    #[arg(long)]
+    online: bool,
+}
+
+/// Writes the outcome, and says how to exit.
+pub(super) fn run(args: &CheckArgs, out: &mut dyn Write, err: &mut dyn Write) -> u8 {
+    let (text, code) = match args.config.load() {
+        Err(problems) => (problems.to_string(), REFUSED),
+        Ok(_) if args.online => ("--online: asking ERPNext and the store is not built yet".to_owned(), WRONG_USAGE),
+        Ok(config) => {
+            let ok = format!("{}: ok", args.config.config.display());
+            let notices = config.notices().into_iter().map(|notice| format!("  notice: {notice}"));
+            (iter::once(ok).chain(notices).collect::<Vec<_>>().join("\n"), DONE)
+        }
+    };
+    // Whoever closed the pipe wants no more of it; the exit code tells the rest.
+    let _ = if code == DONE { writeln!(out, "{text}") } else { writeln!(err, "{text}") };
+    code
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{fs, os::unix::fs::PermissionsExt, path::Path};
+
+    use clap::Parser;
+
+    use super::*;
+    use crate::cli::{Cli, Command};
+
+    fn check(file: &Path, online: bool) -> (u8, String, String) {
+        let mut arguments =
+            vec!["empress-gateway".to_owned(), "check".to_owned(), format!("--config={}", file.display())];
+        arguments.extend(online.then(|| "--online".to_owned()));
+        let Command::Check(args) = Cli::try_parse_from(arguments).expect("good arguments").command;
+        let (mut out, mut err) = (Vec::new(), Vec::new());
+        let code = run(&args, &mut out, &mut err);
+        (code, String::from_utf8(out).expect("text"), String::from_utf8(err).expect("text"))
+    }
+
+    fn write(file: &Path, text: &str) {
+        fs::write(file, text).expect("a file");
+        fs::set_permissions(file, fs::Permissions::from_mode(0o600)).expect("permissions");
+    }
+
+    #[test]
+    fn a_good_file_is_ok_with_what_is_worth_knowing() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let file = folder.path().join("gateway.toml");
+        write(&file, "server.public_url = \"https://erp.example.com\"\nerpnext.api_key = \"k:s\"\n");
+        let (code, out, err) = check(&file, false);
+        assert_eq!((code, err.as_str()), (DONE, ""));
+        assert!(out.starts_with(&format!("{}: ok\n", file.display())), "{out}");
+        assert!(out.contains("notice: erpnext.clients"), "{out}");
+        assert!(out.contains("notice: erpnext.native_tokens"), "{out}");
+    }
+
+    #[test]
+    fn every_problem_of_a_bad_file_is_numbered_with_its_line() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let file = folder.path().join("gateway.toml");
+        write(&file, "[server]\npublic_url = \"https://erp.example.com/\"\nthreds = 2\n[erpnext]\napi_key = \"k:s\"\n");
+        let (code, out, err) = check(&file, false);
+        assert_eq!((code, out.as_str()), (REFUSED, ""));
+        let lines: Vec<_> = err.lines().collect();
+        assert_eq!(lines[0], format!("{}: 2 problems", file.display()));
+        assert!(lines[1].starts_with("  1. line 2: server.public_url: write an origin"), "{err}");
+        assert!(
+            lines[2]
+                .starts_with("  2. line 3: server.threds: there is no such key here; there are: listen, public_url"),
+            "{err}"
+        );
+    }
+
+    #[test]
+    fn a_file_that_is_not_there_is_refused_and_online_says_that_it_is_not_built() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let file = folder.path().join("gateway.toml");
+        let (code, _, err) = check(&file, false);
+        assert_eq!(code, REFUSED);
+        assert!(err.contains("cannot be read"), "{err}");
+        write(&file, "server.public_url = \"https://erp.example.com\"\nerpnext.api_key = \"k:s\"\n");
+        let (code, out, err) = check(&file, true);
+        assert_eq!((code, out.as_str()), (WRONG_USAGE, ""));
+        assert!(err.contains("not built yet"), "{err}");
+    }
+
+    #[test]
+    fn wrong_usage_is_clap_s_to_report_with_code_2() {
+        for arguments in
+            [&["empress-gateway"][..], &["empress-gateway", "check"], &["empress-gateway", "chek", "--config", "x"]]
+        {
+            let error = Cli::try_parse_from(arguments).expect_err("wrong usage");
+            assert_eq!(error.exit_code(), i32::from(WRONG_USAGE), "{arguments:?}");
+        }
+    }
+}

@@ -1,0 +1,67 @@
+//! The command line: one file a sub-command.
+
+mod check;
+
+use std::{
+    io::{self, Write},
+    path::PathBuf,
+    process::ExitCode,
+};
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::config::{Config, Problems};
+
+/// Done.
+pub const DONE: u8 = 0;
+/// Refused, or not found.
+pub const REFUSED: u8 = 1;
+/// Used wrongly, or configured wrongly; clap's own errors end with it too.
+pub const WRONG_USAGE: u8 = 2;
+
+/// The program's arguments.
+#[derive(Debug, Parser)]
+#[command(
+    name = "empress-gateway",
+    version,
+    about = "OAuth2 and OpenID Connect gateway in front of an unmodified ERPNext site"
+)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Says whether the configuration can work, and everything that is wrong with it
+    Check(check::CheckArgs),
+}
+
+/// Where the configuration is.
+#[derive(Debug, Args)]
+struct ConfigArgs {
+    /// The configuration file
+    #[arg(long, value_name = "FILE")]
+    config: PathBuf,
+}
+
+impl ConfigArgs {
+    fn load(&self) -> Result<Config, Problems> {
+        Config::load(&self.config)
+    }
+}
+
+/// Does what the arguments of this process say.
+#[must_use]
+pub fn main() -> ExitCode {
+    Cli::parse().run(&mut io::stdout().lock(), &mut io::stderr().lock())
+}
+
+impl Cli {
+    /// Does what the arguments say. A peer that does not read its output changes nothing of the outcome.
+    pub fn run(self, out: &mut dyn Write, err: &mut dyn Write) -> ExitCode {
+        ExitCode::from(match self.command {
+            Command::Check(args) => check::run(&args, out, err),
+        })
+    }
+}

@@ -1,0 +1,134 @@
+//! `[[client]]`: what its keys mean together.
+
+use super::{assert_wrong, config};
+use crate::oauth::{
+    Allowance, Client, ClientAuthMethod, ClientMode, ClientSource, GrantType, Pkce, ResponseType, SigningAlgorithm,
+};
+
+fn block(more: &str) -> String {
+    format!("[[client]]\nid = \"shop\"\n{more}\n")
+}
+
+fn client(more: &str) -> Client {
+    config(&block(more)).client[0].to_client()
+}
+
+const URIS: &str = "redirect_uris = [\"https://shop.example.com/cb\"]\n";
+const SECRET: &str = "secret = \"s3cret\"\n";
+
+#[test]
+fn a_client_with_a_secret_is_confidential_and_strict() {
+    let client = client(&format!("{URIS}{SECRET}"));
+    assert_eq!((client.id.as_str(), client.name.as_str()), ("shop", "shop"));
+    assert_eq!(
+        (client.auth_method, client.pkce, client.mode),
+        (ClientAuthMethod::Basic, Pkce::Optional, ClientMode::Strict)
+    );
+    assert_eq!(client.scopes.to_string(), "all openid");
+    assert_eq!(client.grant_types, [GrantType::AuthorizationCode, GrantType::RefreshToken]);
+    assert_eq!(client.response_types, [ResponseType::CODE]);
+    assert!(client.secret.is_some_and(|secret| secret.matches("s3cret")));
+    assert_eq!((client.enabled, client.source), (true, ClientSource::File));
+    assert!(!client.allow.contains(Allowance::Implicit));
+}
+
+#[test]
+fn a_client_without_a_secret_is_public_and_needs_pkce() {
+    let client = client(URIS);
+    assert_eq!((client.auth_method, client.pkce), (ClientAuthMethod::None, Pkce::Required));
+    assert!(client.is_public() && client.secret.is_none());
+}
+
+#[test]
+fn what_is_said_is_taken_over_the_defaults() {
+    let client = client(&format!(
+        "{URIS}{SECRET}name = \"Shop\"\nauth_method = \"client_secret_post\"\npkce = \"required\"\nmode = \"compat\"\nscopes = [\"openid\"]\n\
+         service_user = \"bot@example.com\"\ngrant_types = [\"authorization_code\", \"client_credentials\"]\nid_token_alg = \"HS256\"\n\
+         allowed_roles = [\"Sales User\"]\nskip_consent = true\n"
+    ));
+    assert_eq!(
+        (client.name.as_str(), client.auth_method, client.pkce),
+        ("Shop", ClientAuthMethod::Post, Pkce::Required)
+    );
+    assert_eq!((client.mode, client.scopes.to_string().as_str()), (ClientMode::Compat, "openid"));
+    assert_eq!(client.service_user.as_ref().map(UserName::as_str), Some("bot@example.com"));
+    assert_eq!(client.id_token_alg, Some(SigningAlgorithm::Hs256));
+    assert_eq!(client.allowed_roles, ["Sales User"]);
+    assert!(client.skip_consent);
+}
+
+#[test]
+fn implicit_response_types_come_by_the_allowance_or_by_name() {
+    let allowed = client(&format!("{URIS}allow = [\"implicit\"]"));
+    assert_eq!(allowed.response_types.len(), 1 + ResponseType::IMPLICIT.len());
+    assert!(allowed.grant_types.contains(&GrantType::Implicit));
+    let named = client(&format!("{URIS}response_types = [\"code\", \"id_token\"]"));
+    assert_eq!(named.response_types.iter().map(ToString::to_string).collect::<Vec<_>>(), ["code", "id_token"]);
+    assert!(named.allow.contains(Allowance::Implicit));
+    let alone = client(&format!("{URIS}allow = [\"implicit\"]\ngrant_types = [\"implicit\"]"));
+    assert!(alone.response_types.iter().all(|response| !response.code));
+}
+
+#[test]
+fn the_allowance_password_brings_the_grant_type() {
+    let client = client(&format!("{SECRET}grant_types = [\"refresh_token\"]\nallow = [\"password\"]"));
+    assert!(client.grant_types.contains(&GrantType::Password) && client.allow.contains(Allowance::Password));
+}
+
+#[test]
+fn keys_that_contradict_each_other_are_refused() {
+    for (more, key, part) in [
+        (format!("{URIS}{SECRET}auth_method = \"none\""), "auth_method", "remove the secret"),
+        (format!("{URIS}auth_method = \"client_secret_basic\""), "auth_method", "add secret_file"),
+        (format!("{URIS}{SECRET}auth_method = \"client_secret\""), "auth_method", "client_secret_basic"),
+        (format!("{URIS}{SECRET}secret_file = \"/x\""), "secret", "not both"),
+        (SECRET.to_owned(), "redirect_uris", "needed by the grant type authorization_code"),
+        ("auth_method = \"none\"".to_owned(), "redirect_uris", "needed"),
+        (format!("{URIS}{SECRET}grant_types = []"), "grant_types", "empty"),
+        (
+            format!("{URIS}{SECRET}grant_types = [\"authorization_code\", \"password\"]"),
+            "grant_types",
+            "allow = [\"password\"]",
+        ),
+        (format!("{URIS}{SECRET}grant_types = [\"implicit\"]"), "grant_types", "allow = [\"implicit\"]"),
+        (
+            format!("{URIS}{SECRET}grant_types = [\"refresh_token\"]\nresponse_types = [\"code\"]"),
+            "response_types",
+            "authorization_code",
+        ),
+        (format!("{URIS}{SECRET}grant_types = [\"client_credentials\"]"), "service_user", "needed"),
+        (format!("{URIS}{SECRET}service_user = \"u\""), "service_user", "add it to grant_types"),
+        (
+            format!("{URIS}service_user = \"u\"\ngrant_types = [\"client_credentials\"]"),
+            "grant_types",
+            "clients with a secret",
+        ),
+        (format!("{URIS}pkce = \"optional\""), "pkce", "no_pkce"),
+        (format!("{URIS}{SECRET}id_token_alg = \"HS256\""), "id_token_alg", "allow = [\"hs256\"]"),
+        (format!("{URIS}id_token_alg = \"HS256\"\nallow = [\"hs256\"]"), "id_token_alg", "it has none"),
+        (format!("{URIS}allow = [\"everything\"]"), "allow[0]", "unknown variant"),
+        (format!("{URIS}scopes = [\"a b\"]"), "scopes[0]", "a scope has"),
+    ] {
+        assert_wrong(&block(&more), &format!("client[0].{key}"), part);
+    }
+}
+
+#[test]
+fn ids_are_needed_written_in_ascii_and_told_apart() {
+    assert_wrong(&format!("[[client]]\n{URIS}"), "client[0].id", "needed");
+    assert_wrong(&format!("[[client]]\nid = \"a b\"\n{URIS}"), "client[0].id", "visible ASCII");
+    assert_wrong(&(block(URIS) + &block(URIS)), "client[1].id", "client[0] has the same id");
+}
+
+#[test]
+fn what_is_not_built_for_clients_is_said() {
+    assert_wrong(&block("mode = \"strict\""), "client[0]", "not built yet");
+    for (more, key) in [
+        ("post_logout_redirect_uris = [\"https://shop.example.com/\"]", "post_logout_redirect_uris"),
+        ("backchannel_logout_uri = \"https://shop.example.com/out\"", "backchannel_logout_uri"),
+        ("jwks_uri = \"https://shop.example.com/jwks\"", "jwks_uri"),
+        ("jwks = { keys = [] }", "jwks"),
+    ] {
+        assert_wrong(&block(&format!("{URIS}{more}")), &format!("client[0].{key}"), "not built yet");
+    }
+}

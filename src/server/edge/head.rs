@@ -1,0 +1,367 @@
+//! The strict reading of an HTTP/1 request head: bytes in, facts or a refusal out, nothing else.
+//!
+//! Whatever two parsers could read in two ways is refused here (RFC 9112 §11.2), so that the parser behind this one and
+//! the upstream behind that can't disagree about where a request begins, ends or goes.
+
+use std::ops::Range;
+
+/// More header fields than this are refused.
+const MAX_FIELDS: usize = 100;
+const MAX_METHOD: usize = 32;
+
+/// What the connection loop must know about a head that passed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HeadFacts {
+    /// Where in the head the method is.
+    pub method: Range<usize>,
+    /// Where in the head the request target is.
+    pub target: Range<usize>,
+    /// How the body ends.
+    pub framing: Framing,
+    /// The client waits for `100 Continue` before it sends the body.
+    pub expects_continue: bool,
+    /// A websocket handshake: what follows may stop being HTTP.
+    pub websocket: bool,
+    /// Whole field lines that the gateway answers itself or doesn't support: they must not go further.
+    pub dropped: Vec<Range<usize>>,
+}
+
+/// How the body of a request ends (RFC 9112 §6).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Framing {
+    /// After this many bytes; 0: there is no body.
+    Length(u64),
+    /// With the last chunk.
+    Chunked,
+}
+
+/// Why a head is refused. The name is the metric's label.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum HeadRefusal {
+    /// A line that doesn't end in CRLF, or a CR or LF inside one.
+    #[error("bare_line_end")]
+    BareLineEnd,
+    /// The request line isn't `METHOD SP target SP version`.
+    #[error("request_line")]
+    RequestLine,
+    /// CONNECT or TRACE.
+    #[error("method")]
+    Method,
+    /// The target isn't in origin-form, or has a byte that is illegal in it.
+    #[error("target")]
+    Target,
+    /// Neither HTTP/1.0 nor HTTP/1.1.
+    #[error("version")]
+    Version,
+    /// A field name that isn't a token, space before the colon, a folded line.
+    #[error("field_name")]
+    FieldName,
+    /// A control byte in a field value.
+    #[error("field_value")]
+    FieldValue,
+    /// Host missing, repeated or malformed.
+    #[error("host")]
+    Host,
+    /// Content-Length repeated, malformed, or beside Transfer-Encoding.
+    #[error("content_length")]
+    ContentLength,
+    /// Transfer-Encoding other than exactly `chunked` in HTTP/1.1.
+    #[error("transfer_encoding")]
+    TransferEncoding,
+    /// `Connection` names a field that the framing or routing depends on.
+    #[error("connection")]
+    Connection,
+    /// An expectation other than `100-continue`.
+    #[error("expectation")]
+    Expectation,
+    /// A chunked body that breaks the grammar, or has extensions or trailers.
+    #[error("chunk")]
+    Chunk,
+    /// Larger than allowed, or too many fields.
+    #[error("too_large")]
+    TooLarge,
+    /// Not whole within the time allowed.
+    #[error("timeout")]
+    Timeout,
+}
+
+impl HeadRefusal {
+    /// The status that the client gets.
+    #[must_use]
+    pub fn status(self) -> u16 {
+        match self {
+            Self::Method => 405,
+            Self::Timeout => 408,
+            Self::Expectation => 417,
+            Self::TooLarge => 431,
+            Self::BareLineEnd
+            | Self::RequestLine
+            | Self::Target
+            | Self::Version
+            | Self::FieldName
+            | Self::FieldValue
+            | Self::Host
+            | Self::ContentLength
+            | Self::TransferEncoding
+            | Self::Connection
+            | Self::Chunk => 400,
+        }
+    }
+
+    /// The metric's label.
+    #[must_use]
+    pub fn reason(self) -> &'static str {
+        match self {
+            Self::BareLineEnd => "bare_line_end",
+            Self::RequestLine => "request_line",
+            Self::Method => "method",
+            Self::Target => "target",
+            Self::Version => "version",
+            Self::FieldName => "field_name",
+            Self::FieldValue => "field_value",
+            Self::Host => "host",
+            Self::ContentLength => "content_length",
+            Self::TransferEncoding => "transfer_encoding",
+            Self::Connection => "connection",
+            Self::Expectation => "expectation",
+            Self::Chunk => "chunk",
+            Self::TooLarge => "too_large",
+            Self::Timeout => "timeout",
+        }
+    }
+}
+
+/// How far a head has arrived.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Arrival {
+    /// Its end isn't there yet.
+    Incomplete,
+    /// It is this many bytes long, its blank line included.
+    Complete(usize),
+    /// A line ended in a bare LF: no need to wait for more.
+    BareLineEnd,
+}
+
+/// Looks for the end of the head in `buffer`, from `*scanned` on, and moves that forward.
+#[must_use]
+pub fn arrival(buffer: &[u8], scanned: &mut usize) -> Arrival {
+    let fresh = buffer.get(*scanned..).unwrap_or_default();
+    for (offset, _) in fresh.iter().enumerate().filter(|(_, byte)| **byte == b'\n') {
+        let end = *scanned + offset + 1;
+        let head = buffer.get(..end).unwrap_or_default();
+        if !head.ends_with(b"\r\n") {
+            return Arrival::BareLineEnd;
+        }
+        if head.ends_with(b"\r\n\r\n") {
+            return Arrival::Complete(end);
+        }
+    }
+    *scanned = buffer.len();
+    Arrival::Incomplete
+}
+
+/// Checks a whole head, from the method to its blank line.
+///
+/// # Errors
+/// The first rule that it breaks.
+pub fn check(head: &[u8]) -> Result<HeadFacts, HeadRefusal> {
+    let mut lines = Lines { head, at: 0 };
+    let request_line = lines.next_line()?;
+    let (method, target, version) = request_line_parts(head, request_line)?;
+    let mut seen = Fields::default();
+    let mut count = 0;
+    loop {
+        let start = lines.at;
+        let line = lines.next_line()?;
+        if line.is_empty() {
+            break;
+        }
+        count += 1;
+        if count > MAX_FIELDS {
+            return Err(HeadRefusal::TooLarge);
+        }
+        let (name, value) = field(head.get(line).unwrap_or_default())?;
+        seen.take(name, value, start..lines.at)?;
+    }
+    if lines.at != head.len() {
+        return Err(HeadRefusal::BareLineEnd);
+    }
+    seen.facts(method, target, version)
+}
+
+struct Lines<'a> {
+    head: &'a [u8],
+    at: usize,
+}
+
+impl Lines<'_> {
+    fn next_line(&mut self) -> Result<Range<usize>, HeadRefusal> {
+        let rest = self.head.get(self.at..).unwrap_or_default();
+        let end = rest.iter().position(|byte| matches!(byte, b'\r' | b'\n')).ok_or(HeadRefusal::BareLineEnd)?;
+        if !rest.get(end..).is_some_and(|tail| tail.starts_with(b"\r\n")) {
+            return Err(HeadRefusal::BareLineEnd);
+        }
+        let line = self.at..self.at + end;
+        self.at += end + 2;
+        Ok(line)
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Version {
+    Http10,
+    Http11,
+}
+
+type RequestLine = (Range<usize>, Range<usize>, Version);
+
+fn request_line_parts(head: &[u8], line: Range<usize>) -> Result<RequestLine, HeadRefusal> {
+    let start = line.start;
+    let mut parts = head.get(line).unwrap_or_default().split(|byte| *byte == b' ');
+    let (Some(method), Some(target), Some(version), None) = (parts.next(), parts.next(), parts.next(), parts.next())
+    else {
+        return Err(HeadRefusal::RequestLine);
+    };
+    let version = match version {
+        b"HTTP/1.1" => Version::Http11,
+        b"HTTP/1.0" => Version::Http10,
+        _ => return Err(HeadRefusal::Version),
+    };
+    // Methods are case-sensitive, and no registered one has another character: `get` is a trick or a mistake.
+    if method.is_empty() || method.len() > MAX_METHOD || !method.iter().all(|b| b.is_ascii_uppercase() || *b == b'-') {
+        return Err(HeadRefusal::RequestLine);
+    }
+    if matches!(method, b"CONNECT" | b"TRACE") {
+        return Err(HeadRefusal::Method);
+    }
+    // Origin-form only: an absolute-form target would name a second host, and `*` has no path to decide on.
+    if target.first() != Some(&b'/') || !target.iter().all(|byte| byte.is_ascii_graphic() && *byte != b'#') {
+        return Err(HeadRefusal::Target);
+    }
+    let target_start = start + method.len() + 1;
+    Ok((start..start + method.len(), target_start..target_start + target.len(), version))
+}
+
+fn field(line: &[u8]) -> Result<(&[u8], &[u8]), HeadRefusal> {
+    let colon = line.iter().position(|byte| *byte == b':').ok_or(HeadRefusal::FieldName)?;
+    let (name, rest) = line.split_at(colon);
+    if name.is_empty() || !name.iter().copied().all(is_token_byte) {
+        return Err(HeadRefusal::FieldName);
+    }
+    let value = rest.get(1..).unwrap_or_default().trim_ascii();
+    if !value.iter().all(|byte| matches!(byte, b'\t' | 0x20..=0x7e | 0x80..)) {
+        return Err(HeadRefusal::FieldValue);
+    }
+    Ok((name, value))
+}
+
+fn is_token_byte(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
+}
+
+/// What the fields that matter here said.
+#[derive(Default)]
+struct Fields {
+    host: bool,
+    length: Option<u64>,
+    chunked: bool,
+    expects_continue: bool,
+    connection_upgrade: bool,
+    websocket: Vec<Range<usize>>,
+    dropped: Vec<Range<usize>>,
+}
+
+impl Fields {
+    fn take(&mut self, name: &[u8], value: &[u8], line: Range<usize>) -> Result<(), HeadRefusal> {
+        let is = |other: &str| name.eq_ignore_ascii_case(other.as_bytes());
+        if is("host") {
+            if std::mem::replace(&mut self.host, true) || !is_host(value) {
+                return Err(HeadRefusal::Host);
+            }
+        } else if is("content-length") {
+            let length = content_length(value).ok_or(HeadRefusal::ContentLength)?;
+            if self.length.replace(length).is_some() {
+                return Err(HeadRefusal::ContentLength);
+            }
+        } else if is("transfer-encoding") {
+            if std::mem::replace(&mut self.chunked, true) || !value.eq_ignore_ascii_case(b"chunked") {
+                return Err(HeadRefusal::TransferEncoding);
+            }
+        } else if is("connection") {
+            self.connection(value)?;
+        } else if is("expect") {
+            if !value.eq_ignore_ascii_case(b"100-continue") {
+                return Err(HeadRefusal::Expectation);
+            }
+            self.expects_continue = true;
+            self.dropped.push(line);
+        } else if is("upgrade") {
+            // Anything but a websocket (h2c above all) is answered as if it had not been asked for.
+            let kept = if value.eq_ignore_ascii_case(b"websocket") { &mut self.websocket } else { &mut self.dropped };
+            kept.push(line);
+        } else if is("http2-settings") {
+            self.dropped.push(line);
+        }
+        Ok(())
+    }
+
+    fn connection(&mut self, value: &[u8]) -> Result<(), HeadRefusal> {
+        for option in value.split(|byte| *byte == b',').map(<[u8]>::trim_ascii) {
+            let is = |other: &str| option.eq_ignore_ascii_case(other.as_bytes());
+            // A field named here is removed on the way: never one that says where the request goes or ends.
+            if is("host") || is("content-length") || is("transfer-encoding") {
+                return Err(HeadRefusal::Connection);
+            }
+            self.connection_upgrade |= is("upgrade");
+        }
+        Ok(())
+    }
+
+    fn facts(mut self, method: Range<usize>, target: Range<usize>, version: Version) -> Result<HeadFacts, HeadRefusal> {
+        let framing = match (self.length, self.chunked) {
+            (Some(_), true) => return Err(HeadRefusal::ContentLength),
+            (None, true) if version == Version::Http10 => return Err(HeadRefusal::TransferEncoding),
+            (None, true) => Framing::Chunked,
+            (length, false) => Framing::Length(length.unwrap_or(0)),
+        };
+        if version == Version::Http11 && !self.host {
+            return Err(HeadRefusal::Host);
+        }
+        let websocket = version == Version::Http11
+            && self.connection_upgrade
+            && self.websocket.len() == 1
+            && framing == Framing::Length(0);
+        if !websocket {
+            self.dropped.append(&mut self.websocket);
+            self.dropped.sort_by_key(|line| line.start);
+        }
+        let expects_continue = self.expects_continue && version == Version::Http11 && framing != Framing::Length(0);
+        Ok(HeadFacts { method, target, framing, expects_continue, websocket, dropped: self.dropped })
+    }
+}
+
+/// Digits only: no sign, no list, nothing that overflows.
+fn content_length(value: &[u8]) -> Option<u64> {
+    if value.is_empty() || !value.iter().all(u8::is_ascii_digit) {
+        return None;
+    }
+    std::str::from_utf8(value).ok()?.parse().ok()
+}
+
+/// `host [":" port]` with a registered name, an IPv4 address or an IPv6 address in brackets.
+fn is_host(value: &[u8]) -> bool {
+    let Ok(text) = std::str::from_utf8(value) else { return false };
+    let (host_is_well_formed, rest) = match text.strip_prefix('[').and_then(|inner| inner.split_once(']')) {
+        Some((address, rest)) => (address.parse::<std::net::Ipv6Addr>().is_ok(), rest),
+        None => {
+            let (host, rest) = text.find(':').map_or((text, ""), |colon| text.split_at(colon));
+            let allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_');
+            (!host.is_empty() && host.bytes().all(allowed), rest)
+        }
+    };
+    let port_is_well_formed = rest.is_empty()
+        || rest
+            .strip_prefix(':')
+            .is_some_and(|port| port.bytes().all(|byte| byte.is_ascii_digit()) && port.parse::<u16>().is_ok());
+    host_is_well_formed && port_is_well_formed
+}

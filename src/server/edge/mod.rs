@@ -1,0 +1,178 @@
+//! The edge: everything between an accepted connection and Pingora's phases.
+//!
+//! Pingora forwards request heads that others read differently, and waits for ever for a peer that sends nothing. So
+//! each HTTP/1 head is read here, under our deadlines, and checked; only then Pingora parses the same bytes. HTTP/2
+//! goes to Pingora as a whole connection. What a request means is not this part's business.
+
+mod accepting;
+mod chunks;
+mod connections;
+mod events;
+mod guarded;
+pub mod head;
+mod pace;
+mod reading;
+mod refusal;
+mod socket;
+
+use std::{sync::Arc, time::Duration};
+
+use bytes::{Buf, BytesMut};
+use pingora::{
+    apps::{HttpPersistentSettings, HttpServerApp, HttpServerOptions, ServerApp},
+    protocols::{ALPN, Ssl, Stream, http::ServerSession, http::v2::server::default_h2_options},
+    proxy::{HttpProxy, ProxyHttp, http_proxy},
+    server::configuration::ServerConf,
+};
+use tokio::{io::AsyncReadExt, sync::watch};
+
+pub use self::{
+    accepting::Entrance,
+    connections::{ConnectionLimits, ConnectionPermit, Connections, TooMany},
+    events::EdgeEvents,
+    pace::Minimum,
+    reading::{HeadLimits, NextRequest, next_request},
+    refusal::refuse,
+    socket::Socket,
+};
+use self::{
+    guarded::Guarded,
+    head::{HeadFacts, HeadRefusal},
+};
+
+const H2_PREFACE: usize = 24;
+
+/// What downstream connections may do.
+#[derive(Debug, Clone)]
+pub struct EdgeSettings {
+    /// A request head must arrive whole within this, from its first byte; a TLS handshake too.
+    pub header_timeout: Duration,
+    /// A connection on which nothing is asked is closed after this.
+    pub keepalive_timeout: Duration,
+    /// The largest head, in bytes.
+    pub max_header: usize,
+    /// The least that a client must send of a request body.
+    pub receiving: Minimum,
+    /// The least that a client must take of an answer.
+    pub sending: Minimum,
+    /// How many connections there may be.
+    pub connections: ConnectionLimits,
+}
+
+/// Hands the requests of accepted connections to a gateway.
+pub struct Edge<SV> {
+    proxy: Arc<HttpProxy<SV>>,
+    settings: EdgeSettings,
+    events: Arc<EdgeEvents>,
+}
+
+impl<SV> Edge<SV>
+where
+    SV: ProxyHttp + Send + Sync + 'static,
+    SV::CTX: Send + Sync,
+{
+    /// Puts itself in front of `gateway`.
+    pub fn new(gateway: SV, conf: &Arc<ServerConf>, settings: EdgeSettings, events: Arc<EdgeEvents>) -> Self {
+        let mut proxy = http_proxy(conf, gateway);
+        let mut server_options = HttpServerOptions::default();
+        server_options.h2_idle_timeout = Some(settings.keepalive_timeout);
+        proxy.server_options = Some(server_options);
+        let mut h2_options = default_h2_options();
+        h2_options.max_header_list_size(u32::try_from(settings.max_header).unwrap_or(u32::MAX));
+        proxy.h2_options = Some(h2_options);
+        Self { proxy: Arc::new(proxy), settings, events }
+    }
+
+    /// Serves a connection, whose TLS handshake is done, until it ends.
+    pub async fn serve(&self, stream: Stream, permit: ConnectionPermit, mut shutdown: watch::Receiver<bool>) {
+        let EdgeSettings { receiving, sending, .. } = self.settings;
+        let stream = Box::new(Guarded::new(stream, receiving, sending, self.events.clone(), permit));
+        if matches!(stream.selected_alpn_proto(), Some(ALPN::H2)) {
+            self.serve_http2(stream, &shutdown).await;
+        } else {
+            self.serve_http1(stream, &mut shutdown).await;
+        }
+    }
+
+    /// Pingora waits for ever for the first bytes of an HTTP/2 connection, so we do it.
+    async fn serve_http2(&self, mut stream: Box<Guarded>, shutdown: &watch::Receiver<bool>) {
+        let mut preface = BytesMut::zeroed(H2_PREFACE);
+        let read = tokio::time::timeout(self.settings.header_timeout, stream.read_exact(&mut preface)).await;
+        if !matches!(read, Ok(Ok(_))) {
+            return;
+        }
+        stream.unread(preface);
+        self.proxy.process_new(stream, shutdown).await;
+    }
+
+    async fn serve_http1(&self, mut stream: Box<Guarded>, shutdown: &mut watch::Receiver<bool>) {
+        let mut limits = HeadLimits {
+            whole: self.settings.header_timeout,
+            // Who connects wants something; waiting is for those who have been served.
+            idle: self.settings.header_timeout,
+            size: self.settings.max_header,
+        };
+        let mut settings = None;
+        loop {
+            let mut buffer = BytesMut::new();
+            let (facts, length) = match next_request(&mut stream, &mut buffer, limits, shutdown).await {
+                NextRequest::Head(facts, length) => (facts, length),
+                NextRequest::Refused(refusal) => return self.refuse(stream, refusal).await,
+                NextRequest::Gone => return,
+            };
+            let preread = buffer.get(length..).unwrap_or_default();
+            if stream.begin_request(facts.framing, preread, facts.expects_continue).is_err() {
+                return self.refuse(stream, HeadRefusal::Chunk).await;
+            }
+            let websocket = facts.websocket;
+            let buffer = without_dropped_lines(buffer, &facts);
+            let Some((reusable, next)) = self.request(stream, buffer, settings, shutdown).await else { return };
+            // Bytes after a websocket handshake that failed were never meant as a request.
+            let Ok(same) = reusable.into_any().downcast::<Guarded>() else { return };
+            if websocket {
+                return same.linger().await;
+            }
+            stream = same;
+            settings = next;
+            limits.idle = self.settings.keepalive_timeout;
+        }
+    }
+
+    /// One request through Pingora. `None`: the connection has ended with it.
+    async fn request(
+        &self,
+        stream: Box<Guarded>,
+        buffer: BytesMut,
+        settings: Option<HttpPersistentSettings>,
+        shutdown: &watch::Receiver<bool>,
+    ) -> Option<(Stream, Option<HttpPersistentSettings>)> {
+        let mut session = ServerSession::new_http1(stream);
+        if let Some(settings) = settings {
+            settings.apply_to_session(&mut session);
+        }
+        session.set_pipelined_prefix(buffer);
+        Some(self.proxy.process_new_http(session, shutdown).await?.consume())
+    }
+
+    async fn refuse(&self, mut stream: Box<Guarded>, refusal: HeadRefusal) {
+        (self.events.refused)(refusal.reason());
+        refuse(&mut stream, refusal).await;
+        stream.linger().await;
+    }
+}
+
+/// The head (and what was read after it) without the lines that must not go further.
+fn without_dropped_lines(mut buffer: BytesMut, facts: &HeadFacts) -> BytesMut {
+    if facts.dropped.is_empty() {
+        return buffer;
+    }
+    let mut kept = BytesMut::with_capacity(buffer.len());
+    let mut at = 0;
+    for line in &facts.dropped {
+        kept.extend_from_slice(buffer.get(at..line.start).unwrap_or_default());
+        at = line.end;
+    }
+    buffer.advance(at);
+    kept.unsplit(buffer);
+    kept
+}

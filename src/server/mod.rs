@@ -1,0 +1,10 @@
+//! Composition: binds the sockets, starts the edge and the admin listener, drains and leaves. It decides nothing about
+//! requests.
+
+pub mod admin;
+pub mod edge;
+pub mod lifecycle;
+pub mod signals;
+pub mod sockets;
+mod systemd;
+pub mod tls;

@@ -1,0 +1,1 @@
+//! What every backend is held to: one suite, run against each of them.

@@ -1,0 +1,92 @@
+//! Consents that are remembered, and what is known of login sessions.
+
+use rusqlite::params;
+
+use super::rows::Rows;
+use crate::{
+    clock::UnixTime,
+    oauth::{ClientId, Subject, TokenHash, UserName},
+    store::{Consent, GrantUser, StoreResult},
+};
+
+pub fn put_consent(rows: &Rows<'_>, consent: &Consent) -> StoreResult<()> {
+    rows.change(
+        "INSERT OR REPLACE INTO consents (site, client, user_name, redirect_uri, sub, scopes, given_at, expires_at)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+        params![
+            rows.site,
+            consent.client,
+            consent.user.name,
+            consent.redirect_uri,
+            consent.user.sub,
+            consent.scopes,
+            consent.given_at,
+            consent.expires_at,
+        ],
+    )?;
+    Ok(())
+}
+
+pub fn consent(
+    rows: &Rows<'_>,
+    client: &ClientId,
+    user: &UserName,
+    sub: &Subject,
+    redirect_uri: &str,
+    now: UnixTime,
+) -> StoreResult<Option<Consent>> {
+    rows.one(
+        "SELECT scopes, given_at, expires_at FROM consents
+         WHERE site = ?1 AND client = ?2 AND user_name = ?3 AND redirect_uri = ?4 AND sub = ?5 AND expires_at > ?6",
+        params![rows.site, client, user, redirect_uri, sub, now],
+        |row| {
+            Ok(Consent {
+                client: client.clone(),
+                user: GrantUser { name: user.clone(), sub: sub.clone() },
+                redirect_uri: redirect_uri.to_owned(),
+                scopes: row.get(0)?,
+                given_at: row.get(1)?,
+                expires_at: row.get(2)?,
+            })
+        },
+    )
+}
+
+pub fn put_login(rows: &Rows<'_>, login: TokenHash, at: UnixTime, expires_at: UnixTime) -> StoreResult<()> {
+    rows.change(
+        "INSERT OR REPLACE INTO logins (site, login, at, expires_at) VALUES (?1, ?2, ?3, ?4)",
+        params![rows.site, login, at, expires_at],
+    )?;
+    Ok(())
+}
+
+pub fn login(rows: &Rows<'_>, login: TokenHash, now: UnixTime) -> StoreResult<Option<UnixTime>> {
+    rows.one(
+        "SELECT at FROM logins WHERE site = ?1 AND login = ?2 AND expires_at > ?3",
+        params![rows.site, login, now],
+        |row| row.get(0),
+    )
+}
+
+/// Its claims go with it: a login session that ended has no further id_tokens.
+pub fn forget_login(rows: &Rows<'_>, login: TokenHash) -> StoreResult<()> {
+    rows.change("DELETE FROM logins WHERE site = ?1 AND login = ?2", params![rows.site, login])?;
+    rows.change("DELETE FROM session_claims WHERE site = ?1 AND login = ?2", params![rows.site, login])?;
+    Ok(())
+}
+
+pub fn session_claim(
+    rows: &Rows<'_>,
+    login: TokenHash,
+    client: &ClientId,
+    candidate: String,
+    expires_at: UnixTime,
+) -> StoreResult<String> {
+    let kept = rows.one(
+        "INSERT INTO session_claims (site, login, client, claim, expires_at) VALUES (?1, ?2, ?3, ?4, ?5)
+         ON CONFLICT DO UPDATE SET expires_at = max(expires_at, excluded.expires_at) RETURNING claim",
+        params![rows.site, login, client, candidate, expires_at],
+        |row| row.get(0),
+    )?;
+    Ok(kept.unwrap_or(candidate))
+}

@@ -1,0 +1,57 @@
+//! The file and the connections to it.
+
+use std::{io, path::Path, time::Duration};
+
+use rusqlite::{Connection, OpenFlags};
+
+use super::schema;
+use crate::store::{StoreError, StoreResult, private_file};
+
+/// How long a connection waits for another process's transaction.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+/// More than the verbs have statements.
+const STATEMENTS_KEPT: usize = 128;
+
+/// Makes the file if there is none, and opens it for the writer, with the present schema.
+pub fn open_writer(path: &Path) -> StoreResult<Connection> {
+    match private_file::create(path) {
+        Ok(_) => private_file::sync_directory_of(path).map_err(|error| unusable(&error))?,
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+        Err(error) => return Err(unusable(&error)),
+    }
+    let mut connection = connect(path)?;
+    schema::prepare(&mut connection)?;
+    connection
+        .pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get::<_, String>(0))
+        .map_err(StoreError::from)
+        .and_then(|mode| {
+            if mode == "wal" {
+                Ok(())
+            } else {
+                Err(StoreError::Unavailable(format!("the journal mode is {mode}, not WAL")))
+            }
+        })?;
+    connection.pragma_update(None, "synchronous", "FULL")?;
+    connection.pragma_update(None, "journal_size_limit", 64 << 20)?;
+    Ok(connection)
+}
+
+/// Opens the file for a reader. WAL needs a writable connection even to read; statements that write are refused.
+pub fn open_reader(path: &Path) -> StoreResult<Connection> {
+    let connection = connect(path)?;
+    connection.pragma_update(None, "query_only", true)?;
+    Ok(connection)
+}
+
+fn connect(path: &Path) -> StoreResult<Connection> {
+    // One thread owns each connection, so SQLite need not lock it. Without CREATE, a file that is gone stays gone.
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(path, flags)?;
+    connection.busy_timeout(BUSY_TIMEOUT)?;
+    connection.set_prepared_statement_cache_capacity(STATEMENTS_KEPT);
+    Ok(connection)
+}
+
+fn unusable(error: &io::Error) -> StoreError {
+    StoreError::Unavailable(format!("its file can't be made: {error}"))
+}

@@ -1,0 +1,67 @@
+//! Revocations of all that a user or a client has, and the feed by which other processes hear of ended grants.
+
+use rusqlite::params;
+
+use super::{
+    requests::{self, Whose},
+    rows::Rows,
+};
+use crate::{
+    clock::UnixTime,
+    oauth::{ClientId, GrantId, UserName},
+    store::{Revocation, RevocationSeq, StoreResult},
+};
+
+/// Writes into the feed that a grant has ended.
+pub fn append(rows: &Rows<'_>, grant: &GrantId, now: UnixTime) -> StoreResult<()> {
+    rows.change("INSERT INTO revocations (site, grant_id, at) VALUES (?1, ?2, ?3)", params![rows.site, grant, now])?;
+    Ok(())
+}
+
+pub fn revoke_user(rows: &Rows<'_>, user: &UserName, now: UnixTime) -> StoreResult<Vec<GrantId>> {
+    let ended = rows.all(
+        "UPDATE grants SET ended_at = ?3 WHERE site = ?1 AND user_name = ?2 AND ended_at IS NULL RETURNING id",
+        params![rows.site, user, now],
+        |row| row.get(0),
+    )?;
+    announce(rows, &ended, now)?;
+    requests::void_codes(rows, Whose::User(user))?;
+    rows.change("DELETE FROM consents WHERE site = ?1 AND user_name = ?2", params![rows.site, user])?;
+    rows.change("DELETE FROM shadow_tokens WHERE site = ?1 AND user_name = ?2", params![rows.site, user])?;
+    Ok(ended)
+}
+
+pub fn revoke_client(rows: &Rows<'_>, client: &ClientId, now: UnixTime) -> StoreResult<Vec<GrantId>> {
+    let ended = rows.all(
+        "UPDATE grants SET ended_at = ?3 WHERE site = ?1 AND client = ?2 AND ended_at IS NULL RETURNING id",
+        params![rows.site, client, now],
+        |row| row.get(0),
+    )?;
+    announce(rows, &ended, now)?;
+    requests::void_codes(rows, Whose::Client(client))?;
+    rows.change("DELETE FROM consents WHERE site = ?1 AND client = ?2", params![rows.site, client])?;
+    Ok(ended)
+}
+
+fn announce(rows: &Rows<'_>, ended: &[GrantId], now: UnixTime) -> StoreResult<()> {
+    ended.iter().try_for_each(|grant| append(rows, grant, now))
+}
+
+pub fn revocations_after(rows: &Rows<'_>, after: RevocationSeq) -> StoreResult<Vec<Revocation>> {
+    let after = i64::try_from(after.0).unwrap_or(i64::MAX);
+    rows.all(
+        "SELECT seq, grant_id FROM revocations WHERE seq > ?2 AND site = ?1 ORDER BY seq",
+        params![rows.site, after],
+        |row| Ok(Revocation { seq: seq(row.get(0)?), grant: row.get(1)? }),
+    )
+}
+
+/// The end of the feed, also when its rows have been purged.
+pub fn last_revocation(rows: &Rows<'_>) -> StoreResult<RevocationSeq> {
+    let last = rows.one("SELECT seq FROM sqlite_sequence WHERE name = 'revocations'", [], |row| row.get(0))?;
+    Ok(last.map_or(RevocationSeq::default(), seq))
+}
+
+fn seq(number: i64) -> RevocationSeq {
+    RevocationSeq(u64::try_from(number).unwrap_or_default())
+}

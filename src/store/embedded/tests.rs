@@ -1,0 +1,1 @@
+//! What only the file has: reopening, keys, damage, two handles.

@@ -1,0 +1,159 @@
+//! The verbs, each handed to the thread that does it.
+
+use async_trait::async_trait;
+
+use super::{EmbeddedStore, consents, grants, refresh, requests, revocations, sealed, upkeep};
+use crate::{
+    clock::UnixTime,
+    oauth::{ClientId, GrantId, KeyId, Subject, TokenHash, UserName},
+    store::{
+        AccessTokenFacts, AllowanceUse, CodeRecord, Consent, NewGrant, PendingRequest, RefreshOutcome, RefreshStep,
+        RefreshTokenFacts, Revocation, RevocationSeq, ShadowToken, Store, StoreResult, StoredSigningKey, TakenCode,
+    },
+};
+
+#[async_trait]
+impl Store for EmbeddedStore {
+    async fn put_request(&self, handle: TokenHash, request: PendingRequest) -> StoreResult<()> {
+        self.writer.write(move |rows| requests::put_request(rows, handle, &request)).await
+    }
+
+    async fn request(&self, handle: TokenHash, now: UnixTime) -> StoreResult<Option<PendingRequest>> {
+        self.readers.read(move |rows| requests::request(rows, handle, now)).await
+    }
+
+    async fn take_request(&self, handle: TokenHash, now: UnixTime) -> StoreResult<Option<PendingRequest>> {
+        self.writer.write(move |rows| requests::take_request(rows, handle, now)).await
+    }
+
+    async fn put_code(&self, code: TokenHash, record: CodeRecord) -> StoreResult<()> {
+        self.writer.write(move |rows| requests::put_code(rows, code, &record)).await
+    }
+
+    async fn take_code(&self, code: TokenHash, now: UnixTime) -> StoreResult<TakenCode> {
+        self.writer.write(move |rows| requests::take_code(rows, code, now)).await
+    }
+
+    async fn issue_grant(&self, grant: NewGrant) -> StoreResult<()> {
+        self.writer.write(move |rows| grants::issue_grant(rows, &grant)).await
+    }
+
+    async fn refresh_token(&self, token: TokenHash, now: UnixTime) -> StoreResult<Option<RefreshTokenFacts>> {
+        self.readers.read(move |rows| grants::refresh_token(rows, token, now)).await
+    }
+
+    async fn rotate_refresh(&self, step: RefreshStep) -> StoreResult<RefreshOutcome> {
+        self.writer.write(move |rows| refresh::rotate_refresh(rows, &step)).await
+    }
+
+    async fn access_token(&self, token: TokenHash, now: UnixTime) -> StoreResult<Option<AccessTokenFacts>> {
+        self.readers.read(move |rows| grants::access_token(rows, token, now)).await
+    }
+
+    async fn revoke_grant(&self, grant: &GrantId, now: UnixTime) -> StoreResult<bool> {
+        let grant = grant.clone();
+        self.writer.write(move |rows| grants::revoke_grant(rows, &grant, now)).await
+    }
+
+    async fn revoke_user(&self, user: &UserName, now: UnixTime) -> StoreResult<Vec<GrantId>> {
+        let user = user.clone();
+        self.writer.write(move |rows| revocations::revoke_user(rows, &user, now)).await
+    }
+
+    async fn revoke_client(&self, client: &ClientId, now: UnixTime) -> StoreResult<Vec<GrantId>> {
+        let client = client.clone();
+        self.writer.write(move |rows| revocations::revoke_client(rows, &client, now)).await
+    }
+
+    async fn revocations_after(&self, after: RevocationSeq) -> StoreResult<Vec<Revocation>> {
+        self.readers.read(move |rows| revocations::revocations_after(rows, after)).await
+    }
+
+    async fn last_revocation(&self) -> StoreResult<RevocationSeq> {
+        self.readers.read(revocations::last_revocation).await
+    }
+
+    async fn put_consent(&self, consent: Consent) -> StoreResult<()> {
+        self.writer.write(move |rows| consents::put_consent(rows, &consent)).await
+    }
+
+    async fn consent(
+        &self,
+        client: &ClientId,
+        user: &UserName,
+        sub: &Subject,
+        redirect_uri: &str,
+        now: UnixTime,
+    ) -> StoreResult<Option<Consent>> {
+        let (client, user, sub, redirect_uri) = (client.clone(), user.clone(), sub.clone(), redirect_uri.to_owned());
+        self.readers.read(move |rows| consents::consent(rows, &client, &user, &sub, &redirect_uri, now)).await
+    }
+
+    async fn put_login(&self, login: TokenHash, at: UnixTime, expires_at: UnixTime) -> StoreResult<()> {
+        self.writer.write(move |rows| consents::put_login(rows, login, at, expires_at)).await
+    }
+
+    async fn login(&self, login: TokenHash, now: UnixTime) -> StoreResult<Option<UnixTime>> {
+        self.readers.read(move |rows| consents::login(rows, login, now)).await
+    }
+
+    async fn forget_login(&self, login: TokenHash) -> StoreResult<()> {
+        self.writer.write(move |rows| consents::forget_login(rows, login)).await
+    }
+
+    async fn session_claim(
+        &self,
+        login: TokenHash,
+        client: &ClientId,
+        candidate: String,
+        expires_at: UnixTime,
+    ) -> StoreResult<String> {
+        let client = client.clone();
+        self.writer.write(move |rows| consents::session_claim(rows, login, &client, candidate, expires_at)).await
+    }
+
+    async fn shadow_token(&self, user: &UserName, now: UnixTime) -> StoreResult<Option<ShadowToken>> {
+        let user = user.clone();
+        self.readers.read(move |rows| sealed::shadow_token(rows, &user, now)).await
+    }
+
+    async fn put_shadow_token(&self, user: &UserName, token: ShadowToken) -> StoreResult<()> {
+        let user = user.clone();
+        self.writer.write(move |rows| sealed::put_shadow_token(rows, &user, &token)).await
+    }
+
+    async fn take_shadow_token(&self, user: &UserName) -> StoreResult<Option<ShadowToken>> {
+        let user = user.clone();
+        self.writer.write(move |rows| sealed::take_shadow_token(rows, &user)).await
+    }
+
+    async fn signing_keys(&self) -> StoreResult<Vec<StoredSigningKey>> {
+        self.readers.read(sealed::signing_keys).await
+    }
+
+    async fn put_signing_key(&self, key: StoredSigningKey) -> StoreResult<StoredSigningKey> {
+        self.writer.write(move |rows| sealed::put_signing_key(rows, key)).await
+    }
+
+    async fn retire_signing_key(&self, key: &KeyId, now: UnixTime) -> StoreResult<()> {
+        let key = key.clone();
+        self.writer.write(move |rows| sealed::retire_signing_key(rows, &key, now)).await
+    }
+
+    async fn count_allowances(&self, uses: Vec<AllowanceUse>) -> StoreResult<()> {
+        self.writer.write(move |rows| upkeep::count_allowances(rows, &uses)).await
+    }
+
+    async fn allowance_uses(&self) -> StoreResult<Vec<AllowanceUse>> {
+        self.readers.read(upkeep::allowance_uses).await
+    }
+
+    async fn purge(&self, now: UnixTime, most: u32) -> StoreResult<u64> {
+        self.writer.write(move |rows| upkeep::purge(rows, now, most)).await
+    }
+
+    async fn ready(&self) -> StoreResult<()> {
+        self.writer.write(upkeep::ready).await?;
+        self.readers.read(revocations::last_revocation).await.map(|_| ())
+    }
+}

@@ -1,0 +1,248 @@
+//! Every metric's name, and a handle for each part of the gateway with a method for each event. Label values are ours,
+//! never a peer's; what is counted for each request is resolved beforehand.
+
+mod process;
+mod register;
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use prometheus::{IntCounter, IntCounterVec, IntGauge, TextEncoder};
+
+use self::{
+    process::ProcessMetrics,
+    register::{ReasonCounters, Register},
+};
+
+/// All metrics of the process; made once, handed down as its handles.
+pub struct Metrics {
+    /// The bearer check.
+    pub access: AccessMetrics,
+    /// The cache of tokens.
+    pub cache: CacheMetrics,
+    /// The endpoints that the gateway serves itself.
+    pub endpoints: EndpointMetrics,
+    /// The lax behaviours that clients still need.
+    pub compat: CompatMetrics,
+    /// Connections, and requests refused before anything looked at them.
+    pub edge: EdgeMetrics,
+    /// Forwarded requests.
+    pub upstream: UpstreamMetrics,
+    /// The gateway's own calls to ERPNext.
+    pub erpnext: ErpnextMetrics,
+    register: Register,
+    process: Mutex<ProcessMetrics>,
+}
+
+impl Metrics {
+    /// All of them, at zero.
+    #[must_use]
+    pub fn new() -> Arc<Self> {
+        let register = Register::new();
+        register.build_info();
+        Arc::new(Self {
+            access: AccessMetrics::new(&register),
+            cache: CacheMetrics::new(&register),
+            endpoints: EndpointMetrics::new(&register),
+            compat: CompatMetrics::new(&register),
+            edge: EdgeMetrics::new(&register),
+            upstream: UpstreamMetrics::new(&register),
+            erpnext: ErpnextMetrics::new(&register),
+            process: Mutex::new(ProcessMetrics::new(&register)),
+            register,
+        })
+    }
+
+    /// The values now, in Prometheus's text format.
+    #[must_use]
+    pub fn render(&self) -> String {
+        self.process.lock().unwrap_or_else(PoisonError::into_inner).refresh();
+        TextEncoder::new().encode_to_string(&self.register.gather()).unwrap_or_else(|error| {
+            tracing::error!(%error, "metrics can't be written");
+            String::new()
+        })
+    }
+}
+
+/// The bearer check.
+#[derive(Clone)]
+pub struct AccessMetrics {
+    permitted: IntCounter,
+    denied: ReasonCounters,
+}
+
+impl AccessMetrics {
+    fn new(register: &Register) -> Self {
+        Self {
+            permitted: register.counter("empress_access_permitted_total", "Requests whose bearer token was accepted"),
+            denied: register.reasons("empress_access_denied_total", "Requests refused by the bearer check, by reason"),
+        }
+    }
+
+    /// A request's token was accepted.
+    pub fn permitted(&self) {
+        self.permitted.inc();
+    }
+
+    /// A request was refused.
+    pub fn denied(&self, reason: &'static str) {
+        self.denied.inc(reason);
+    }
+}
+
+/// The cache of tokens.
+#[derive(Clone)]
+pub struct CacheMetrics {
+    hit: IntCounter,
+    miss: IntCounter,
+    unknown: IntCounter,
+}
+
+impl CacheMetrics {
+    fn new(register: &Register) -> Self {
+        let looked_up =
+            register.counters("empress_cache_lookups_total", "Look-ups of tokens in memory, by result", &["result"]);
+        Self {
+            hit: looked_up.with_label_values(&["hit"]),
+            miss: looked_up.with_label_values(&["miss"]),
+            unknown: looked_up.with_label_values(&["unknown"]),
+        }
+    }
+
+    /// The token was there.
+    pub fn hit(&self) {
+        self.hit.inc();
+    }
+
+    /// It had to be asked for.
+    pub fn miss(&self) {
+        self.miss.inc();
+    }
+
+    /// It was remembered as unknown.
+    pub fn unknown(&self) {
+        self.unknown.inc();
+    }
+}
+
+/// The endpoints that the gateway serves itself.
+#[derive(Clone)]
+pub struct EndpointMetrics {
+    answered: IntCounterVec,
+}
+
+impl EndpointMetrics {
+    fn new(register: &Register) -> Self {
+        let (name, help) = ("empress_endpoint_answers_total", "Answers of the gateway's own endpoints, by status");
+        Self { answered: register.counters(name, help, &["endpoint", "status"]) }
+    }
+
+    /// An endpoint gave an answer.
+    pub fn answered(&self, endpoint: &'static str, status: u16) {
+        self.answered.with_label_values(&[endpoint, &status.to_string()]).inc();
+    }
+}
+
+/// The lax behaviours that clients still need.
+#[derive(Clone)]
+pub struct CompatMetrics {
+    used: IntCounterVec,
+}
+
+impl CompatMetrics {
+    fn new(register: &Register) -> Self {
+        let (name, help) =
+            ("empress_compat_total", "Uses of an allowance, by client: a client without any can be made strict");
+        Self { used: register.counters(name, help, &["client_id", "allowance"]) }
+    }
+
+    /// A registered client used an allowance.
+    pub fn used(&self, client_id: &str, allowance: &'static str) {
+        self.used.with_label_values(&[client_id, allowance]).inc();
+    }
+}
+
+/// Connections, and requests refused before anything looked at them.
+#[derive(Clone)]
+pub struct EdgeMetrics {
+    refused: ReasonCounters,
+    connections: IntGauge,
+}
+
+impl EdgeMetrics {
+    fn new(register: &Register) -> Self {
+        Self {
+            refused: register.reasons("empress_edge_refused_total", "Connections and request heads refused, by reason"),
+            connections: register.gauge("empress_edge_connections", "Open downstream connections"),
+        }
+    }
+
+    /// A connection or a request's head was refused.
+    pub fn refused(&self, reason: &'static str) {
+        self.refused.inc(reason);
+    }
+
+    /// A connection was accepted.
+    pub fn connection_opened(&self) {
+        self.connections.inc();
+    }
+
+    /// A connection has ended.
+    pub fn connection_closed(&self) {
+        self.connections.dec();
+    }
+}
+
+/// Forwarded requests.
+#[derive(Clone)]
+pub struct UpstreamMetrics {
+    classes: [IntCounter; 5],
+    failed: ReasonCounters,
+}
+
+impl UpstreamMetrics {
+    fn new(register: &Register) -> Self {
+        let answered =
+            register.counters("empress_upstream_answers_total", "Answers of ERPNext to forwarded requests", &["class"]);
+        Self {
+            classes: ["1xx", "2xx", "3xx", "4xx", "5xx"].map(|class| answered.with_label_values(&[class])),
+            failed: register
+                .reasons("empress_upstream_failures_total", "Forwarded requests without an answer, by reason"),
+        }
+    }
+
+    /// ERPNext answered with this status.
+    pub fn answered(&self, status: u16) {
+        if let Some(class) = self.classes.get(usize::from(status / 100).wrapping_sub(1)) {
+            class.inc();
+        }
+    }
+
+    /// ERPNext did not answer.
+    pub fn failed(&self, reason: &'static str) {
+        self.failed.inc(reason);
+    }
+}
+
+/// The gateway's own calls to ERPNext.
+#[derive(Clone)]
+pub struct ErpnextMetrics {
+    calls: IntCounterVec,
+}
+
+impl ErpnextMetrics {
+    fn new(register: &Register) -> Self {
+        let (name, help) = (
+            "empress_erpnext_calls_total",
+            "The gateway's own calls to ERPNext, by what was asked and what came of it",
+        );
+        Self { calls: register.counters(name, help, &["what", "outcome"]) }
+    }
+
+    /// ERPNext was asked.
+    pub fn call(&self, what: &'static str, outcome: &'static str) {
+        self.calls.with_label_values(&[what, outcome]).inc();
+    }
+}
+
+#[cfg(test)]
+mod tests;
