@@ -52,7 +52,6 @@ impl Endpoints {
         Ok(Ok(self.claims(token, &profile)))
     }
 
-    /// In ERPNext's order.
     fn claims(&self, token: &CachedToken, profile: &Profile) -> Map<String, Value> {
         let mut claims = Map::new();
         claims.insert("sub".to_owned(), profile.sub.as_str().into());

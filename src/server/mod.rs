@@ -2,9 +2,11 @@
 //! requests.
 
 pub mod admin;
+pub mod background;
 pub mod edge;
 pub mod lifecycle;
 pub mod signals;
+pub mod site;
 pub mod sockets;
 mod systemd;
 pub mod tls;
