@@ -19,6 +19,8 @@ pub mod issuer;
 
 pub mod endpoints;
 
+pub mod proxy;
+
 pub mod server;
 
 pub mod cli;

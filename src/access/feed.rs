@@ -33,7 +33,7 @@ impl AccessCheck {
         loop {
             tokio::select! {
                 _ = tick.tick() => position = self.read_feed(position).await,
-                _ = shutdown.wait_for(|stop| *stop) => return,
+                () = stopped(&mut shutdown) => return,
             }
         }
     }
@@ -69,4 +69,10 @@ impl AccessCheck {
         }
         Ok(read)
     }
+}
+
+/// Waits for the shutdown. The borrow that `wait_for` gives must not live across another wait.
+async fn stopped(shutdown: &mut watch::Receiver<bool>) {
+    // An error means that the sender is gone, which is a shutdown too.
+    let _ = shutdown.wait_for(|stop| *stop).await;
 }

@@ -14,7 +14,7 @@ mod tests;
 
 use std::sync::Arc;
 
-use http::HeaderMap;
+use http::{HeaderMap, HeaderValue};
 
 use bearer::{MalformedHeader, Presented};
 pub use cache::CachedToken;
@@ -113,6 +113,19 @@ impl AccessCheck {
         if token.user.is_enabled() { Ok(token) } else { Err(Denial::UserGone) }
     }
 
+    /// After ERPNext answered 401: the credential to try once more with; `None` when the 401 was its own, or that can't be
+    /// told.
+    pub async fn renew_credential(&self, permit: &Permit) -> Option<HeaderValue> {
+        let used = permit.credential.as_ref()?;
+        match self.ground.directory.renew_after_unauthorized(&permit.token.user, used).await {
+            Ok(renewed) => renewed,
+            Err(error) => {
+                tracing::error!(%error, "a credential that ERPNext refused can't be renewed");
+                None
+            }
+        }
+    }
+
     async fn permit(&self, terms: &Terms, presented: &str, now: UnixTime) -> Result<Permit, Denial> {
         let (token, cached) = self.active(presented, now).await?;
         if !terms.demand.is_met_by(&token.scopes) {
@@ -142,7 +155,7 @@ impl AccessCheck {
         }
     }
 
-    async fn credential(&self, user: &UpstreamUser, now: UnixTime) -> Result<http::HeaderValue, Denial> {
+    async fn credential(&self, user: &UpstreamUser, now: UnixTime) -> Result<HeaderValue, Denial> {
         if let Some(credential) = user.credential_at(now) {
             return Ok(credential);
         }

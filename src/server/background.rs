@@ -49,7 +49,7 @@ impl Background {
         loop {
             tokio::select! {
                 _ = tick.tick() => task().await,
-                _ = shutdown.wait_for(|stop| *stop) => return,
+                () = stopped(&mut shutdown) => return,
             }
         }
     }
@@ -83,4 +83,10 @@ impl Background {
             Err(error) => tracing::error!(%error, "the signing keys can't be rotated yet"),
         }
     }
+}
+
+/// Waits for the shutdown. The borrow that `wait_for` gives must not live across another wait.
+async fn stopped(shutdown: &mut watch::Receiver<bool>) {
+    // An error means that the sender is gone, which is a shutdown too.
+    let _ = shutdown.wait_for(|stop| *stop).await;
 }

@@ -14,9 +14,12 @@ use super::{
     tls::TlsFiles,
 };
 use crate::{
+    access::Realm,
     config::Config,
     erpnext::Directory,
-    proxy::Gateway,
+    oauth::LoginHasher,
+    proxy::{Gateway, GatewayParts, LoginWatch},
+    route::Router,
     telemetry::{audit::Audit, metrics::Metrics},
 };
 
@@ -39,7 +42,7 @@ pub fn run(config: &Config) -> anyhow::Result<Ended> {
         tracing::info!(address = %listening.address, tls = listening.tls, "listening");
     }
     tracing::info!(address = %running.admin_address(), "admin listening");
-    let ended = signals.run(running);
+    let ended = signals.run(&running);
     tracing::info!(?ended, "stopped");
     Ok(ended)
 }
@@ -57,10 +60,24 @@ pub fn start(config: &Config) -> anyhow::Result<Running> {
     };
     let site = Arc::new(Site::new(config, &metrics, audit, &prepared.runtime())?);
     let background = Background::new(Arc::clone(&site), config.tokens.key_rotation, prepared.shutdown());
-    let gateway = Gateway::new(config, &site_parts(&site), &metrics)?;
+    let gateway = Gateway::new(gateway_parts(config, &site, &metrics)?, &config.erpnext);
     let running = prepared.start(gateway, admin_sources(&site, &metrics), edge_events(&metrics))?;
     running.spawn(background.run());
     Ok(running)
+}
+
+fn gateway_parts(config: &Config, site: &Site, metrics: &Arc<Metrics>) -> anyhow::Result<GatewayParts> {
+    Ok(GatewayParts {
+        router: Arc::new(Router::new(&config.route)?),
+        access: Arc::clone(&site.access),
+        endpoints: Arc::clone(&site.endpoints),
+        logins: LoginWatch::new(Arc::clone(&site.store), LoginHasher::new(&site.secret_key)),
+        clock: Arc::clone(&site.clock),
+        random: Arc::clone(&site.random),
+        metrics: Arc::clone(metrics),
+        trusted_proxies: config.server.trusted_proxies.clone(),
+        realm: Realm::new(config.server.public_url.as_str()),
+    })
 }
 
 fn server_settings(config: &Config) -> ServerSettings {
