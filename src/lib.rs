@@ -1,7 +1,6 @@
 //! Empress Gateway: a reverse proxy in front of an unmodified ERPNext site that serves the site's OAuth 2.0 and OpenID
 //! Connect endpoints itself and checks the bearer token of every request that it forwards.
 
-pub mod cli;
 pub mod clock;
 pub mod random;
 pub mod secret;
@@ -15,13 +14,13 @@ pub mod erpnext;
 pub mod route;
 pub mod store;
 
+pub mod access;
 pub mod issuer;
-/// Temporary.
-pub mod access {
-    /// Temporary.
-    pub struct AccessCheck;
-}
 
 pub mod endpoints;
 
+pub mod proxy;
+
 pub mod server;
+
+pub mod cli;

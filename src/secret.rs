@@ -99,10 +99,14 @@ impl SecretKey {
 
     /// The key for one purpose, by HKDF-SHA256 (RFC 5869).
     #[must_use]
+    #[expect(
+        clippy::expect_used,
+        clippy::missing_panics_doc,
+        reason = "32 bytes are within what HKDF-SHA256 can give, so that it never panics"
+    )]
     pub fn derive(&self, purpose: Purpose) -> DerivedKey {
         let mut derived = [0; 32];
         let prk = hkdf::Salt::new(hkdf::HKDF_SHA256, b"empress gateway").extract(&self.0);
-        #[expect(clippy::expect_used, reason = "32 bytes are within what HKDF-SHA256 can give")]
         prk.expand(&[purpose.label()], hkdf::HKDF_SHA256)
             .and_then(|okm| okm.fill(&mut derived))
             .expect("HKDF gives 32 bytes");

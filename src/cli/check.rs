@@ -45,7 +45,9 @@ mod tests {
         let mut arguments =
             vec!["empress-gateway".to_owned(), "check".to_owned(), format!("--config={}", file.display())];
         arguments.extend(online.then(|| "--online".to_owned()));
-        let Command::Check(args) = Cli::try_parse_from(arguments).expect("good arguments").command;
+        let Command::Check(args) = Cli::try_parse_from(arguments).expect("good arguments").command else {
+            panic!("the arguments name check");
+        };
         let (mut out, mut err) = (Vec::new(), Vec::new());
         let code = run(&args, &mut out, &mut err);
         (code, String::from_utf8(out).expect("text"), String::from_utf8(err).expect("text"))

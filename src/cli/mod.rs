@@ -1,6 +1,7 @@
 //! The command line: one file a sub-command.
 
 mod check;
+mod serve;
 
 use std::{
     io::{self, Write},
@@ -33,6 +34,8 @@ pub struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Runs the gateway
+    Serve(serve::ServeArgs),
     /// Says whether the configuration can work, and everything that is wrong with it
     Check(check::CheckArgs),
 }
@@ -61,6 +64,7 @@ impl Cli {
     /// Does what the arguments say. A peer that does not read its output changes nothing of the outcome.
     pub fn run(self, out: &mut dyn Write, err: &mut dyn Write) -> ExitCode {
         ExitCode::from(match self.command {
+            Command::Serve(args) => serve::run(&args, err),
             Command::Check(args) => check::run(&args, out, err),
         })
     }

@@ -47,7 +47,7 @@ fn document(value: &Value, cache_control: &str) -> Answer {
     answer
 }
 
-/// The metadata of the authorization server, in ERPNext's order first.
+/// The metadata of the authorization server (OpenID Connect Discovery §3, RFC 8414 §2).
 pub(super) fn metadata(settings: &EndpointSettings) -> Value {
     let origin = &settings.public_origin;
     let method = |name: &str| format!("{origin}{METHOD_PATH}{name}");

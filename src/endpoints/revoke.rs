@@ -15,6 +15,7 @@ use super::{
 use crate::{
     issuer::PresentedToken,
     oauth::{Allowance, Client, ErrorCode},
+    telemetry::audit::AuditEvent,
 };
 
 impl Endpoints {
@@ -53,7 +54,12 @@ impl Endpoints {
             }
         }
         self.issuer.end_grant(presented.grant()).await?;
-        tracing::info!(target: "audit", event = "grant_revoked", client = %presented.client(), grant = %presented.grant());
+        self.issuer.record(&AuditEvent {
+            event: "grant_revoked",
+            client_id: Some(presented.client().as_str()),
+            grant_id: Some(presented.grant().as_str()),
+            ..AuditEvent::default()
+        });
         Ok(())
     }
 

@@ -17,8 +17,9 @@ use super::{
 };
 use crate::{
     issuer::{IssueError, IssuedTokens, PresentedCode},
-    oauth::{Allowance, Client, ErrorCode, GrantType, Scopes},
+    oauth::{Allowance, Client, ClientId, ErrorCode, GrantType, Scopes},
     secret::Secret,
+    telemetry::audit::AuditEvent,
 };
 
 /// A token request whose form is read and whose grant type is known.
@@ -56,9 +57,12 @@ impl Endpoints {
         } else {
             self.check_client(&request.presented).await.inspect_err(|error| {
                 if error.code == ErrorCode::InvalidClient {
-                    tracing::info!(
-                        target: "audit", event = "client_authentication_failed", client = ?claimed, peer = %peer.address
-                    );
+                    self.issuer.record(&AuditEvent {
+                        event: "client_authentication_failed",
+                        client_id: claimed.as_ref().map(ClientId::as_str),
+                        address: Some(peer.address),
+                        ..AuditEvent::default()
+                    });
                     self.count_failure(limit, claimed.as_ref(), peer);
                 }
             })?
@@ -124,10 +128,14 @@ impl Endpoints {
         };
         match tokens {
             Ok(tokens) => {
-                tracing::info!(
-                    target: "audit", event = "tokens_issued", client = %client.id, grant_type = %request.grant_type,
-                    scope = %tokens.scopes, peer = %peer.address
-                );
+                self.issuer.record(&AuditEvent {
+                    event: "tokens_issued",
+                    client_id: Some(client.id.as_str()),
+                    grant_type: Some(request.grant_type.as_str()),
+                    scope: Some(&tokens.scopes.to_string()),
+                    address: Some(peer.address),
+                    ..AuditEvent::default()
+                });
                 Ok(token_response(&tokens))
             }
             Err(error) => Err(self.refused_grant(error, Some(client), peer)),
@@ -137,7 +145,13 @@ impl Endpoints {
     /// Logs why, counts what may be a guess, and says what the client may know.
     fn refused_grant(&self, error: IssueError, client: Option<&Client>, peer: Peer) -> OAuthError {
         if let IssueError::Refused(refusal) = &error {
-            tracing::info!(target: "audit", event = "grant_refused", client = ?client.map(|c| &c.id), reason = ?refusal);
+            self.issuer.record(&AuditEvent {
+                event: "grant_refused",
+                reason: Some(refusal.as_str()),
+                client_id: client.map(|client| client.id.as_str()),
+                address: Some(peer.address),
+                ..AuditEvent::default()
+            });
             if refusal.may_be_a_guess() {
                 self.count_failure(&self.limits.token_failures, client.map(|client| &client.id), peer);
             }

@@ -1,9 +1,85 @@
-//! Temporary.
-use super::{Endpoints, respond::Answer};
+//! The userinfo endpoint (OpenID Connect Core §5.3).
+
+use std::sync::Arc;
+
 use bytes::Bytes;
-use http::Request;
+use http::{Request, StatusCode, header};
+use serde_json::{Map, Value};
+
+use super::{
+    Endpoints,
+    cors::AnswerOf,
+    parameters::Parameters,
+    respond::{Answer, OAuthError, json, no_store},
+};
+use crate::{
+    access::{CachedToken, Denial, Realm},
+    oauth::{Allowance, Profile, Scope},
+};
+
 impl Endpoints {
-    pub(super) async fn userinfo(&self, _request: &Request<Bytes>) -> Answer {
-        super::not_served()
+    pub(super) async fn userinfo(&self, request: &Request<Bytes>) -> Answer {
+        let now = self.issuer.clock.now();
+        let presented = self.access.presented_token(request.headers(), token_elsewhere(request), now).await;
+        let token = match presented {
+            Ok(token) => token,
+            Err(denial) => return self.denied(&denial),
+        };
+        let mut answer = match self.userinfo_of(&token).await {
+            Ok(Ok(claims)) => {
+                let mut answer = json(StatusCode::OK, &claims);
+                no_store(&mut answer);
+                answer
+            }
+            Ok(Err(denial)) => self.denied(&denial),
+            Err(error) => error.answer(),
+        };
+        answer.extensions_mut().insert(AnswerOf(Arc::clone(&token.client)));
+        answer
     }
+
+    async fn userinfo_of(&self, token: &CachedToken) -> Result<Result<Map<String, Value>, Denial>, OAuthError> {
+        let identifies = token.scopes.contains(Scope::OPENID) || token.scopes.contains(Scope::ALL);
+        if !identifies {
+            if !token.client.allows(Allowance::AnyScopeProfile) {
+                return Ok(Err(Denial::InsufficientScope(Scope::OPENID.to_owned())));
+            }
+            self.issuer.count(&token.client, Allowance::AnyScopeProfile);
+        }
+        let Some(profile) = self.issuer.directory.profile(&token.user.user).await? else {
+            return Ok(Err(Denial::UserGone));
+        };
+        Ok(Ok(self.claims(token, &profile)))
+    }
+
+    fn claims(&self, token: &CachedToken, profile: &Profile) -> Map<String, Value> {
+        let mut claims = Map::new();
+        claims.insert("sub".to_owned(), profile.sub.as_str().into());
+        claims.extend(profile.claims(&token.scopes, &token.client.scopes));
+        claims.insert("iss".to_owned(), self.settings.public_origin.as_str().into());
+        claims
+    }
+
+    /// What a bearer token that is not good for this earns (RFC 6750 §3).
+    fn denied(&self, denial: &Denial) -> Answer {
+        let told = denial.answer();
+        let body = serde_json::json!({
+            "error": told.error,
+            "error_description": told.description,
+            "exc_type": told.exc_type,
+        });
+        let mut answer = json(told.status, &body);
+        no_store(&mut answer);
+        if let Some(challenge) = Realm::new(&self.settings.public_origin).challenge(&told) {
+            answer.headers_mut().insert(header::WWW_AUTHENTICATE, challenge);
+        }
+        answer
+    }
+}
+
+/// Whether a token stands in the query or the form, where it is never looked at (RFC 6750 §2).
+fn token_elsewhere(request: &Request<Bytes>) -> bool {
+    let names_token =
+        |bytes: &[u8]| Parameters::urlencoded(bytes).is_ok_and(|parameters| parameters.sent("access_token").is_some());
+    names_token(request.uri().query().unwrap_or_default().as_bytes()) || names_token(request.body())
 }

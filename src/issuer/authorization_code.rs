@@ -9,6 +9,7 @@ use crate::{
     },
     secret::Secret,
     store::{CodeRecord, Grant, TakenCode},
+    telemetry::audit::AuditEvent,
 };
 
 /// The parameters of a token request with `grant_type=authorization_code`.
@@ -142,16 +143,24 @@ impl Issuer {
             TakenCode::Taken(record) => *record,
             TakenCode::Replayed(grant) => {
                 (self.grant_ended)(&grant);
-                tracing::warn!(target: "audit", event = "code_replayed", client = %client.id, grant = %grant);
+                self.record(&AuditEvent {
+                    event: "code_replayed",
+                    client_id: Some(client.id.as_str()),
+                    grant_id: Some(grant.as_str()),
+                    ..AuditEvent::default()
+                });
                 return Err(GrantRefusal::ReplayedCode.into());
             }
             TakenCode::Absent => return Err(GrantRefusal::UnknownCode.into()),
         };
         if record.client != client.id {
-            tracing::warn!(
-                target: "audit", event = "code_of_another_client", client = %client.id, owner = %record.client,
-                user = %record.user.name
-            );
+            self.record(&AuditEvent {
+                event: "code_of_another_client",
+                client_id: Some(client.id.as_str()),
+                user: Some(record.user.name.as_str()),
+                grant_id: Some(record.grant.as_str()),
+                ..AuditEvent::default()
+            });
             return Err(GrantRefusal::OtherClient.into());
         }
         Ok(record)

@@ -31,6 +31,7 @@ use crate::{
     random::Random,
     secret::Secret,
     store::{Grant, GrantUser, NewAccessToken, NewGrant, NewRefreshToken, Store},
+    telemetry::audit::{Audit, AuditEvent},
 };
 
 /// How long things live, and how they are signed.
@@ -73,6 +74,8 @@ pub struct Issuer {
     pub grant_ended: GrantEnded,
     /// Counts the lax behaviours that are used.
     pub allowances: Arc<AllowanceCounter>,
+    /// Writes down who was granted what.
+    pub audit: Arc<Audit>,
 }
 
 /// A user who has logged in and may use the client.
@@ -127,6 +130,11 @@ impl Issuer {
     pub async fn grant_user(&self, name: &UserName) -> Result<GrantUser, IssueError> {
         let known = self.directory.user(name).await?.filter(|known| known.enabled).ok_or(IssueError::UserGone)?;
         Ok(GrantUser { name: known.name, sub: known.sub })
+    }
+
+    /// Writes an event into the audit trail.
+    pub fn record(&self, event: &AuditEvent<'_>) {
+        self.audit.record(self.clock.now(), event);
     }
 
     /// Notes that a client used an allowance.

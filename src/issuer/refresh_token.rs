@@ -7,6 +7,7 @@ use crate::{
     oauth::{Allowance, Client, ClientId, Recognised, Scope, Scopes, TokenHash, TokenKind},
     secret::Secret,
     store::{Grant, RefreshOutcome, RefreshStep, RefreshSuccession, RefreshTokenFacts},
+    telemetry::audit::AuditEvent,
 };
 
 impl Issuer {
@@ -31,10 +32,12 @@ impl Issuer {
         let now = self.clock.now();
         let facts = self.refresh_facts(presented, now).await?;
         if facts.grant.client != client.id {
-            tracing::warn!(
-                target: "audit", event = "refresh_token_of_another_client", client = %client.id,
-                owner = %facts.grant.client, grant = %facts.grant.id
-            );
+            self.record(&AuditEvent {
+                event: "refresh_token_of_another_client",
+                client_id: Some(client.id.as_str()),
+                grant_id: Some(facts.grant.id.as_str()),
+                ..AuditEvent::default()
+            });
             return Err(GrantRefusal::OtherClient.into());
         }
         let scopes = scope.unwrap_or_else(|| facts.grant.scopes.clone());
@@ -115,7 +118,12 @@ impl Issuer {
             RefreshOutcome::Refreshed | RefreshOutcome::Graced => Ok(()),
             RefreshOutcome::Reused(grant) => {
                 (self.grant_ended)(&grant);
-                tracing::warn!(target: "audit", event = "refresh_token_reused", client = %client.id, grant = %grant);
+                self.record(&AuditEvent {
+                    event: "refresh_token_reused",
+                    client_id: Some(client.id.as_str()),
+                    grant_id: Some(grant.as_str()),
+                    ..AuditEvent::default()
+                });
                 Err(GrantRefusal::ReusedRefreshToken.into())
             }
             RefreshOutcome::Absent => Err(GrantRefusal::UnknownRefreshToken.into()),

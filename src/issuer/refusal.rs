@@ -75,6 +75,30 @@ pub enum GrantRefusal {
 }
 
 impl GrantRefusal {
+    /// The word for it in the audit trail.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::MalformedCode => "malformed_code",
+            Self::UnknownCode => "unknown_code",
+            Self::ReplayedCode => "replayed_code",
+            Self::OtherClient => "other_client",
+            Self::RedirectUriDiffers => "redirect_uri_differs",
+            Self::RedirectUriMissing => "redirect_uri_missing",
+            Self::VerifierMissing => "verifier_missing",
+            Self::VerifierUnexpected => "verifier_unexpected",
+            Self::VerifierMalformed => "verifier_malformed",
+            Self::VerifierWrong => "verifier_wrong",
+            Self::MalformedRefreshToken => "malformed_refresh_token",
+            Self::UnknownRefreshToken => "unknown_refresh_token",
+            Self::ReusedRefreshToken => "reused_refresh_token",
+            Self::ScopeTooWide => "scope_too_wide",
+            Self::NoServiceUser => "no_service_user",
+            Self::PasswordWrong => "password_wrong",
+            Self::SecondFactorNeeded => "second_factor_needed",
+        }
+    }
+
     /// Whether this may be somebody's guess: only what our own checksum or a login page would tell apart from a mishap.
     #[must_use]
     pub const fn may_be_a_guess(self) -> bool {

@@ -2,8 +2,9 @@
 
 use super::{IssueError, Issuer};
 use crate::{
-    oauth::{ClientId, GrantId, Recognised, TokenHash, TokenKind},
+    oauth::{ClientId, GrantId, Recognised, TokenHash, TokenKind, UserName},
     store::{AccessTokenFacts, RefreshTokenFacts},
+    telemetry::audit::AuditEvent,
 };
 
 /// What a presented token turned out to be.
@@ -62,6 +63,20 @@ impl Issuer {
     pub async fn end_grant(&self, grant: &GrantId) -> Result<(), IssueError> {
         self.store.revoke_grant(grant, self.clock.now()).await?;
         (self.grant_ended)(grant);
+        Ok(())
+    }
+
+    /// Ends all grants of a user who is gone.
+    ///
+    /// # Errors
+    /// When the store can't keep it: the grants go on then.
+    pub async fn end_grants_of_user(&self, user: &UserName) -> Result<(), IssueError> {
+        let ended = self.store.revoke_user(user, self.clock.now()).await?;
+        ended.iter().for_each(|grant| (self.grant_ended)(grant));
+        if !ended.is_empty() {
+            let event = AuditEvent { event: "user_gone", user: Some(user.as_str()), ..AuditEvent::default() };
+            self.record(&event);
+        }
         Ok(())
     }
 }

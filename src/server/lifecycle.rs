@@ -211,6 +211,12 @@ impl Running {
         self.admin_address
     }
 
+    /// How many connections are open.
+    #[must_use]
+    pub fn open_connections(&self) -> usize {
+        self.connections.open()
+    }
+
     /// The certificate of the TLS listeners, to reload it.
     #[must_use]
     pub fn certificate(&self) -> Option<&Arc<Certificate>> {

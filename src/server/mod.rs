@@ -2,9 +2,14 @@
 //! requests.
 
 pub mod admin;
+pub mod background;
 pub mod edge;
 pub mod lifecycle;
+mod run;
 pub mod signals;
+pub mod site;
 pub mod sockets;
 mod systemd;
 pub mod tls;
+
+pub use run::{run, start};

@@ -55,8 +55,8 @@ impl SignalWatch {
 
     /// Lets `running` run until a signal ends it, and tells systemd about it.
     #[must_use]
-    pub fn run(self, running: Running) -> Ended {
-        systemd::ready(&running);
+    pub fn run(&self, running: &Running) -> Ended {
+        systemd::ready(running);
         let mut draining = false;
         loop {
             match self.events.recv() {

@@ -14,8 +14,19 @@ pub fn create(path: &Path) -> io::Result<File> {
 
 /// Makes the entry of `path` in its directory durable.
 pub fn sync_directory_of(path: &Path) -> io::Result<()> {
+    directory_of(path)?.sync_all()
+}
+
+/// Waits until no other process prepares a file in the directory of `path`; they wait until the answer is dropped.
+pub fn lock_directory_of(path: &Path) -> io::Result<File> {
+    let directory = directory_of(path)?;
+    directory.lock()?;
+    Ok(directory)
+}
+
+fn directory_of(path: &Path) -> io::Result<File> {
     let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty());
-    File::open(directory.unwrap_or_else(|| Path::new(".")))?.sync_all()
+    File::open(directory.unwrap_or_else(|| Path::new(".")))
 }
 
 #[cfg(test)]

@@ -14,6 +14,7 @@ mod support;
 
 mod canary;
 mod durability;
+mod edge;
 mod flows;
 mod layering;
 mod security;

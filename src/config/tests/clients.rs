@@ -3,6 +3,7 @@
 use super::{assert_wrong, config};
 use crate::oauth::{
     Allowance, Client, ClientAuthMethod, ClientMode, ClientSource, GrantType, Pkce, ResponseType, SigningAlgorithm,
+    UserName,
 };
 
 fn block(more: &str) -> String {

@@ -201,7 +201,7 @@ fn values_that_cannot_work_are_refused() {
         ("store.path = \"\"", "store.path", "name a file"),
         ("cors.allowed_origins = [\"https://a.example\", \"*\"]", "cors.allowed_origins[1]", "origin"),
         ("log.level = \"loud\"", "log.level", "unknown variant"),
-        ("server = 1", "server", "invalid type"),
+        ("admin = 1", "admin", "invalid type"),
     ] {
         let found = problems(text);
         assert!(found.iter().any(|(at, message)| at == path && message.contains(part)), "{text}: {found:?}");

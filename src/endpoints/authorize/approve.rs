@@ -15,6 +15,7 @@ use crate::{
     },
     oauth::{ErrorCode, TokenHash},
     secret::Secret,
+    telemetry::audit::AuditEvent,
 };
 
 /// What the user decided.
@@ -57,7 +58,12 @@ impl Endpoints {
             Decision::Allow => self.allow(stage, handle).await,
             Decision::Deny => {
                 self.use_up(handle).await?;
-                tracing::info!(target: "audit", event = "authorization_denied", client = %stage.client.id, peer = %peer.address);
+                self.issuer.record(&AuditEvent {
+                    event: "authorization_denied",
+                    client_id: Some(stage.client.id.as_str()),
+                    address: Some(peer.address),
+                    ..AuditEvent::default()
+                });
                 Ok(stage.refuse(self, ErrorCode::AccessDenied, "the user denied the request"))
             }
         }

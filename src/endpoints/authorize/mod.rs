@@ -33,6 +33,7 @@ use crate::{
     issuer::IssueError,
     oauth::{AuthorizationRequest, Client, ErrorCode, TokenHash},
     secret::Secret,
+    telemetry::audit::AuditEvent,
 };
 
 /// The parameter that names a stored request.
@@ -144,10 +145,14 @@ impl Endpoints {
     async fn succeed(&self, stage: &Stage, login: &crate::issuer::Login) -> Result<Answer, OAuthError> {
         match self.issuer.answer_authorization(&stage.client, &stage.request, login).await {
             Ok(tokens) => {
-                tracing::info!(
-                    target: "audit", event = "authorization_granted", client = %stage.client.id, user = %login.user.name,
-                    scope = %stage.request.scopes, peer = %stage.peer.address
-                );
+                self.issuer.record(&AuditEvent {
+                    event: "authorization_granted",
+                    client_id: Some(stage.client.id.as_str()),
+                    user: Some(login.user.name.as_str()),
+                    scope: Some(&stage.request.scopes.to_string()),
+                    address: Some(stage.peer.address),
+                    ..AuditEvent::default()
+                });
                 Ok(self.grant_answer(&stage.request, &tokens, stage.redirect))
             }
             Err(IssueError::UserGone | IssueError::RoleMissing) => {

@@ -37,7 +37,7 @@ pub use self::{
 };
 use self::{
     guarded::Guarded,
-    head::{HeadFacts, HeadRefusal},
+    head::{Edit, HeadRefusal},
 };
 
 const H2_PREFACE: usize = 24;
@@ -125,7 +125,7 @@ where
                 return self.refuse(stream, HeadRefusal::Chunk).await;
             }
             let websocket = facts.websocket;
-            let buffer = without_dropped_lines(buffer, &facts);
+            let buffer = edited(buffer, &facts.edits);
             let Some((reusable, next)) = self.request(stream, buffer, settings, shutdown).await else { return };
             // Bytes after a websocket handshake that failed were never meant as a request.
             let Ok(same) = reusable.into_any().downcast::<Guarded>() else { return };
@@ -161,16 +161,17 @@ where
     }
 }
 
-/// The head (and what was read after it) without the lines that must not go further.
-fn without_dropped_lines(mut buffer: BytesMut, facts: &HeadFacts) -> BytesMut {
-    if facts.dropped.is_empty() {
+/// The head (and what was read after it) with its edits made.
+fn edited(mut buffer: BytesMut, edits: &[Edit]) -> BytesMut {
+    if edits.is_empty() {
         return buffer;
     }
     let mut kept = BytesMut::with_capacity(buffer.len());
     let mut at = 0;
-    for line in &facts.dropped {
-        kept.extend_from_slice(buffer.get(at..line.start).unwrap_or_default());
-        at = line.end;
+    for edit in edits {
+        kept.extend_from_slice(buffer.get(at..edit.range.start).unwrap_or_default());
+        kept.extend_from_slice(edit.with.as_bytes());
+        at = edit.range.end;
     }
     buffer.advance(at);
     kept.unsplit(buffer);

@@ -72,14 +72,14 @@ impl Pace {
             let now = Instant::now();
             let since = *self.waiting_since.get_or_insert(now);
             let waited = self.waited + now.duration_since(since);
-            if waited >= self.minimum.window {
+            let Some(left) = self.minimum.window.checked_sub(waited).filter(|left| !left.is_zero()) else {
                 if self.moved < self.minimum.bytes() {
                     return Poll::Ready(TooSlow);
                 }
                 self.restart();
                 continue;
-            }
-            let deadline = now + (self.minimum.window - waited);
+            };
+            let deadline = now + left;
             let timer = self.timer.get_or_insert_with(|| Box::pin(sleep_until(deadline)));
             timer.as_mut().reset(deadline);
             if timer.as_mut().poll(context).is_pending() {

@@ -11,9 +11,13 @@ use crate::store::{StoreError, StoreResult, private_file};
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 /// More than the verbs have statements.
 const STATEMENTS_KEPT: usize = 128;
+/// What the write-ahead log shrinks to after a burst.
+const MOST_JOURNAL_BYTES: i64 = 64 << 20;
 
 /// Makes the file if there is none, and opens it for the writer, with the present schema.
 pub fn open_writer(path: &Path) -> StoreResult<Connection> {
+    // SQLite does not wait for its turn to switch to WAL, so processes that start together take turns here.
+    let _turn = private_file::lock_directory_of(path).map_err(|error| unusable(&error))?;
     match private_file::create(path) {
         Ok(_) => private_file::sync_directory_of(path).map_err(|error| unusable(&error))?,
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
@@ -21,18 +25,12 @@ pub fn open_writer(path: &Path) -> StoreResult<Connection> {
     }
     let mut connection = connect(path)?;
     schema::prepare(&mut connection)?;
-    connection
-        .pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get::<_, String>(0))
-        .map_err(StoreError::from)
-        .and_then(|mode| {
-            if mode == "wal" {
-                Ok(())
-            } else {
-                Err(StoreError::Unavailable(format!("the journal mode is {mode}, not WAL")))
-            }
-        })?;
+    let mode: String = connection.pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get(0))?;
+    if mode != "wal" {
+        return Err(StoreError::Unavailable(format!("the journal mode is {mode}, and WAL is not possible there")));
+    }
     connection.pragma_update(None, "synchronous", "FULL")?;
-    connection.pragma_update(None, "journal_size_limit", 64 << 20)?;
+    connection.pragma_update(None, "journal_size_limit", MOST_JOURNAL_BYTES)?;
     Ok(connection)
 }
 
@@ -53,5 +51,5 @@ fn connect(path: &Path) -> StoreResult<Connection> {
 }
 
 fn unusable(error: &io::Error) -> StoreError {
-    StoreError::Unavailable(format!("its file can't be made: {error}"))
+    StoreError::Unavailable(format!("its file can't be opened: {error}"))
 }

@@ -7,7 +7,7 @@ use rusqlite::params;
 use super::{grants, rows::Rows};
 use crate::{
     clock::UnixTime,
-    oauth::{GrantId, TokenHash},
+    oauth::{ClientId, GrantId, TokenHash, UserName},
     store::{CodeRecord, PendingRequest, StoreResult, TakenCode},
 };
 
@@ -97,20 +97,22 @@ pub fn redeem(rows: &Rows<'_>, code: TokenHash) -> StoreResult<bool> {
 #[derive(Clone, Copy, Debug)]
 pub enum Whose<'a> {
     /// Those of a user.
-    User(&'a crate::oauth::UserName),
+    User(&'a UserName),
     /// Those given to a client.
-    Client(&'a crate::oauth::ClientId),
+    Client(&'a ClientId),
 }
 
-/// Makes codes useless whose grant has not been issued yet.
+/// Makes codes useless whose grant has not been issued yet. The index holds these few alone.
 pub fn void_codes(rows: &Rows<'_>, whose: Whose<'_>) -> StoreResult<()> {
     match whose {
         Whose::User(user) => rows.change(
-            "UPDATE codes SET voided = 1 WHERE site = ?1 AND user_name = ?2 AND issued = 0",
+            "UPDATE codes INDEXED BY codes_open SET voided = 1
+             WHERE site = ?1 AND user_name = ?2 AND issued = 0",
             params![rows.site, user],
         )?,
         Whose::Client(client) => rows.change(
-            "UPDATE codes SET voided = 1 WHERE site = ?1 AND client = ?2 AND issued = 0",
+            "UPDATE codes INDEXED BY codes_open SET voided = 1
+             WHERE site = ?1 AND client = ?2 AND issued = 0",
             params![rows.site, client],
         )?,
     };

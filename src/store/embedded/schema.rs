@@ -13,7 +13,8 @@ const MIGRATIONS: [&str; 1] = [include_str!("migrations/0001_first.sql")];
 /// Brings the file to the present schema. Nothing is written to a file that is not ours, newer than this program, or
 /// damaged.
 pub fn prepare(connection: &mut Connection) -> StoreResult<()> {
-    if done(connection)? < MIGRATIONS.len() {
+    // In a transaction, so that what is read belongs together.
+    if done(&*connection.transaction()?)? < MIGRATIONS.len() {
         // Two processes may start together: who comes second finds the work done.
         let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         for step in MIGRATIONS.iter().skip(done(&transaction)?) {

@@ -5,7 +5,8 @@ use rusqlite::{Row, params};
 use super::rows::Rows;
 use crate::{
     clock::UnixTime,
-    oauth::{KeyId, UserName},
+    oauth::{KeyId, Subject, UserName},
+    secret::Secret,
     store::{ShadowToken, StoreResult, StoredSigningKey},
 };
 
@@ -17,6 +18,9 @@ struct Sealed<T> {
     sealed: Vec<u8>,
     open: T,
 }
+
+/// What of a shadow token stands open: subject, when it was made, when it ends.
+type Shadow = (Subject, UnixTime, UnixTime);
 
 pub fn shadow_token(rows: &Rows<'_>, user: &UserName, now: UnixTime) -> StoreResult<Option<ShadowToken>> {
     let found = rows.one(
@@ -47,15 +51,11 @@ pub fn take_shadow_token(rows: &Rows<'_>, user: &UserName) -> StoreResult<Option
     found.map(|found| open_shadow_token(rows, user, found)).transpose()
 }
 
-fn read_shadow_token(row: &Row<'_>) -> rusqlite::Result<Sealed<(crate::oauth::Subject, UnixTime, UnixTime)>> {
+fn read_shadow_token(row: &Row<'_>) -> rusqlite::Result<Sealed<Shadow>> {
     Ok(Sealed { sealed: row.get(1)?, open: (row.get(0)?, row.get(2)?, row.get(3)?) })
 }
 
-fn open_shadow_token(
-    rows: &Rows<'_>,
-    user: &UserName,
-    found: Sealed<(crate::oauth::Subject, UnixTime, UnixTime)>,
-) -> StoreResult<ShadowToken> {
+fn open_shadow_token(rows: &Rows<'_>, user: &UserName, found: Sealed<Shadow>) -> StoreResult<ShadowToken> {
     let token = rows.codec.open_secret(rows.place(SHADOW_TOKENS, user.as_str().as_bytes()), &found.sealed)?;
     let (sub, created_at, expires_at) = found.open;
     Ok(ShadowToken { token, sub, created_at, expires_at })
@@ -107,7 +107,7 @@ fn read_signing_key(row: &Row<'_>) -> rusqlite::Result<Sealed<StoredSigningKey>>
         open: StoredSigningKey {
             id: row.get(0)?,
             algorithm: row.get(1)?,
-            private_key: crate::secret::Secret::new(""),
+            private_key: Secret::new(""),
             public_jwk: row.get(3)?,
             created_at: row.get(4)?,
             retired_at: row.get(5)?,

@@ -95,7 +95,10 @@ pub fn purge(rows: &Rows<'_>, now: UnixTime, most: u32) -> StoreResult<u64> {
     ] {
         gone += rows.change(statement, params![rows.site, now, most])?;
     }
-    gone += rows.change(purge!("revocations", "seq", "at"), params![rows.site, now.minus(FEED), most])?;
+    gone += rows.change(
+        "DELETE FROM revocations WHERE seq IN (SELECT seq FROM revocations WHERE site = ?1 AND at <= ?2 LIMIT ?3)",
+        params![rows.site, now.minus(FEED), most],
+    )?;
     Ok(gone as u64)
 }
 

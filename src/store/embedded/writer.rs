@@ -223,20 +223,39 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_lost_transaction_fails_all_its_steps_and_the_next_one_works() {
+    async fn all_that_waits_shares_a_transaction_and_its_fate() {
         let (_directory, writer) = writer();
+        let (open, gate) = std::sync::mpsc::channel();
+        let first = writer.write(move |rows| {
+            gate.recv().expect("opened when all are queued");
+            put(rows, "first")
+        });
         let loses = writer.write(|rows| {
-            put(rows, "lost")?;
             rows.change("ROLLBACK", [])?;
             Err::<(), _>(StoreError::Unavailable("the disk is full".to_owned()))
         });
-        let (first, lost) = tokio::join!(writer.write(|rows| put(rows, "first")), loses);
-        assert!(matches!(lost, Err(StoreError::Unavailable(text)) if text.contains("disk is full")));
-        // The first may have been committed in a batch of its own before the second arrived; else it failed with it.
-        let kept = names(&writer).await;
-        assert_eq!(kept.contains(&"first".to_owned()), first.is_ok());
-        assert!(!kept.contains(&"lost".to_owned()));
+        let second = writer.write(|rows| put(rows, "second"));
+        let (first, second, lost, _opened) = tokio::join!(first, second, loses, async { open.send(()) });
+        for outcome in [first.map(|_| ()), second.map(|_| ()), lost] {
+            assert!(matches!(outcome, Err(StoreError::Unavailable(text)) if text.contains("disk is full")));
+        }
+        assert!(names(&writer).await.is_empty());
         writer.write(|rows| put(rows, "next")).await.expect("works again");
+        assert_eq!(names(&writer).await, ["next"]);
+    }
+
+    #[tokio::test]
+    async fn a_failed_commit_fails_all_its_steps_and_the_next_one_works() {
+        let (_directory, writer) = writer();
+        let deferred = |rows: &Rows<'_>| {
+            rows.change("CREATE TABLE parent (id PRIMARY KEY)", [])?;
+            rows.change("CREATE TABLE child (id REFERENCES parent (id) DEFERRABLE INITIALLY DEFERRED)", [])?;
+            rows.change("INSERT INTO child VALUES ('missing')", [])
+        };
+        let failed = writer.write(deferred).await;
+        assert!(matches!(&failed, Err(StoreError::Unavailable(text)) if text.contains("FOREIGN KEY")), "{failed:?}");
+        writer.write(|rows| put(rows, "next")).await.expect("works again");
+        assert_eq!(names(&writer).await, ["next"]);
     }
 
     #[tokio::test]

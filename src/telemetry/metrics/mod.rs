@@ -181,6 +181,11 @@ impl EdgeMetrics {
         self.refused.inc(reason);
     }
 
+    /// So many connections are open now.
+    pub fn open_connections(&self, open: usize) {
+        self.connections.set(i64::try_from(open).unwrap_or(i64::MAX));
+    }
+
     /// A connection was accepted.
     pub fn connection_opened(&self) {
         self.connections.inc();

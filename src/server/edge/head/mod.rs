@@ -22,8 +22,24 @@ pub struct HeadFacts {
     pub expects_continue: bool,
     /// A websocket handshake: what follows may stop being HTTP.
     pub websocket: bool,
-    /// Whole field lines that the gateway answers itself or doesn't support: they must not go further.
-    pub dropped: Vec<Range<usize>>,
+    /// What must be changed before the head goes further, in its order.
+    pub edits: Vec<Edit>,
+}
+
+/// A change to the head: a field line that the gateway answers itself or doesn't support is taken out, a byte of the
+/// target that isn't legal in a URI, but that clients send and servers take, is encoded.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Edit {
+    /// What is replaced.
+    pub range: Range<usize>,
+    /// By what.
+    pub with: &'static str,
+}
+
+impl Edit {
+    fn drop_line(range: Range<usize>) -> Self {
+        Self { range, with: "" }
+    }
 }
 
 /// How the body of a request ends (RFC 9112 §6).
@@ -35,53 +51,38 @@ pub enum Framing {
     Chunked,
 }
 
-/// Why a head is refused. The name is the metric's label.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+/// Why a head is refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum HeadRefusal {
     /// A line that doesn't end in CRLF, or a CR or LF inside one.
-    #[error("bare_line_end")]
     BareLineEnd,
     /// The request line isn't `METHOD SP target SP version`.
-    #[error("request_line")]
     RequestLine,
     /// CONNECT or TRACE.
-    #[error("method")]
     Method,
     /// The target isn't in origin-form, or has a byte that is illegal in it.
-    #[error("target")]
     Target,
     /// Neither HTTP/1.0 nor HTTP/1.1.
-    #[error("version")]
     Version,
     /// A field name that isn't a token, space before the colon, a folded line.
-    #[error("field_name")]
     FieldName,
     /// A control byte in a field value.
-    #[error("field_value")]
     FieldValue,
     /// Host missing, repeated or malformed.
-    #[error("host")]
     Host,
     /// Content-Length repeated, malformed, or beside Transfer-Encoding.
-    #[error("content_length")]
     ContentLength,
     /// Transfer-Encoding other than exactly `chunked` in HTTP/1.1.
-    #[error("transfer_encoding")]
     TransferEncoding,
     /// `Connection` names a field that the framing or routing depends on.
-    #[error("connection")]
     Connection,
     /// An expectation other than `100-continue`.
-    #[error("expectation")]
     Expectation,
     /// A chunked body that breaks the grammar, or has extensions or trailers.
-    #[error("chunk")]
     Chunk,
     /// Larger than allowed, or too many fields.
-    #[error("too_large")]
     TooLarge,
     /// Not whole within the time allowed.
-    #[error("timeout")]
     Timeout,
 }
 
@@ -168,7 +169,7 @@ pub fn check(head: &[u8]) -> Result<HeadFacts, HeadRefusal> {
     let mut lines = Lines { head, at: 0 };
     let request_line = lines.next_line()?;
     let (method, target, version) = request_line_parts(head, request_line)?;
-    let mut seen = Fields::default();
+    let mut seen = Fields { edits: escapes(head, target.clone()), ..Fields::default() };
     let mut count = 0;
     loop {
         let start = lines.at;
@@ -242,6 +243,24 @@ fn request_line_parts(head: &[u8], line: Range<usize>) -> Result<RequestLine, He
     Ok((start..start + method.len(), target_start..target_start + target.len(), version))
 }
 
+/// Frappe's users write `?filters=[["name","=","x"]]` as it is. The decoded target is the same.
+fn escapes(head: &[u8], target: Range<usize>) -> Vec<Edit> {
+    let start = target.start;
+    let bytes = head.get(target).unwrap_or_default().iter().enumerate();
+    bytes
+        .filter_map(|(at, byte)| {
+            let with = match byte {
+                b'"' => "%22",
+                b'<' => "%3C",
+                b'>' => "%3E",
+                b'`' => "%60",
+                _ => return None,
+            };
+            Some(Edit { range: start + at..start + at + 1, with })
+        })
+        .collect()
+}
+
 fn field(line: &[u8]) -> Result<(&[u8], &[u8]), HeadRefusal> {
     let colon = line.iter().position(|byte| *byte == b':').ok_or(HeadRefusal::FieldName)?;
     let (name, rest) = line.split_at(colon);
@@ -268,7 +287,7 @@ struct Fields {
     expects_continue: bool,
     connection_upgrade: bool,
     websocket: Vec<Range<usize>>,
-    dropped: Vec<Range<usize>>,
+    edits: Vec<Edit>,
 }
 
 impl Fields {
@@ -294,13 +313,16 @@ impl Fields {
                 return Err(HeadRefusal::Expectation);
             }
             self.expects_continue = true;
-            self.dropped.push(line);
+            self.edits.push(Edit::drop_line(line));
         } else if is("upgrade") {
             // Anything but a websocket (h2c above all) is answered as if it had not been asked for.
-            let kept = if value.eq_ignore_ascii_case(b"websocket") { &mut self.websocket } else { &mut self.dropped };
-            kept.push(line);
+            if value.eq_ignore_ascii_case(b"websocket") {
+                self.websocket.push(line);
+            } else {
+                self.edits.push(Edit::drop_line(line));
+            }
         } else if is("http2-settings") {
-            self.dropped.push(line);
+            self.edits.push(Edit::drop_line(line));
         }
         Ok(())
     }
@@ -332,11 +354,11 @@ impl Fields {
             && self.websocket.len() == 1
             && framing == Framing::Length(0);
         if !websocket {
-            self.dropped.append(&mut self.websocket);
-            self.dropped.sort_by_key(|line| line.start);
+            self.edits.extend(self.websocket.drain(..).map(Edit::drop_line));
+            self.edits.sort_by_key(|edit| edit.range.start);
         }
         let expects_continue = self.expects_continue && version == Version::Http11 && framing != Framing::Length(0);
-        Ok(HeadFacts { method, target, framing, expects_continue, websocket, dropped: self.dropped })
+        Ok(HeadFacts { method, target, framing, expects_continue, websocket, edits: self.edits })
     }
 }
 
@@ -351,17 +373,20 @@ fn content_length(value: &[u8]) -> Option<u64> {
 /// `host [":" port]` with a registered name, an IPv4 address or an IPv6 address in brackets.
 fn is_host(value: &[u8]) -> bool {
     let Ok(text) = std::str::from_utf8(value) else { return false };
-    let (host_is_well_formed, rest) = match text.strip_prefix('[').and_then(|inner| inner.split_once(']')) {
-        Some((address, rest)) => (address.parse::<std::net::Ipv6Addr>().is_ok(), rest),
-        None => {
+    let (host_is_well_formed, rest) =
+        if let Some((address, rest)) = text.strip_prefix('[').and_then(|inner| inner.split_once(']')) {
+            (address.parse::<std::net::Ipv6Addr>().is_ok(), rest)
+        } else {
             let (host, rest) = text.find(':').map_or((text, ""), |colon| text.split_at(colon));
             let allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_');
             (!host.is_empty() && host.bytes().all(allowed), rest)
-        }
-    };
+        };
     let port_is_well_formed = rest.is_empty()
         || rest
             .strip_prefix(':')
             .is_some_and(|port| port.bytes().all(|byte| byte.is_ascii_digit()) && port.parse::<u16>().is_ok());
     host_is_well_formed && port_is_well_formed
 }
+
+#[cfg(test)]
+mod tests;

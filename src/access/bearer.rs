@@ -1,0 +1,109 @@
+//! The `Authorization` header of a request, read in place (RFC 6750 §2.1).
+
+use http::{HeaderMap, HeaderValue, header::AUTHORIZATION};
+
+use crate::oauth::TOKEN_PREFIX;
+
+/// What a request presents in its `Authorization` header.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Presented<'h> {
+    /// No such header.
+    Nothing,
+    /// Another scheme, as ERPNext's API keys have: its business.
+    OtherScheme,
+    /// A bearer token.
+    Bearer(&'h str),
+}
+
+/// The header can't be understood, or there are two.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MalformedHeader;
+
+/// Reads the header: one, the scheme in any letter case, blanks, one token of token68 characters (RFC 9110 §11.2).
+///
+/// # Errors
+/// [`MalformedHeader`], also for another scheme that carries a token of ours: ERPNext looks some schemes' credentials up
+/// among its bearer tokens.
+pub fn parse(headers: &HeaderMap) -> Result<Presented<'_>, MalformedHeader> {
+    let mut values = headers.get_all(AUTHORIZATION).iter();
+    let Some(value) = values.next() else { return Ok(Presented::Nothing) };
+    if values.next().is_some() {
+        return Err(MalformedHeader);
+    }
+    match after_scheme(value) {
+        Some(rest) => token(rest).map(Presented::Bearer).ok_or(MalformedHeader),
+        None if carries_our_token(value) => Err(MalformedHeader),
+        None => Ok(Presented::OtherScheme),
+    }
+}
+
+/// What follows `Bearer`, if that is the scheme.
+fn after_scheme(value: &HeaderValue) -> Option<&[u8]> {
+    const SCHEME: &[u8] = b"bearer";
+    let (scheme, rest) = value.as_bytes().split_at_checked(SCHEME.len())?;
+    let ends = rest.first().is_none_or(|byte| !byte.is_ascii_alphanumeric() && !matches!(byte, b'-' | b'_'));
+    (scheme.eq_ignore_ascii_case(SCHEME) && ends).then_some(rest)
+}
+
+fn token(rest: &[u8]) -> Option<&str> {
+    let text = std::str::from_utf8(rest).ok()?.strip_prefix(' ')?.trim_start_matches(' ');
+    let body = text.trim_end_matches('=');
+    let sound = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~' | b'+' | b'/');
+    (!body.is_empty() && body.bytes().all(sound)).then_some(text)
+}
+
+fn carries_our_token(value: &HeaderValue) -> bool {
+    let prefix = TOKEN_PREFIX.as_bytes();
+    let words = value.as_bytes().split(|byte| matches!(byte, b' ' | b'\t' | b',' | b'=' | b'"' | b':'));
+    words.into_iter().any(|word| word.get(..prefix.len()).is_some_and(|start| start.eq_ignore_ascii_case(prefix)))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn headers(values: &[&str]) -> HeaderMap {
+        values.iter().map(|value| (AUTHORIZATION, HeaderValue::from_str(value).expect("a header"))).collect()
+    }
+
+    #[test]
+    fn a_bearer_token_is_read_whatever_the_case_of_the_scheme() {
+        for value in ["Bearer a.b-c_~+/==", "bearer a.b-c_~+/==", "BEARER  a.b-c_~+/=="] {
+            assert_eq!(parse(&headers(&[value])), Ok(Presented::Bearer("a.b-c_~+/==")), "{value}");
+        }
+    }
+
+    /// T37
+    #[test]
+    fn what_is_no_bearer_token_is_malformed() {
+        for value in
+            ["Bearer", "Bearer ", "Bearer a b", "bearer\tx", "Bearer =", "Bearer a=b", "Bearer \"a\"", "Bearer,a"]
+        {
+            assert_eq!(parse(&headers(&[value])), Err(MalformedHeader), "{value}");
+        }
+        assert_eq!(parse(&headers(&["Bearer a", "Bearer a"])), Err(MalformedHeader));
+        assert_eq!(parse(&headers(&["Bearer a", "token k:s"])), Err(MalformedHeader));
+    }
+
+    #[test]
+    fn other_schemes_pass_unless_they_carry_a_token_of_ours() {
+        for value in ["token key:secret", "Basic a2V5OnNlY3JldA==", "Bearers x", "bearer-x y", ""] {
+            assert_eq!(parse(&headers(&[value])), Ok(Presented::OtherScheme), "{value}");
+        }
+        assert_eq!(parse(&headers(&["token emp_sh_0123"])), Err(MalformedHeader));
+        assert_eq!(parse(&headers(&["Foo EMP_SH_0123"])), Err(MalformedHeader));
+        assert_eq!(parse(&headers(&[])), Ok(Presented::Nothing));
+    }
+
+    proptest! {
+        #[test]
+        fn no_value_makes_it_panic(value in proptest::collection::vec(any::<u8>(), 0..40)) {
+            if let Ok(value) = HeaderValue::from_bytes(&value) {
+                let headers: HeaderMap = [(AUTHORIZATION, value)].into_iter().collect();
+                let _ = parse(&headers);
+            }
+        }
+    }
+}

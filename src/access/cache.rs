@@ -1,0 +1,103 @@
+//! Tokens in memory: what is known of the active ones, and which ones are unknown. moka's clock is housekeeping; whether
+//! an entry holds is told by ours.
+
+use std::{sync::Arc, time::Duration};
+
+use moka::future::Cache;
+
+use super::{
+    LookupFailed,
+    invalidation::{Invalidation, Stamp},
+};
+use crate::{
+    clock::UnixTime,
+    config::CacheSettings,
+    erpnext::UpstreamUser,
+    oauth::{Client, GrantId, Scopes, TokenHash},
+};
+
+/// What is known of an active access token.
+///
+/// A token that ERPNext issued itself will be one of these too once they are imported: with the header to forward it by
+/// in place of the user's credential.
+#[derive(Debug)]
+pub struct CachedToken {
+    /// Its grant.
+    pub grant: GrantId,
+    /// Whose it is; enabled when it was looked up.
+    pub client: Arc<Client>,
+    /// Whom it acts as.
+    pub user: Arc<UpstreamUser>,
+    /// Its scopes.
+    pub scopes: Scopes,
+    /// When it was made.
+    pub issued_at: UnixTime,
+    /// When it ends.
+    pub expires_at: UnixTime,
+    pub(super) looked_up_at: UnixTime,
+    pub(super) stamp: Stamp,
+}
+
+/// Why a look-up found no active token.
+#[derive(Clone, Debug)]
+pub(super) enum Missed {
+    /// There is none.
+    Unknown,
+    /// It can't be told. Never cached.
+    Failed(LookupFailed),
+}
+
+/// The two caches: junk never drives a known token out.
+pub(super) struct TokenCache {
+    known: Cache<TokenHash, Arc<CachedToken>>,
+    unknown: Cache<TokenHash, UnixTime>,
+    ttl: Duration,
+    unknown_ttl: Duration,
+}
+
+impl TokenCache {
+    pub(super) fn new(settings: &CacheSettings) -> Self {
+        Self {
+            known: Cache::builder().max_capacity(settings.capacity).time_to_live(settings.ttl).build(),
+            unknown: Cache::builder()
+                .max_capacity(settings.unknown_capacity)
+                .time_to_live(settings.unknown_ttl)
+                .build(),
+            ttl: settings.ttl,
+            unknown_ttl: settings.unknown_ttl,
+        }
+    }
+
+    /// What was found within `cache.ttl` and since the last revocation; anything older is forgotten.
+    pub(super) async fn known(
+        &self,
+        token: &TokenHash,
+        invalidation: &Invalidation,
+        now: UnixTime,
+    ) -> Option<Arc<CachedToken>> {
+        let found = self.known.get(token).await?;
+        if now.since(found.looked_up_at) < self.ttl && invalidation.holds(found.stamp) {
+            return Some(found);
+        }
+        self.known.invalidate(token).await;
+        None
+    }
+
+    /// Whether the token was found to be unknown within `cache.unknown_ttl`.
+    pub(super) async fn is_unknown(&self, token: &TokenHash, now: UnixTime) -> bool {
+        self.unknown.get(token).await.is_some_and(|at| now.since(at) < self.unknown_ttl)
+    }
+
+    pub(super) async fn remember_unknown(&self, token: TokenHash, now: UnixTime) {
+        self.unknown.insert(token, now).await;
+    }
+
+    /// What `look_up` finds; once for all who ask for this token meanwhile.
+    pub(super) async fn found_by(
+        &self,
+        token: TokenHash,
+        look_up: impl Future<Output = Result<Arc<CachedToken>, Missed>>,
+    ) -> Result<Arc<CachedToken>, Missed> {
+        self.known.try_get_with(token, look_up).await.map_err(|missed: Arc<Missed>| Missed::clone(&missed))
+    }
+}

@@ -1,0 +1,213 @@
+//! What came of the check: the permit to forward a request, or the reason why not and the answer that it earns
+//! (RFC 6750 §3). Pure.
+
+use std::{fmt::Write, sync::Arc};
+
+use http::{HeaderValue, StatusCode};
+
+use super::CachedToken;
+
+/// A request may go upstream on behalf of a token's user.
+#[derive(Clone, Debug)]
+pub struct Permit {
+    /// `Authorization` towards the upstream, ready and marked sensitive; `None`: as it came (decision 11).
+    pub credential: Option<HeaderValue>,
+    /// What is known of the token.
+    pub token: Arc<CachedToken>,
+    /// Whether it was known before this request.
+    pub cached: bool,
+}
+
+/// Why a request may not go upstream.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Denial {
+    /// The route needs a bearer token, and there is none.
+    NoToken,
+    /// The `Authorization` header can't be understood, or there are two.
+    MalformedHeader,
+    /// A token in the query besides the one in the header (RFC 6750 §2).
+    TwoMethods,
+    /// The token is of our prefix, but not of our making.
+    MalformedToken,
+    /// The token is not of our format.
+    ForeignToken,
+    /// The token is unknown, expired or revoked.
+    InactiveToken,
+    /// The token's user is disabled, gone, or somebody else by now.
+    UserGone,
+    /// The token's scopes are not enough; these would be.
+    InsufficientScope(String),
+    /// Whether the token is active can't be told.
+    LookupFailed,
+    /// Whether the user is enabled can't be told, or there is no credential for the user.
+    UpstreamUnavailable,
+    /// The check itself failed.
+    Broken,
+}
+
+/// What a denial tells the peer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DenialAnswer {
+    /// The status.
+    pub status: StatusCode,
+    /// The error code, in the challenge too; a request without credentials is told none (RFC 6750 §3.1).
+    pub error: Option<&'static str>,
+    /// For the integrator; only characters that a challenge may carry.
+    pub description: &'static str,
+    /// What Frappe's client libraries look at.
+    pub exc_type: &'static str,
+    /// The attribute `scope` of the challenge.
+    pub scope: Option<String>,
+    /// Whether a challenge belongs to it.
+    pub challenge: bool,
+}
+
+/// Where challenges point.
+#[derive(Clone, Debug)]
+pub struct Realm {
+    realm: String,
+}
+
+impl Denial {
+    /// The word for it in logs and metrics.
+    #[must_use]
+    pub const fn reason(&self) -> &'static str {
+        match self {
+            Self::NoToken => "no_token",
+            Self::MalformedHeader => "malformed_header",
+            Self::TwoMethods => "two_methods",
+            Self::MalformedToken => "malformed_token",
+            Self::ForeignToken => "foreign_token",
+            Self::InactiveToken => "inactive_token",
+            Self::UserGone => "user_gone",
+            Self::InsufficientScope(_) => "insufficient_scope",
+            Self::LookupFailed => "lookup_failed",
+            Self::UpstreamUnavailable => "upstream_unavailable",
+            Self::Broken => "broken",
+        }
+    }
+
+    /// What the peer is told. Unknown, expired, revoked and disabled look alike.
+    #[must_use]
+    pub fn answer(&self) -> DenialAnswer {
+        match self {
+            Self::NoToken => unauthorized(None, "A bearer access token is required."),
+            Self::MalformedHeader => bad_request("The Authorization header is malformed or repeated."),
+            Self::TwoMethods => bad_request("The access token may only be sent in the Authorization header."),
+            Self::MalformedToken | Self::ForeignToken | Self::InactiveToken | Self::UserGone => {
+                unauthorized(Some("invalid_token"), "The access token is not active.")
+            }
+            Self::InsufficientScope(scope) => DenialAnswer {
+                status: StatusCode::FORBIDDEN,
+                error: Some("insufficient_scope"),
+                description: "The access token lacks a scope that this route needs.",
+                exc_type: "PermissionError",
+                scope: Some(scope.clone()),
+                challenge: true,
+            },
+            Self::LookupFailed | Self::UpstreamUnavailable | Self::Broken => DenialAnswer {
+                status: StatusCode::SERVICE_UNAVAILABLE,
+                error: Some("temporarily_unavailable"),
+                description: "The access token can't be checked at the moment.",
+                exc_type: "ServiceUnavailableError",
+                scope: None,
+                challenge: false,
+            },
+        }
+    }
+}
+
+impl Realm {
+    /// The realm of a gateway with this public origin.
+    #[must_use]
+    pub fn new(public_origin: &str) -> Self {
+        Self { realm: public_origin.to_owned() }
+    }
+
+    /// The value of `WWW-Authenticate`, if the answer has one.
+    #[must_use]
+    pub fn challenge(&self, answer: &DenialAnswer) -> Option<HeaderValue> {
+        if !answer.challenge {
+            return None;
+        }
+        let realm = &self.realm;
+        let mut challenge = format!("Bearer realm=\"{realm}\"");
+        if let Some(error) = answer.error {
+            write!(challenge, ", error=\"{error}\", error_description=\"{}\"", answer.description).ok()?;
+        }
+        if let Some(scope) = &answer.scope {
+            write!(challenge, ", scope=\"{scope}\"").ok()?;
+        }
+        write!(challenge, ", resource_metadata=\"{realm}/.well-known/oauth-protected-resource\"").ok()?;
+        HeaderValue::try_from(challenge).ok()
+    }
+}
+
+fn unauthorized(error: Option<&'static str>, description: &'static str) -> DenialAnswer {
+    DenialAnswer {
+        status: StatusCode::UNAUTHORIZED,
+        error,
+        description,
+        exc_type: "AuthenticationError",
+        scope: None,
+        challenge: true,
+    }
+}
+
+fn bad_request(description: &'static str) -> DenialAnswer {
+    DenialAnswer {
+        status: StatusCode::BAD_REQUEST,
+        error: Some("invalid_request"),
+        description,
+        exc_type: "ValidationError",
+        scope: None,
+        challenge: true,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn challenge(denial: &Denial) -> Option<String> {
+        let value = Realm::new("https://erp.example.com").challenge(&denial.answer())?;
+        Some(value.to_str().expect("ASCII").to_owned())
+    }
+
+    #[test]
+    fn a_request_without_credentials_is_told_no_error() {
+        assert_eq!(
+            challenge(&Denial::NoToken).as_deref(),
+            Some(
+                "Bearer realm=\"https://erp.example.com\", \
+                 resource_metadata=\"https://erp.example.com/.well-known/oauth-protected-resource\""
+            )
+        );
+        assert_eq!(Denial::NoToken.answer().status, 401);
+    }
+
+    #[test]
+    fn every_reason_why_a_token_is_not_active_looks_alike() {
+        let answer = Denial::InactiveToken.answer();
+        assert_eq!((answer.status.as_u16(), answer.error), (401, Some("invalid_token")));
+        for denial in [Denial::MalformedToken, Denial::ForeignToken, Denial::UserGone] {
+            assert_eq!(denial.answer(), answer);
+        }
+    }
+
+    #[test]
+    fn a_missing_scope_is_named() {
+        let denial = Denial::InsufficientScope("read:Customer write".to_owned());
+        assert_eq!(denial.answer().status, 403);
+        assert!(challenge(&denial).expect("a challenge").contains(", scope=\"read:Customer write\", "));
+    }
+
+    #[test]
+    fn what_cannot_be_told_is_unavailable_and_no_challenge() {
+        for denial in [Denial::LookupFailed, Denial::UpstreamUnavailable, Denial::Broken] {
+            assert_eq!(denial.answer().status, 503);
+            assert_eq!(challenge(&denial), None);
+        }
+        assert_eq!(Denial::TwoMethods.answer().status, 400);
+    }
+}

@@ -1,0 +1,100 @@
+//! What is known of one request on its way through Pingora's phases.
+
+use std::{net::IpAddr, time::Duration};
+
+use http::HeaderValue;
+use tokio::time::Instant;
+
+use crate::{
+    access::Permit,
+    clock::UnixTime,
+    route::{Service, Terms},
+};
+
+/// Pingora's `CTX`.
+#[derive(Debug)]
+pub struct RequestContext {
+    /// `X-Request-Id`, made by us.
+    pub request_id: HeaderValue,
+    /// When the request arrived, for durations.
+    pub started: Instant,
+    /// When the request arrived, for rules.
+    pub now: UnixTime,
+    /// Who sent it.
+    pub peer: DownstreamPeer,
+    /// What became of it, for the log.
+    pub outcome: Outcome,
+    /// On which terms it is forwarded; `None` unless it is.
+    pub terms: Option<Terms>,
+    /// On whose behalf it is forwarded.
+    pub permit: Option<Permit>,
+    /// Where the renewal of the credential stands.
+    pub renewal: Renewal,
+    /// When ERPNext's answer began.
+    pub answered_after: Option<Duration>,
+}
+
+/// Who is at the other end, as far as trusted proxies say.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DownstreamPeer {
+    /// The address.
+    pub address: IpAddr,
+    /// Whether the browser or client speaks TLS.
+    pub secure: bool,
+}
+
+/// What became of a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// Nothing yet.
+    Pending,
+    /// Answered by this endpoint of ours.
+    Endpoint(&'static str),
+    /// Refused by us, for this reason.
+    Refused(&'static str),
+    /// Forwarded.
+    Forwarded(Service),
+}
+
+/// Whether the credential was renewed after an upstream 401 (at most once a request).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Renewal {
+    /// There was no need.
+    None,
+    /// It was, and the request is to be sent again.
+    Pending,
+    /// It was, and the request has been sent again.
+    Done,
+}
+
+impl RequestContext {
+    /// The context of a request that arrives now.
+    pub fn new(request_id: HeaderValue, now: UnixTime) -> Self {
+        Self {
+            request_id,
+            started: Instant::now(),
+            now,
+            peer: DownstreamPeer { address: IpAddr::V4(std::net::Ipv4Addr::UNSPECIFIED), secure: false },
+            outcome: Outcome::Pending,
+            terms: None,
+            permit: None,
+            renewal: Renewal::None,
+            answered_after: None,
+        }
+    }
+
+    /// Whether the request is forwarded on behalf of a token's user.
+    pub const fn is_bearer(&self) -> bool {
+        self.permit.is_some()
+    }
+
+    /// Whether it goes to the realtime server.
+    pub fn is_realtime(&self) -> bool {
+        self.terms.as_ref().is_some_and(|terms| terms.service == Service::Realtime)
+    }
+
+    /// Whether the answer must not set cookies: it is not the browser's own.
+    pub fn hides_cookies(&self) -> bool {
+        self.is_bearer() || self.terms.as_ref().is_some_and(|terms| terms.sid_in_query)
+    }
+}

@@ -1,0 +1,152 @@
+//! Cookies on their way up and down: what must not reach ERPNext, and what tells that a login session began or ended.
+
+use http::{HeaderMap, HeaderValue, header::COOKIE, header::SET_COOKIE};
+use pingora::http::RequestHeader;
+
+/// The cookies that are ours begin so; they never go upstream.
+const OURS: &[u8] = b"__Host-empress";
+/// ERPNext's OAuth would believe this one, and nothing else on the server needs it (decision 9).
+const CLAIMED_USER: &[u8] = b"user_id";
+/// The cookie that is a login session.
+const LOGIN_SESSION: &[u8] = b"sid";
+/// The value of it that is nobody's.
+const GUEST: &[u8] = b"Guest";
+
+/// What an answer says of the browser's login session.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum LoginChange<'a> {
+    /// It sets one that the request did not have.
+    Began {
+        /// Its cookie.
+        sid: &'a str,
+        /// How long the browser is to keep it.
+        max_age: Option<u64>,
+    },
+    /// It takes the request's away.
+    Ended,
+}
+
+fn pairs(value: &HeaderValue) -> impl Iterator<Item = (&[u8], &[u8])> {
+    value.as_bytes().split(|byte| *byte == b';').map(|pair| match pair.iter().position(|byte| *byte == b'=') {
+        Some(at) => (pair.get(..at).unwrap_or_default(), pair.get(at + 1..).unwrap_or_default()),
+        None => (pair, &[][..]),
+    })
+}
+
+fn is_private(name: &[u8]) -> bool {
+    let name = name.trim_ascii();
+    name == CLAIMED_USER || name.get(..OURS.len()).is_some_and(|start| start.eq_ignore_ascii_case(OURS))
+}
+
+/// Removes the cookies that must not reach ERPNext.
+pub(super) fn drop_private(request: &mut RequestHeader) -> pingora::Result<()> {
+    let private = |value: &HeaderValue| pairs(value).any(|(name, _)| is_private(name));
+    if !request.headers.get_all(COOKIE).iter().any(private) {
+        return Ok(());
+    }
+    let mut kept: Vec<u8> = Vec::new();
+    for value in request.headers.get_all(COOKIE) {
+        for pair in value.as_bytes().split(|byte| *byte == b';') {
+            let name = pair.split(|byte| *byte == b'=').next().unwrap_or_default();
+            let pair = pair.trim_ascii();
+            if pair.is_empty() || is_private(name) {
+                continue;
+            }
+            if !kept.is_empty() {
+                kept.extend_from_slice(b"; ");
+            }
+            kept.extend_from_slice(pair);
+        }
+    }
+    request.remove_header(&COOKIE);
+    match HeaderValue::from_bytes(&kept) {
+        Ok(value) if !kept.is_empty() => request.insert_header(COOKIE, value).map(|_| ()),
+        _ => Ok(()),
+    }
+}
+
+/// The login sessions that a request names; ERPNext goes by one of them.
+pub(super) fn login_sessions(headers: &HeaderMap) -> impl Iterator<Item = &str> {
+    headers
+        .get_all(COOKIE)
+        .iter()
+        .flat_map(pairs)
+        .filter(|(name, value)| name.trim_ascii() == LOGIN_SESSION && is_login_session(value.trim_ascii()))
+        .filter_map(|(_, value)| std::str::from_utf8(value.trim_ascii()).ok())
+}
+
+fn is_login_session(sid: &[u8]) -> bool {
+    !sid.is_empty() && sid != GUEST
+}
+
+/// What an answer to a request says of the browser's login session; ERPNext repeats the cookie with every answer.
+pub(super) fn login_change<'a>(request: &HeaderMap, answer: &'a HeaderMap) -> Option<LoginChange<'a>> {
+    let set = answer.get_all(SET_COOKIE).iter().find_map(|value| {
+        let (name, sid) = pairs(value).next()?;
+        (name.trim_ascii() == LOGIN_SESSION).then(|| (sid.trim_ascii(), value))
+    });
+    let (sid, value) = set?;
+    if !is_login_session(sid) {
+        return login_sessions(request).next().map(|_| LoginChange::Ended);
+    }
+    let sid = std::str::from_utf8(sid).ok()?;
+    let known = login_sessions(request).any(|sent| sent == sid);
+    (!known).then(|| LoginChange::Began { sid, max_age: max_age(value) })
+}
+
+fn max_age(value: &HeaderValue) -> Option<u64> {
+    let (_, age) = pairs(value).skip(1).find(|(name, _)| name.trim_ascii().eq_ignore_ascii_case(b"max-age"))?;
+    std::str::from_utf8(age.trim_ascii()).ok()?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sent(cookies: &[&'static str]) -> HeaderMap {
+        cookies.iter().map(|cookie| (COOKIE, HeaderValue::from_static(cookie))).collect()
+    }
+
+    fn set(cookies: &[&'static str]) -> HeaderMap {
+        cookies.iter().map(|cookie| (SET_COOKIE, HeaderValue::from_static(cookie))).collect()
+    }
+
+    fn upstream_cookie(cookies: &[&'static str]) -> Option<String> {
+        let mut request = RequestHeader::build("GET", b"/", None).expect("a request");
+        for cookie in cookies {
+            request.append_header("Cookie", *cookie).expect("a header");
+        }
+        drop_private(&mut request).expect("dropped");
+        request.headers.get(COOKIE).map(|value| value.to_str().expect("ASCII").to_owned())
+    }
+
+    /// T17
+    #[test]
+    fn the_claimed_user_and_our_own_cookies_never_go_upstream() {
+        let kept =
+            upstream_cookie(&["sid=a; user_id=Administrator; x=1", " user_id =b;__Host-empress-request=c;y=\"2\""]);
+        assert_eq!(kept.as_deref(), Some("sid=a; x=1; y=\"2\""));
+        assert_eq!(upstream_cookie(&["user_id=b"]), None);
+        assert_eq!(upstream_cookie(&["sid=a;  full_name=B"]).as_deref(), Some("sid=a;  full_name=B"));
+        assert_eq!(upstream_cookie(&["user_id"]), None);
+    }
+
+    #[test]
+    fn a_new_login_session_is_noticed_and_a_repeated_one_is_not() {
+        let answer = set(&["full_name=A", "sid=new; Expires=x; Max-Age=612000; HttpOnly"]);
+        let began = Some(LoginChange::Began { sid: "new", max_age: Some(612_000) });
+        assert_eq!(login_change(&sent(&[]), &answer), began);
+        assert_eq!(login_change(&sent(&["sid=old; x=1"]), &answer), began);
+        assert_eq!(login_change(&sent(&["sid=Guest"]), &answer), began);
+        assert_eq!(login_change(&sent(&["x=1; sid=new"]), &answer), None);
+    }
+
+    #[test]
+    fn a_login_session_that_is_taken_away_has_ended() {
+        for answer in ["sid=Guest; Path=/", "sid=; Max-Age=0"] {
+            assert_eq!(login_change(&sent(&["sid=old"]), &set(&[answer])), Some(LoginChange::Ended));
+            assert_eq!(login_change(&sent(&["sid=Guest"]), &set(&[answer])), None);
+        }
+        assert_eq!(login_change(&sent(&["sid=old"]), &set(&["x=1"])), None);
+    }
+}

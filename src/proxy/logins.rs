@@ -1,0 +1,51 @@
+//! Logins and logouts of ERPNext that pass by (decision 10): when a login session began is kept in the store, under its
+//! keyed hash.
+
+use std::{sync::Arc, time::Duration};
+
+use http::HeaderMap;
+
+use super::cookies::{LoginChange, login_change, login_sessions};
+use crate::{clock::UnixTime, oauth::LoginHasher, secret::Secret, store::Store};
+
+/// How long ERPNext keeps a login session unless its cookie says otherwise.
+const SESSION_LIFE: Duration = Duration::from_secs(170 * 3600);
+/// No cookie is believed to live longer.
+const LONGEST_LIFE: Duration = Duration::from_secs(400 * 86_400);
+
+/// Watches answers for logins.
+pub struct LoginWatch {
+    store: Arc<dyn Store>,
+    hasher: LoginHasher,
+}
+
+impl LoginWatch {
+    /// Keeps what it sees in `store`.
+    #[must_use]
+    pub fn new(store: Arc<dyn Store>, hasher: LoginHasher) -> Self {
+        Self { store, hasher }
+    }
+
+    /// Takes note of what an answer does to the login session. When it returns the store knows: the browser's next
+    /// request may ask for it. A store that is away costs only the time of the login.
+    pub(super) async fn observe(&self, request: &HeaderMap, answer: &HeaderMap, now: UnixTime) {
+        let result = match login_change(request, answer) {
+            None => return,
+            Some(LoginChange::Began { sid, max_age }) => {
+                let life = max_age.map_or(SESSION_LIFE, Duration::from_secs).min(LONGEST_LIFE);
+                self.store.put_login(self.hasher.hash(&Secret::new(sid)), now, now.plus(life)).await
+            }
+            Some(LoginChange::Ended) => self.forget(request).await,
+        };
+        if let Err(error) = result {
+            tracing::error!(%error, "a login that passed can't be kept");
+        }
+    }
+
+    async fn forget(&self, request: &HeaderMap) -> Result<(), crate::store::StoreError> {
+        for sid in login_sessions(request) {
+            self.store.forget_login(self.hasher.hash(&Secret::new(sid))).await?;
+        }
+        Ok(())
+    }
+}

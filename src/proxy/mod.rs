@@ -1,0 +1,298 @@
+//! The adapter to Pingora; its types stop here. A phase does little and calls down: the router says where a request goes,
+//! the access check on whose behalf, the endpoints answer what is ours, `refuse` says no.
+
+mod access_log;
+mod context;
+mod cookies;
+mod local;
+mod logins;
+mod refuse;
+mod request_headers;
+mod upstream;
+
+use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
+
+use async_trait::async_trait;
+use futures_util::FutureExt;
+use http::{HeaderValue, Method, header::COOKIE};
+use ipnet::IpNet;
+use pingora::{
+    Error,
+    http::{RequestHeader, ResponseHeader},
+    modules::http::HttpModules,
+    proxy::{FailToProxy, ProxyHttp, Session},
+    upstreams::peer::HttpPeer,
+};
+
+pub use context::{DownstreamPeer, Outcome, Renewal, RequestContext};
+pub use logins::LoginWatch;
+
+use self::{refuse::Refused, request_headers::UpstreamHeaders, upstream::Servers};
+use crate::{
+    access::{AccessCheck, Denial, Permit, Realm},
+    clock::Clock,
+    config::ErpnextSettings,
+    endpoints::{Endpoints, Peer},
+    random::Random,
+    route::{Endpoint, Route, Router, Service, Terms},
+    telemetry::metrics::Metrics,
+};
+
+/// So long the rest of a refused request's body is read away to keep its connection; then the connection is closed.
+const DRAIN_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// What the gateway is made of.
+pub struct GatewayParts {
+    /// Where requests go.
+    pub router: Arc<Router>,
+    /// On whose behalf.
+    pub access: Arc<AccessCheck>,
+    /// Our own answers.
+    pub endpoints: Arc<Endpoints>,
+    /// Sees logins pass.
+    pub logins: LoginWatch,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// For the names of requests.
+    pub random: Arc<dyn Random>,
+    /// Counts.
+    pub metrics: Arc<Metrics>,
+    /// Networks whose `X-Forwarded-For` and `-Proto` are believed.
+    pub trusted_proxies: Vec<IpNet>,
+    /// Where challenges point.
+    pub realm: Realm,
+}
+
+/// The gateway as Pingora runs it.
+pub struct Gateway {
+    parts: GatewayParts,
+    servers: Servers,
+    headers: UpstreamHeaders,
+}
+
+impl Gateway {
+    /// Puts the parts together. Nothing is connected to yet.
+    #[must_use]
+    pub fn new(parts: GatewayParts, settings: &ErpnextSettings) -> Self {
+        // The configuration has checked both.
+        let value = |text: &Option<String>| text.as_deref().and_then(|text| HeaderValue::from_str(text).ok());
+        let headers = UpstreamHeaders { site_name: value(&settings.site_name), host: value(&settings.host_header) };
+        Self { parts, servers: Servers::new(settings), headers }
+    }
+
+    fn request_id(&self) -> HeaderValue {
+        let bytes = self.parts.random.bytes::<16>();
+        let text = format!("{:032x}", u128::from_be_bytes(bytes));
+        HeaderValue::try_from(text).unwrap_or_else(|_| HeaderValue::from_static("-"))
+    }
+
+    /// Decides what becomes of a request. `true`: it has been answered.
+    async fn dispatch(&self, session: &mut Session, context: &mut RequestContext) -> Result<bool, Refused> {
+        self.meet(session, context);
+        if matches!(session.req_header().method, Method::CONNECT | Method::TRACE) {
+            return Err(Refused::Method);
+        }
+        let (route, rewritten, token_in_query) = {
+            let target = local::target(session.req_header().raw_path())?;
+            let route = self.parts.router.route(&session.req_header().method, &target);
+            let own = matches!(route, Route::Endpoint(_));
+            let rewritten = if own { Some(target.forwarded()) } else { target.rewritten() };
+            (route, rewritten, target.query().has("access_token"))
+        };
+        match route {
+            Route::Endpoint(endpoint) => {
+                self.answer(session, context, endpoint, &rewritten.unwrap_or_default()).await.map(|()| true)
+            }
+            Route::Refuse(refusal) => Err(Refused::Route(refusal)),
+            Route::Upstream(terms) => {
+                self.admit(session, context, terms, token_in_query).await?;
+                if let Some(target) = rewritten {
+                    session.req_header_mut().set_raw_path(target.as_bytes()).map_err(|_| Refused::BadRequest)?;
+                }
+                Ok(false)
+            }
+        }
+    }
+
+    fn server(&self, context: &RequestContext) -> &upstream::Server {
+        self.servers.of(context.terms.as_ref().map_or(Service::Web, |terms| terms.service))
+    }
+
+    /// Takes down who sends the request.
+    fn meet(&self, session: &Session, context: &mut RequestContext) {
+        let digest = session.as_downstream().digest();
+        let secure = digest.is_some_and(|digest| digest.ssl_digest.is_some());
+        let address = session.client_addr().and_then(|address| address.as_inet()).map(|address| address.ip());
+        let connected = DownstreamPeer { address: address.unwrap_or(context.peer.address), secure };
+        context.peer =
+            request_headers::downstream_peer(connected, &session.req_header().headers, &self.parts.trusted_proxies);
+    }
+
+    /// Has one of our endpoints answer.
+    async fn answer(
+        &self,
+        session: &mut Session,
+        context: &mut RequestContext,
+        endpoint: Endpoint,
+        target: &str,
+    ) -> Result<(), Refused> {
+        context.outcome = Outcome::Endpoint(endpoint.as_str());
+        let request = local::read_request(session, target).await?;
+        let served = self.parts.endpoints.serve(endpoint, request, Peer { address: context.peer.address });
+        let answer = AssertUnwindSafe(served).catch_unwind().await.map_err(|_| Refused::Internal)?;
+        self.parts.metrics.endpoints.answered(endpoint.as_str(), answer.status().as_u16());
+        // A peer that has gone away is told by the log's status alone.
+        local::write(session, context, answer).await.or(Ok(()))
+    }
+
+    /// Lets a request go upstream, or not.
+    async fn admit(
+        &self,
+        session: &Session,
+        context: &mut RequestContext,
+        terms: Terms,
+        token_in_query: bool,
+    ) -> Result<(), Refused> {
+        let headers = &session.req_header().headers;
+        if terms.sid_in_query && headers.contains_key(COOKIE) {
+            return Err(Refused::SidBesideCookie);
+        }
+        let check = self.parts.access.check(&terms, headers, token_in_query, context.now);
+        let checked = AssertUnwindSafe(check).catch_unwind().await.unwrap_or(Err(Denial::Broken));
+        self.count(&checked);
+        context.permit = checked.map_err(Refused::Access)?;
+        context.outcome = Outcome::Forwarded(terms.service);
+        context.terms = Some(terms);
+        Ok(())
+    }
+
+    fn count(&self, checked: &Result<Option<Permit>, Denial>) {
+        let metrics = &self.parts.metrics;
+        match checked {
+            Ok(Some(permit)) if permit.cached => {
+                metrics.access.permitted();
+                metrics.cache.hit();
+            }
+            Ok(Some(_)) => {
+                metrics.access.permitted();
+                metrics.cache.miss();
+            }
+            Ok(None) => {}
+            Err(denial) => metrics.access.denied(denial.reason()),
+        }
+    }
+
+    /// Tells the peer why not.
+    async fn refuse(&self, session: &mut Session, context: &mut RequestContext, refused: &Refused) -> u16 {
+        context.outcome = Outcome::Refused(refused.reason());
+        if refused.ends_connection() {
+            session.as_downstream_mut().set_keepalive(None);
+        }
+        session.as_downstream_mut().set_total_drain_timeout(Some(DRAIN_TIMEOUT));
+        let answer = refused.answer(&session.req_header().headers, &self.parts.realm);
+        let status = answer.status().as_u16();
+        if session.response_written().is_none() && local::write(session, context, answer).await.is_err() {
+            session.as_downstream_mut().set_keepalive(None);
+        }
+        status
+    }
+}
+
+#[async_trait]
+impl ProxyHttp for Gateway {
+    type CTX = RequestContext;
+
+    fn new_ctx(&self) -> RequestContext {
+        RequestContext::new(self.request_id(), self.parts.clock.now())
+    }
+
+    /// None: answers pass as ERPNext made them.
+    fn init_downstream_modules(&self, _modules: &mut HttpModules) {}
+
+    async fn request_filter(&self, session: &mut Session, context: &mut RequestContext) -> pingora::Result<bool> {
+        match self.dispatch(session, context).await {
+            Ok(answered) => Ok(answered),
+            Err(refused) => {
+                self.refuse(session, context, &refused).await;
+                Ok(true)
+            }
+        }
+    }
+
+    async fn upstream_peer(
+        &self,
+        session: &mut Session,
+        context: &mut RequestContext,
+    ) -> pingora::Result<Box<HttpPeer>> {
+        let upgrades = upstream::upgrades(session);
+        if upgrades {
+            upstream::relax_downstream(session);
+        }
+        self.server(context).peer(upgrades).await
+    }
+
+    async fn upstream_request_filter(
+        &self,
+        _session: &mut Session,
+        request: &mut RequestHeader,
+        context: &mut RequestContext,
+    ) -> pingora::Result<()> {
+        self.headers.apply(request, context)
+    }
+
+    async fn upstream_response_filter(
+        &self,
+        session: &mut Session,
+        answer: &mut ResponseHeader,
+        context: &mut RequestContext,
+    ) -> pingora::Result<()> {
+        upstream::take_answer(self, session, answer, context).await
+    }
+
+    fn error_while_proxy(
+        &self,
+        _peer: &HttpPeer,
+        session: &mut Session,
+        error: Box<Error>,
+        context: &mut RequestContext,
+        reused: bool,
+    ) -> Box<Error> {
+        upstream::decide_retry(session, error, reused, context)
+    }
+
+    fn fail_to_connect(
+        &self,
+        _session: &mut Session,
+        _peer: &HttpPeer,
+        context: &mut RequestContext,
+        error: Box<Error>,
+    ) -> Box<Error> {
+        self.server(context).forget_address();
+        error
+    }
+
+    async fn fail_to_proxy(&self, session: &mut Session, error: &Error, context: &mut RequestContext) -> FailToProxy {
+        let Some(refused) = upstream::refused_by(error) else {
+            return FailToProxy { error_code: 0, can_reuse_downstream: false };
+        };
+        self.parts.metrics.upstream.failed(refused.reason());
+        session.as_downstream_mut().set_keepalive(None);
+        let error_code = self.refuse(session, context, &refused).await;
+        FailToProxy { error_code, can_reuse_downstream: false }
+    }
+
+    async fn logging(&self, session: &mut Session, _error: Option<&Error>, context: &mut RequestContext) {
+        access_log::write(session, context);
+    }
+
+    /// Pingora's own has the query.
+    fn request_summary(&self, session: &Session, context: &RequestContext) -> String {
+        let id = context.request_id.to_str().unwrap_or_default();
+        format!("{} {}, request {id}", session.req_header().method, access_log::path(session))
+    }
+
+    /// A peer that goes away and a credential that was renewed are no errors of ours.
+    fn suppress_error_log(&self, _session: &Session, _context: &RequestContext, error: &Error) -> bool {
+        upstream::refused_by(error).is_none()
+    }
+}

@@ -1,0 +1,272 @@
+//! The door to the peer for everything that goes no further: the only place that writes refusals and failures.
+
+use bytes::Bytes;
+use http::{
+    HeaderMap, HeaderValue, Response, StatusCode,
+    header::{ACCEPT, CACHE_CONTROL, CONTENT_TYPE, PRAGMA, RETRY_AFTER, WWW_AUTHENTICATE},
+};
+use serde_json::json;
+
+use crate::{
+    access::{Denial, Realm},
+    route::{BadTarget, Refusal},
+};
+
+/// When it is worth trying again.
+const RETRY_SECONDS: &str = "5";
+
+/// Why a request goes no further.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Refused {
+    /// Its target can't be read in one way alone.
+    Target(BadTarget),
+    /// Its method is not for a proxy: `CONNECT`, `TRACE`.
+    Method,
+    /// Its target is refused.
+    Route(Refusal),
+    /// A login session in the query and cookies besides.
+    SidBesideCookie,
+    /// The bearer check.
+    Access(Denial),
+    /// Its body is larger than our endpoints take.
+    BodyTooLarge,
+    /// Its body does not arrive.
+    BodyTooSlow,
+    /// Its body breaks off or is malformed.
+    BodyBroken,
+    /// ERPNext can't be reached, or breaks off.
+    UpstreamFailed,
+    /// ERPNext does not answer in time.
+    UpstreamTooSlow,
+    /// The peer sent something that can't be forwarded.
+    BadRequest,
+    /// We failed.
+    Internal,
+}
+
+/// How a refusal is told.
+struct Told {
+    status: StatusCode,
+    error: &'static str,
+    description: String,
+    exc_type: &'static str,
+    reason: &'static str,
+}
+
+impl Told {
+    fn new(status: StatusCode, error: &'static str, reason: &'static str, description: impl Into<String>) -> Self {
+        let exc_type = match status {
+            StatusCode::FORBIDDEN => "PermissionError",
+            StatusCode::NOT_FOUND => "DoesNotExistError",
+            _ if status.is_server_error() => "ServiceUnavailableError",
+            _ => "ValidationError",
+        };
+        Self { status, error, description: description.into(), exc_type, reason }
+    }
+}
+
+impl Refused {
+    /// The word for it in logs and metrics.
+    pub(super) fn reason(&self) -> &'static str {
+        match self {
+            Self::Access(denial) => denial.reason(),
+            _ => self.told().reason,
+        }
+    }
+
+    /// Whether the connection can't be used any further.
+    pub(super) const fn ends_connection(&self) -> bool {
+        matches!(self, Self::BodyTooLarge | Self::BodyTooSlow | Self::BodyBroken | Self::Method)
+    }
+
+    /// The answer.
+    pub(super) fn answer(&self, headers: &HeaderMap, realm: &Realm) -> Response<Bytes> {
+        if let Self::Access(denial) = self {
+            return deny(denial, realm);
+        }
+        let told = self.told();
+        let wants_html =
+            headers.get_all(ACCEPT).iter().any(|value| value.as_bytes().windows(9).any(|w| w == b"text/html"));
+        let mut answer = if wants_html { page(&told) } else { object(&told) };
+        *answer.status_mut() = told.status;
+        finish(&mut answer);
+        answer
+    }
+
+    fn told(&self) -> Told {
+        const BAD: StatusCode = StatusCode::BAD_REQUEST;
+        match self {
+            Self::Target(why) => Told::new(BAD, "invalid_request", "target", capitalised(&why.to_string())),
+            Self::Method => {
+                Told::new(StatusCode::METHOD_NOT_ALLOWED, "invalid_request", "method", "This method is not allowed.")
+            }
+            Self::Route(refusal) => route(*refusal),
+            Self::SidBesideCookie => Told::new(
+                BAD,
+                "invalid_request",
+                "sid_beside_cookie",
+                "A session in the query and cookies exclude each other.",
+            ),
+            Self::BodyTooLarge => {
+                Told::new(StatusCode::PAYLOAD_TOO_LARGE, "invalid_request", "body_too_large", "The body is too large.")
+            }
+            Self::BodyTooSlow => Told::new(
+                StatusCode::REQUEST_TIMEOUT,
+                "invalid_request",
+                "body_too_slow",
+                "The body did not arrive in time.",
+            ),
+            Self::BodyBroken | Self::BadRequest => {
+                Told::new(BAD, "invalid_request", "malformed", "The request is malformed.")
+            }
+            Self::UpstreamFailed => {
+                unavailable(StatusCode::BAD_GATEWAY, "upstream_failed", "The site can't be reached.")
+            }
+            Self::UpstreamTooSlow => {
+                unavailable(StatusCode::GATEWAY_TIMEOUT, "upstream_too_slow", "The site did not answer in time.")
+            }
+            Self::Internal | Self::Access(_) => {
+                unavailable(StatusCode::SERVICE_UNAVAILABLE, "internal", "The request can't be served at the moment.")
+            }
+        }
+    }
+}
+
+fn route(refusal: Refusal) -> Told {
+    const BAD: StatusCode = StatusCode::BAD_REQUEST;
+    match refusal {
+        Refusal::SidInQuery => Told::new(BAD, "invalid_request", "sid_in_query", "A session must not be in the query."),
+        Refusal::AmbiguousMethod => {
+            Told::new(BAD, "invalid_request", "ambiguous_cmd", "The query has more than one cmd.")
+        }
+        Refusal::ReservedMethod => {
+            Told::new(StatusCode::FORBIDDEN, "access_denied", "reserved_cmd", "This method may not be called by cmd.")
+        }
+        Refusal::Closed => Told::new(StatusCode::NOT_FOUND, "not_found", "closed", "There is nothing here."),
+        Refusal::Denied => Told::new(StatusCode::FORBIDDEN, "access_denied", "denied", "This may not be used."),
+    }
+}
+
+fn unavailable(status: StatusCode, reason: &'static str, description: &str) -> Told {
+    Told::new(status, "temporarily_unavailable", reason, description)
+}
+
+fn capitalised(text: &str) -> String {
+    let mut letters = text.chars();
+    letters.next().map_or_else(String::new, |first| format!("{}{}.", first.to_ascii_uppercase(), letters.as_str()))
+}
+
+fn deny(denial: &Denial, realm: &Realm) -> Response<Bytes> {
+    let denied = denial.answer();
+    let mut body = json!({ "error_description": denied.description, "exc_type": denied.exc_type });
+    if let (Some(error), Some(body)) = (denied.error, body.as_object_mut()) {
+        body.insert("error".to_owned(), error.into());
+    }
+    let mut answer = json_answer(body.to_string());
+    *answer.status_mut() = denied.status;
+    if let Some(challenge) = realm.challenge(&denied) {
+        answer.headers_mut().insert(WWW_AUTHENTICATE, challenge);
+    }
+    finish(&mut answer);
+    answer
+}
+
+fn object(told: &Told) -> Response<Bytes> {
+    json_answer(
+        json!({ "error": told.error, "error_description": told.description, "exc_type": told.exc_type }).to_string(),
+    )
+}
+
+fn json_answer(body: String) -> Response<Bytes> {
+    let mut answer = Response::new(Bytes::from(body));
+    answer.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    answer
+}
+
+/// The texts are all ours and hold no markup.
+fn page(told: &Told) -> Response<Bytes> {
+    let (title, text) = (told.status.canonical_reason().unwrap_or("Error"), &told.description);
+    let body = format!(
+        "<!doctype html>\n<html lang=\"en\">\n<meta charset=\"utf-8\">\n\
+         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
+         <title>{title}</title>\n<h1>{title}</h1>\n<p>{text}</p>\n</html>\n"
+    );
+    let mut answer = Response::new(Bytes::from(body));
+    let headers = answer.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));
+    headers.insert(
+        http::header::CONTENT_SECURITY_POLICY,
+        HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'"),
+    );
+    answer
+}
+
+fn finish(answer: &mut Response<Bytes>) {
+    let unavailable = answer.status().is_server_error();
+    let headers = answer.headers_mut();
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert(PRAGMA, HeaderValue::from_static("no-cache"));
+    headers.insert(http::header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    if unavailable {
+        headers.insert(RETRY_AFTER, HeaderValue::from_static(RETRY_SECONDS));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn answer(refused: &Refused, accept: &'static str) -> Response<Bytes> {
+        let headers = [(ACCEPT, HeaderValue::from_static(accept))].into_iter().collect();
+        refused.answer(&headers, &Realm::new("https://erp.example.com"))
+    }
+
+    fn body(answer: &Response<Bytes>) -> serde_json::Value {
+        serde_json::from_slice(answer.body()).expect("JSON")
+    }
+
+    #[test]
+    fn a_denied_token_is_challenged_and_told_in_json() {
+        let answer = answer(&Refused::Access(Denial::InactiveToken), "text/html");
+        assert_eq!(answer.status(), 401);
+        assert!(answer.headers().contains_key(WWW_AUTHENTICATE));
+        assert_eq!(answer.headers().get(CACHE_CONTROL), Some(&HeaderValue::from_static("no-store")));
+        let body = body(&answer);
+        assert_eq!((&body["error"], &body["exc_type"]), (&"invalid_token".into(), &"AuthenticationError".into()));
+    }
+
+    #[test]
+    fn a_request_without_a_token_gets_no_error_code() {
+        let body = body(&answer(&Refused::Access(Denial::NoToken), "*/*"));
+        assert!(body.get("error").is_none());
+    }
+
+    #[test]
+    fn what_is_away_says_when_to_come_again() {
+        for (refused, status) in [
+            (Refused::UpstreamFailed, 502),
+            (Refused::UpstreamTooSlow, 504),
+            (Refused::Internal, 503),
+            (Refused::Access(Denial::LookupFailed), 503),
+        ] {
+            let answer = answer(&refused, "application/json");
+            assert_eq!(answer.status(), status);
+            assert!(answer.headers().contains_key(RETRY_AFTER), "{refused:?}");
+            assert_eq!(body(&answer)["error"], "temporarily_unavailable");
+        }
+    }
+
+    #[test]
+    fn browsers_get_a_page() {
+        let answer = answer(&Refused::UpstreamFailed, "text/html,application/xhtml+xml");
+        assert!(answer.body().starts_with(b"<!doctype html>"));
+        assert!(!answer.headers().contains_key(WWW_AUTHENTICATE));
+    }
+
+    #[test]
+    fn refused_targets_are_bad_requests() {
+        let answer = answer(&Refused::Target(BadTarget::DotSegment), "*/*");
+        assert_eq!(answer.status(), 400);
+        assert_eq!(body(&answer)["error_description"], "The path has a dot segment.");
+    }
+}

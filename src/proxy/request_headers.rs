@@ -1,0 +1,237 @@
+//! The request header that ERPNext gets: nothing that a peer could use to seem somebody else, and what ERPNext needs to
+//! know of the peer.
+
+use std::net::IpAddr;
+
+use http::{
+    HeaderName, HeaderValue,
+    header::{AUTHORIZATION, COOKIE, HOST},
+};
+use ipnet::IpNet;
+use pingora::http::RequestHeader;
+
+use super::{
+    context::{DownstreamPeer, RequestContext},
+    cookies,
+};
+
+static X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+static X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
+static X_FRAPPE_SITE_NAME: HeaderName = HeaderName::from_static("x-frappe-site-name");
+/// The name of a request in our log and ERPNext's.
+pub(super) static X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// What the settings say of headers towards ERPNext.
+#[derive(Debug)]
+pub struct UpstreamHeaders {
+    /// `X-Frappe-Site-Name`.
+    pub site_name: Option<HeaderValue>,
+    /// `Host`; `None`: downstream's.
+    pub host: Option<HeaderValue>,
+}
+
+/// Who sent a request: the peer of the connection, or whom a trusted proxy names. Of the addresses in
+/// `X-Forwarded-For` the last one that is no trusted proxy counts; what stands before it anybody can have written.
+pub(super) fn downstream_peer(
+    connected: DownstreamPeer,
+    headers: &http::HeaderMap,
+    trusted: &[IpNet],
+) -> DownstreamPeer {
+    let is_trusted = |address: &IpAddr| trusted.iter().any(|network| network.contains(&address.to_canonical()));
+    if !is_trusted(&connected.address) {
+        return connected;
+    }
+    let mut address = connected.address;
+    let texts = headers.get_all(&X_FORWARDED_FOR).iter().map(|value| value.to_str().unwrap_or_default());
+    let named: Vec<&str> = texts.flat_map(|text| text.split(',')).map(str::trim).collect();
+    for text in named.into_iter().rev() {
+        let Some(named) = parse_address(text) else { break };
+        address = named;
+        if !is_trusted(&address) {
+            break;
+        }
+    }
+    let proto = headers.get_all(&X_FORWARDED_PROTO).iter().next_back().and_then(|value| value.to_str().ok());
+    let secure = match proto.and_then(|text| text.rsplit(',').next()).map(str::trim) {
+        Some(proto) if proto.eq_ignore_ascii_case("https") => true,
+        Some(proto) if proto.eq_ignore_ascii_case("http") => false,
+        _ => connected.secure,
+    };
+    DownstreamPeer { address, secure }
+}
+
+/// An address, perhaps with a port, as proxies write it.
+fn parse_address(text: &str) -> Option<IpAddr> {
+    let bare = text.strip_prefix('[').and_then(|text| text.split_once(']')).map_or(text, |(address, _)| address);
+    let address = bare.parse().ok().or_else(|| text.parse::<std::net::SocketAddr>().ok().map(|socket| socket.ip()));
+    address.map(|address: IpAddr| address.to_canonical())
+}
+
+impl UpstreamHeaders {
+    /// Makes the header of a request what ERPNext gets. Pingora has removed hop-by-hop headers, and those that
+    /// `Connection` names, before.
+    pub(super) fn apply(&self, request: &mut RequestHeader, context: &RequestContext) -> pingora::Result<()> {
+        remove_dropped(request);
+        match context.permit.as_ref().map(|permit| &permit.credential) {
+            Some(Some(credential)) => {
+                request.insert_header(AUTHORIZATION, credential.clone())?;
+                request.remove_header(&COOKIE);
+            }
+            // The realtime server asks who it is by the token as it came, and needs a cookie to ask at all.
+            Some(None) => {
+                cookies::drop_private(request)?;
+                if !request.headers.contains_key(COOKIE) {
+                    request.insert_header(COOKIE, HeaderValue::from_static("sid=Guest"))?;
+                }
+            }
+            None => cookies::drop_private(request)?,
+        }
+        request.insert_header(X_FORWARDED_FOR.clone(), address_value(context.peer.address)?)?;
+        let proto = HeaderValue::from_static(if context.peer.secure { "https" } else { "http" });
+        request.insert_header(X_FORWARDED_PROTO.clone(), proto)?;
+        request.insert_header(X_REQUEST_ID.clone(), context.request_id.clone())?;
+        if let Some(site_name) = &self.site_name {
+            request.insert_header(X_FRAPPE_SITE_NAME.clone(), site_name.clone())?;
+        }
+        if let Some(host) = &self.host {
+            request.insert_header(HOST, host.clone())?;
+        }
+        Ok(())
+    }
+}
+
+fn address_value(address: IpAddr) -> pingora::Result<HeaderValue> {
+    HeaderValue::try_from(address.to_canonical().to_string())
+        .map_err(|_| pingora::Error::explain(pingora::ErrorType::InternalError, "an address is no header value"))
+}
+
+fn remove_dropped(request: &mut RequestHeader) {
+    if !request.headers.keys().any(|name| is_dropped(name.as_str())) {
+        return;
+    }
+    let dropped: Vec<HeaderName> = request.headers.keys().filter(|name| is_dropped(name.as_str())).cloned().collect();
+    for name in dropped {
+        request.remove_header(&name);
+    }
+}
+
+/// Headers that never come from a peer: they say who or what a request is, or make ERPNext or a server before it behave
+/// as if another had come. WSGI merges `-` and `_`, so a name with `_` is none that could be judged.
+fn is_dropped(name: &str) -> bool {
+    const PREFIXES: [&str; 6] = ["x-forwarded-", "x-original-", "x-rewrite-", "x-remote-", "remote-", "x-accel-"];
+    const NAMES: [&str; 25] = [
+        "client-ip",
+        "fly-client-ip",
+        "cf-connecting-ip",
+        "forwarded",
+        "frappe-authorization-source",
+        "front-end-https",
+        "path-info",
+        "proxy",
+        "script-name",
+        "true-client-ip",
+        "x-client-ip",
+        "x-cluster-client-ip",
+        "x-forwarded",
+        "x-frappe-site-name",
+        "x-host",
+        "x-http-method",
+        "x-http-method-override",
+        "x-method-override",
+        "x-real-ip",
+        "x-scheme",
+        "x-sendfile-type",
+        "x-url-scheme",
+        "x-use-x-accel-redirect",
+        "proxy-connection",
+        "x-proxy-user",
+    ];
+    name.contains('_') || PREFIXES.iter().any(|prefix| name.starts_with(prefix)) || NAMES.contains(&name)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::Ipv4Addr;
+
+    use super::*;
+    use crate::clock::UnixTime;
+
+    const PEER: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1));
+
+    fn upstream_of(lines: &[(&'static str, &str)]) -> RequestHeader {
+        let mut request = RequestHeader::build("GET", b"/", None).expect("a request");
+        for (name, value) in lines {
+            request.append_header(*name, *value).expect("a header");
+        }
+        let mut context = RequestContext::new(HeaderValue::from_static("r1"), UnixTime::default());
+        context.peer = DownstreamPeer { address: PEER, secure: true };
+        let headers = UpstreamHeaders { site_name: Some(HeaderValue::from_static("site1")), host: None };
+        headers.apply(&mut request, &context).expect("applied");
+        request
+    }
+
+    fn all(request: &RequestHeader, name: &str) -> Vec<String> {
+        request.headers.get_all(name).iter().map(|value| value.to_str().expect("ASCII").to_owned()).collect()
+    }
+
+    /// T47, T48, T49
+    #[test]
+    fn what_says_who_a_request_is_comes_from_us_alone() {
+        let request = upstream_of(&[
+            ("X-Forwarded-For", "1.2.3.4"),
+            ("X-Forwarded-For", "5.6.7.8"),
+            ("X_Forwarded_For", "1.2.3.4"),
+            ("X-Forwarded-Proto", "http"),
+            ("X-Forwarded-Host", "evil"),
+            ("X-Forwarded-Uri", "/assets/x"),
+            ("Forwarded", "for=1.2.3.4"),
+            ("X-Original-URL", "/x"),
+            ("X-Rewrite-URL", "/x"),
+            ("X-Real-IP", "1.2.3.4"),
+            ("X-Remote-User", "Administrator"),
+            ("Remote-Addr", "127.0.0.1"),
+            ("X-Frappe-Site-Name", "other"),
+            ("x-frappe_site-name", "other"),
+            ("Frappe-Authorization-Source", "X"),
+            ("X-Use-X-Accel-Redirect", "1"),
+            ("X-HTTP-Method-Override", "DELETE"),
+            ("X-Request-Id", "theirs"),
+            ("X-Frappe-CSRF-Token", "kept"),
+            ("Host", "erp.example.com"),
+        ]);
+        assert_eq!(all(&request, "x-forwarded-for"), ["192.0.2.1"]);
+        assert_eq!(all(&request, "x-forwarded-proto"), ["https"]);
+        assert_eq!(all(&request, "x-frappe-site-name"), ["site1"]);
+        assert_eq!(all(&request, "x-request-id"), ["r1"]);
+        assert_eq!(all(&request, "host"), ["erp.example.com"]);
+        let mut names: Vec<_> = request.headers.keys().map(HeaderName::as_str).collect();
+        names.sort_unstable();
+        assert_eq!(
+            names,
+            [
+                "host",
+                "x-forwarded-for",
+                "x-forwarded-proto",
+                "x-frappe-csrf-token",
+                "x-frappe-site-name",
+                "x-request-id"
+            ]
+        );
+    }
+
+    #[test]
+    fn only_trusted_proxies_are_believed() {
+        let trusted: Vec<IpNet> = vec!["10.0.0.0/8".parse().expect("a network")];
+        let mut headers = http::HeaderMap::new();
+        headers.append("x-forwarded-for", HeaderValue::from_static("6.6.6.6, 203.0.113.9"));
+        headers.append("x-forwarded-for", HeaderValue::from_static("10.0.0.2"));
+        headers.insert("x-forwarded-proto", HeaderValue::from_static("https"));
+        let near = DownstreamPeer { address: "10.0.0.1".parse().expect("an address"), secure: false };
+        let told = downstream_peer(near, &headers, &trusted);
+        assert_eq!(told, DownstreamPeer { address: "203.0.113.9".parse().expect("an address"), secure: true });
+        let far = DownstreamPeer { address: PEER, secure: false };
+        assert_eq!(downstream_peer(far, &headers, &trusted), far);
+        headers.insert("x-forwarded-for", HeaderValue::from_static("unknown"));
+        assert_eq!(downstream_peer(near, &headers, &trusted).address, near.address);
+    }
+}

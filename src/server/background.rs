@@ -1,0 +1,92 @@
+//! What runs beside the requests: users kept in step, revocations of other processes, expired rows, counts, keys.
+
+use std::{sync::Arc, time::Duration};
+
+use tokio::{
+    sync::watch,
+    time::{MissedTickBehavior, interval},
+};
+
+use super::site::Site;
+
+/// Counts of used allowances are written this often.
+const COUNTS_INTERVAL: Duration = Duration::from_secs(10);
+/// Expired rows are removed this often, in small batches so that nobody waits for it.
+const PURGE_INTERVAL: Duration = Duration::from_secs(60);
+const PURGE_BATCH: u32 = 500;
+/// Whether a signing key is due for rotation is looked at this often.
+const KEYS_INTERVAL: Duration = Duration::from_secs(3600);
+
+/// The tasks of a site.
+pub struct Background {
+    site: Arc<Site>,
+    key_rotation: Duration,
+    shutdown: watch::Receiver<bool>,
+}
+
+impl Background {
+    /// Takes what the tasks work on.
+    #[must_use]
+    pub fn new(site: Arc<Site>, key_rotation: Duration, shutdown: watch::Receiver<bool>) -> Self {
+        Self { site, key_rotation, shutdown }
+    }
+
+    /// Runs all tasks until the shutdown begins.
+    pub async fn run(self) {
+        let erpnext = Arc::clone(&self.site.erpnext).background(self.shutdown.clone());
+        let revocations = self.site.access.follow_revocations(self.shutdown.clone());
+        let counts = self.every(COUNTS_INTERVAL, || self.write_counts());
+        let purge = self.every(PURGE_INTERVAL, || self.purge());
+        let keys = self.every(KEYS_INTERVAL, || self.rotate_keys());
+        tokio::join!(erpnext, revocations, counts, purge, keys);
+        self.write_counts().await;
+    }
+
+    async fn every<F: Future<Output = ()>>(&self, period: Duration, task: impl Fn() -> F) {
+        let mut shutdown = self.shutdown.clone();
+        let mut tick = interval(period);
+        tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            tokio::select! {
+                _ = tick.tick() => task().await,
+                () = stopped(&mut shutdown) => return,
+            }
+        }
+    }
+
+    async fn write_counts(&self) {
+        let uses = self.site.issuer.allowances.take();
+        if uses.is_empty() {
+            return;
+        }
+        if let Err(error) = self.site.store.count_allowances(uses.clone()).await {
+            tracing::error!(%error, "the counts of used allowances can't be written yet");
+            self.site.issuer.allowances.put_back(uses);
+        }
+    }
+
+    async fn purge(&self) {
+        loop {
+            match self.site.store.purge(self.site.clock.now(), PURGE_BATCH).await {
+                Ok(removed) if removed >= u64::from(PURGE_BATCH) => {}
+                Ok(_) => return,
+                Err(error) => return tracing::error!(%error, "expired rows can't be removed"),
+            }
+        }
+    }
+
+    async fn rotate_keys(&self) {
+        let now = self.site.clock.now();
+        match self.site.issuer.signing.rotate_older_than(self.key_rotation, now).await {
+            Ok(0) => {}
+            Ok(count) => tracing::info!(count, "signing keys rotated"),
+            Err(error) => tracing::error!(%error, "the signing keys can't be rotated yet"),
+        }
+    }
+}
+
+/// Waits for the shutdown. The borrow that `wait_for` gives must not live across another wait.
+async fn stopped(shutdown: &mut watch::Receiver<bool>) {
+    // An error means that the sender is gone, which is a shutdown too.
+    let _ = shutdown.wait_for(|stop| *stop).await;
+}

@@ -1,0 +1,135 @@
+//! `serve`, from the settings to the last answer: binds, composes, runs, drains.
+
+use std::sync::Arc;
+
+use anyhow::Context;
+
+use super::{
+    admin::{AdminSources, NotReady, Readiness},
+    background::Background,
+    edge::{ConnectionLimits, EdgeEvents, EdgeSettings, Minimum},
+    lifecycle::{Prepared, Running, ServerSettings, TlsListeners},
+    signals::{Ended, SignalWatch},
+    site::Site,
+    tls::TlsFiles,
+};
+use crate::{
+    access::Realm,
+    config::Config,
+    erpnext::Directory,
+    oauth::LoginHasher,
+    proxy::{Gateway, GatewayParts, LoginWatch},
+    route::Router,
+    telemetry::{audit::Audit, metrics::Metrics},
+};
+
+/// A body, or the taking of an answer, is judged over this time.
+const RATE_WINDOW: std::time::Duration = std::time::Duration::from_secs(10);
+
+/// Serves until a signal ends it.
+///
+/// # Errors
+/// Whatever keeps it from starting, with what to do.
+pub fn run(config: &Config) -> anyhow::Result<Ended> {
+    // Another part of the process may have installed one; either will do.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let signals = SignalWatch::install().context("the signals can't be taken")?;
+    let running = start(config)?;
+    for notice in config.notices() {
+        tracing::warn!("{notice}");
+    }
+    for listening in running.addresses() {
+        tracing::info!(address = %listening.address, tls = listening.tls, "listening");
+    }
+    tracing::info!(address = %running.admin_address(), "admin listening");
+    let ended = signals.run(&running);
+    tracing::info!(?ended, "stopped");
+    Ok(ended)
+}
+
+/// Binds, composes and starts.
+///
+/// # Errors
+/// Whatever keeps it from starting, with what to do.
+pub fn start(config: &Config) -> anyhow::Result<Running> {
+    let prepared = Prepared::new(server_settings(config))?;
+    let metrics = Metrics::new();
+    let audit = match &config.log.audit_file {
+        Some(path) => Audit::open(path).with_context(|| format!("[log].audit_file {}", path.display()))?,
+        None => Audit::with_log(),
+    };
+    let site = Arc::new(Site::new(config, &metrics, audit, &prepared.runtime())?);
+    let background = Background::new(Arc::clone(&site), config.tokens.key_rotation, prepared.shutdown());
+    let gateway = Gateway::new(gateway_parts(config, &site, &metrics)?, &config.erpnext);
+    let running = prepared.start(gateway, admin_sources(&site, &metrics), edge_events(&metrics))?;
+    running.spawn(background.run());
+    Ok(running)
+}
+
+fn gateway_parts(config: &Config, site: &Site, metrics: &Arc<Metrics>) -> anyhow::Result<GatewayParts> {
+    Ok(GatewayParts {
+        router: Arc::new(Router::new(&config.route)?),
+        access: Arc::clone(&site.access),
+        endpoints: Arc::clone(&site.endpoints),
+        logins: LoginWatch::new(Arc::clone(&site.store), LoginHasher::new(&site.secret_key)),
+        clock: Arc::clone(&site.clock),
+        random: Arc::clone(&site.random),
+        metrics: Arc::clone(metrics),
+        trusted_proxies: config.server.trusted_proxies.clone(),
+        realm: Realm::new(config.server.public_url.as_str()),
+    })
+}
+
+fn server_settings(config: &Config) -> ServerSettings {
+    let server = &config.server;
+    let minimum = Minimum { rate: server.min_body_rate.bytes(), window: RATE_WINDOW };
+    ServerSettings {
+        listen: server.listen.clone(),
+        tls: server.tls.as_ref().map(|tls| TlsListeners {
+            listen: tls.listen.clone(),
+            files: TlsFiles { certificate: tls.certificate_file.clone(), key: tls.key_file.clone() },
+            http2: tls.http2,
+        }),
+        admin: config.admin.listen,
+        threads: server.threads,
+        shutdown_grace: server.shutdown_grace,
+        edge: EdgeSettings {
+            header_timeout: server.header_timeout,
+            keepalive_timeout: server.keepalive_timeout,
+            max_header: server.max_header.as_usize(),
+            receiving: minimum,
+            sending: minimum,
+            connections: ConnectionLimits {
+                total: server.max_connections,
+                per_address: server.max_connections_per_address,
+                trusted: server.trusted_proxies.clone(),
+            },
+        },
+    }
+}
+
+fn edge_events(metrics: &Arc<Metrics>) -> EdgeEvents {
+    let (refused, connections) = (metrics.edge.clone(), metrics.edge.clone());
+    EdgeEvents {
+        refused: Box::new(move |reason| refused.refused(reason)),
+        connections: Box::new(move |open| connections.open_connections(open)),
+    }
+}
+
+fn admin_sources(site: &Arc<Site>, metrics: &Arc<Metrics>) -> AdminSources {
+    let (metrics, site) = (Arc::clone(metrics), Arc::clone(site));
+    AdminSources {
+        metrics: Arc::new(move || metrics.render()),
+        readiness: Arc::new(move || readiness(Arc::clone(&site))),
+    }
+}
+
+fn readiness(site: Arc<Site>) -> Readiness {
+    Box::pin(async move {
+        let (store, erpnext) = tokio::join!(site.store.ready(), site.erpnext.ready());
+        let store = store.err().map(|error| NotReady { part: "store", reason: error.to_string() });
+        let erpnext = erpnext.err().map(|error| NotReady { part: "erpnext", reason: error.to_string() });
+        let missing: Vec<NotReady> = store.into_iter().chain(erpnext).collect();
+        if missing.is_empty() { Ok(()) } else { Err(missing) }
+    })
+}

@@ -1,1 +1,0 @@
-//! What every backend is held to: one suite, run against each of them.

@@ -1,0 +1,206 @@
+//! What every backend of the store is held to: one suite, run against each of them.
+//!
+//! A backend's tests say `store_contract!(fresh)`, where `fresh()` is a future of an empty store and of what keeps its
+//! place (a directory, a server). Each function here becomes a test of that backend.
+
+mod codes;
+mod consents;
+mod grants;
+mod life;
+mod refresh;
+mod requests;
+mod revocations;
+mod sealed;
+mod upkeep;
+
+pub use self::{
+    codes::*, consents::*, grants::*, life::*, refresh::*, requests::*, revocations::*, sealed::*, upkeep::*,
+};
+
+use std::{sync::Arc, time::Duration};
+
+use super::{
+    CodeRecord, Grant, GrantUser, NewAccessToken, NewGrant, NewRefreshToken, RefreshStep, RefreshSuccession, Store,
+};
+use crate::{
+    clock::UnixTime,
+    oauth::{ClientId, GrantId, Scopes, Subject, TokenHash, UserName},
+};
+
+/// A store to be tested.
+pub type Tested = Arc<dyn Store>;
+
+/// Makes a test of each function of the suite.
+macro_rules! store_contract {
+    (@ $fresh:path: $($test:ident),+ $(,)?) => {$(
+        #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+        async fn $test() {
+            let (store, _place) = $fresh().await;
+            $crate::store::contract::$test(store).await;
+        }
+    )+};
+    ($fresh:path) => {
+        $crate::store::contract::store_contract! { @ $fresh:
+            a_request_is_found_until_it_is_taken,
+            of_many_takers_of_a_request_one_gets_it,
+            an_expired_request_is_absent,
+            a_code_is_taken_as_it_was_put,
+            an_unknown_and_an_expired_code_are_absent,
+            of_200_takers_of_a_code_one_gets_it,
+            a_replayed_code_ends_its_grant,
+            a_grant_issued_after_the_replay_of_its_code_is_ended,
+            a_grant_from_a_code_that_nobody_knows_is_ended,
+            a_tombstone_outlives_the_code_while_its_grant_lives,
+            an_access_token_is_known_until_it_expires,
+            a_grant_without_refresh_token_is_issued,
+            a_grant_id_is_used_once,
+            a_refresh_token_is_known_until_it_expires,
+            a_rotated_token_gives_its_successor_within_the_grace,
+            a_rotated_token_ends_the_grant_after_the_grace,
+            a_retry_after_the_successor_was_used_ends_the_grant,
+            a_retry_after_the_successor_was_kept_ends_the_grant,
+            a_retry_with_another_successor_ends_the_grant,
+            a_rotated_token_is_reused_when_its_client_rotates_no_more,
+            of_20_refreshes_with_one_token_one_rotates_it,
+            a_kept_token_stays_and_its_end_moves,
+            an_added_token_leaves_the_earlier_ones_valid,
+            a_refresh_with_an_unknown_an_expired_or_an_ended_token_is_absent,
+            a_revoked_grant_answers_for_no_token,
+            a_revoked_user_loses_everything_and_others_nothing,
+            a_revoked_client_loses_its_grants_and_consents,
+            an_open_code_is_void_after_its_user_or_client_was_revoked,
+            the_feed_tells_each_ended_grant_once_and_in_order,
+            a_consent_is_bound_to_client_user_subject_and_redirect_uri,
+            a_consent_replaces_the_earlier_one,
+            a_login_is_known_until_it_expires_or_is_forgotten,
+            a_session_claim_is_kept_per_login_and_client,
+            a_shadow_token_is_kept_replaced_and_taken,
+            an_active_signing_key_stays,
+            a_retired_signing_key_makes_room_and_is_kept,
+            of_many_first_signing_keys_one_is_kept,
+            allowances_add_up,
+            purging_goes_in_batches_and_spares_what_lives,
+            purging_forgets_the_feed_but_not_its_end,
+            the_store_is_ready,
+            many_writers_at_once_all_succeed,
+            the_life_of_a_grant_follows_the_rules,
+        }
+    };
+}
+pub(in crate::store) use store_contract;
+
+const HOUR: Duration = Duration::from_secs(3600);
+const DAY: Duration = Duration::from_secs(24 * 3600);
+const GRACE: Duration = Duration::from_secs(30);
+
+/// The moment at which every test begins.
+fn start() -> UnixTime {
+    UnixTime::from_secs(1_800_000_000)
+}
+
+fn later(by: Duration) -> UnixTime {
+    start().plus(by)
+}
+
+fn hash(name: &str) -> TokenHash {
+    TokenHash::of(name)
+}
+
+fn scopes(text: &str) -> Scopes {
+    Scopes::parse(text).expect("scopes")
+}
+
+fn user(name: &str) -> GrantUser {
+    GrantUser { name: UserName::new(name), sub: Subject::new(format!("sub of {name}")) }
+}
+
+/// A code for the grant `grant`, for ten minutes.
+fn code(grant: &str) -> CodeRecord {
+    CodeRecord {
+        grant: GrantId::new(grant),
+        client: ClientId::new("client"),
+        user: user("alice"),
+        redirect_uri: "https://client.example/back".to_owned(),
+        redirect_uri_named: true,
+        scopes: scopes("all openid"),
+        nonce: Some("nonce".to_owned()),
+        code_challenge: None,
+        auth_time: Some(start()),
+        session_claim: Some("sid".to_owned()),
+        id_token_claims: vec!["email".to_owned()],
+        issued_at: start(),
+        expires_at: later(Duration::from_secs(600)),
+    }
+}
+
+fn access(name: &str, issued_at: UnixTime) -> NewAccessToken {
+    NewAccessToken { hash: hash(name), scopes: scopes("openid"), issued_at, expires_at: issued_at.plus(HOUR) }
+}
+
+/// A grant of alice's to `client` with the tokens `<id> access` for an hour and `<id> refresh` for a day.
+fn grant(id: &str) -> NewGrant {
+    NewGrant {
+        grant: Grant {
+            id: GrantId::new(id),
+            client: ClientId::new("client"),
+            user: user("alice"),
+            scopes: scopes("all openid"),
+            created_at: start(),
+            auth_time: Some(start().minus(HOUR)),
+            session_claim: Some("sid".to_owned()),
+            id_token_claims: vec!["email".to_owned(), "name".to_owned()],
+        },
+        access: access(&format!("{id} access"), start()),
+        refresh: Some(NewRefreshToken {
+            hash: hash(&format!("{id} refresh")),
+            issued_at: start(),
+            expires_at: later(DAY),
+        }),
+        from_code: None,
+    }
+}
+
+async fn issued(store: &Tested, id: &str) -> NewGrant {
+    let new = grant(id);
+    store.issue_grant(new.clone()).await.expect("issued");
+    new
+}
+
+/// A refresh with `presented` at `now`, whose new access token is `<presented> access at <now>`, for another day.
+fn step(presented: &str, succession: RefreshSuccession, now: UnixTime) -> RefreshStep {
+    RefreshStep {
+        presented: hash(presented),
+        succession,
+        access: access(&format!("{presented} access at {now}"), now),
+        refresh_expires_at: now.plus(DAY),
+        now,
+    }
+}
+
+fn rotate(successor: &str) -> RefreshSuccession {
+    let grace_millis = u64::try_from(GRACE.as_millis()).expect("a short grace");
+    RefreshSuccession::Rotate { successor: hash(successor), grace_millis }
+}
+
+async fn is_active(store: &Tested, access: &str, now: UnixTime) -> bool {
+    store.access_token(hash(access), now).await.expect("an answer").is_some()
+}
+
+async fn can_refresh(store: &Tested, refresh: &str, now: UnixTime) -> bool {
+    store.refresh_token(hash(refresh), now).await.expect("an answer").is_some()
+}
+
+async fn feed(store: &Tested) -> Vec<GrantId> {
+    let feed = store.revocations_after(super::RevocationSeq::default()).await.expect("the feed");
+    feed.into_iter().map(|revocation| revocation.grant).collect()
+}
+
+/// Waits for all of them at once.
+async fn all<T: Send + 'static>(futures: impl IntoIterator<Item = impl Future<Output = T> + Send + 'static>) -> Vec<T> {
+    let tasks: Vec<_> = futures.into_iter().map(tokio::spawn).collect();
+    let mut outcomes = Vec::new();
+    for task in tasks {
+        outcomes.push(task.await.expect("no panic"));
+    }
+    outcomes
+}
