@@ -165,9 +165,8 @@ fn a_token_request_may_come_as_a_multipart_form() {
             ("client_id", client.id),
             ("code_verifier", crate::support::VERIFIER),
         ];
-        let parts = fields.map(|(name, value)| {
-            format!("--b\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n")
-        });
+        let parts = fields
+            .map(|(name, value)| format!("--b\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n"));
         let body = parts.concat() + "--b--\r\n";
         let request = Request::new("POST", &format!("{METHOD}get_token"));
         gateway.send(&request.body("multipart/form-data; boundary=b", body.as_bytes()))

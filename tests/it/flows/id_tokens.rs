@@ -7,9 +7,7 @@ use sha2::{Digest, Sha256};
 
 use crate::{
     standin::{ALICE, BOB},
-    support::{
-        Browser, EDDSA, ES256, SCOPED, SHOP, Setup, TestGateway, Tokens, claims, claims_by_jwks, header, until,
-    },
+    support::{Browser, EDDSA, ES256, SCOPED, SHOP, Setup, TestGateway, Tokens, claims, claims_by_jwks, header, until},
 };
 
 #[test]

@@ -50,13 +50,8 @@ pub const SHOP: Client = Client {
     ..confidential("shop", "canary-secret-of-shop-0123456789abcdef", "name = 'Shop connector'")
 };
 /// Strict, public: PKCE, and rotated refresh tokens.
-pub const APP: Client = Client {
-    id: "app",
-    secret: "",
-    auth: Auth::None,
-    redirect_uri: "http://127.0.0.1/cb",
-    rest: "name = 'Phone app'",
-};
+pub const APP: Client =
+    Client { id: "app", secret: "", auth: Auth::None, redirect_uri: "http://127.0.0.1/cb", rest: "name = 'Phone app'" };
 /// As ERPNext's clients are: compat, with a short secret.
 pub const LEGACY: Client = Client {
     auth: Auth::None,

@@ -12,12 +12,15 @@ mod ports;
 mod wait;
 
 pub use self::{
-    browser::Browser,
+    browser::{Browser, hidden},
     clients::{
         APP, Auth, Client, EDDSA, ES256, IMPLICIT, LEGACY, MANAGERS, PASSWORD, POST, SCOPED, SERVICE, SHOP, TRUSTED,
     },
     config::Setup,
-    flow::{CHALLENGE, METHOD, Tokens, VERIFIER, authorize_url, parameters, query},
+    flow::{
+        CHALLENGE, METHOD, Tokens, VERIFIER, authorize_url, client_request, exchange_request, is_invalid_token,
+        parameters, query,
+    },
     gateway::TestGateway,
     http::{Answer, Connection, Request},
     jwt::{claims, claims_by_jwks, claims_by_secret, header},
