@@ -11,7 +11,7 @@ use http::{
 use serde_json::Value;
 use url::{Url, form_urlencoded};
 
-use super::{DirectoryError, ErpnextSettings, answer::Answer, settings::InvalidSettings};
+use super::{DirectoryError, ErpnextSettings, LoginProbe, answer::Answer, settings::InvalidSettings};
 use crate::secret::Secret;
 
 /// Five hundred rows of a list have some 60 kB; a traceback has a few.
@@ -37,8 +37,8 @@ pub(super) enum As<'a> {
     Account,
     /// The user whose credential this is.
     Bearer(&'a HeaderValue),
-    /// The owner of a login session, from the address of its peer if it is known.
-    Login(&'a Secret, Option<IpAddr>),
+    /// The owner of a login session, from the address of its peer.
+    Login(&'a LoginProbe),
     /// Nobody yet, from this address.
     Guest(IpAddr),
 }
@@ -108,8 +108,8 @@ impl Agent {
         let request = match call.by {
             As::Account => request.header(AUTHORIZATION, self.account.clone()),
             As::Bearer(credential) => request.header(AUTHORIZATION, credential.clone()),
-            As::Login(sid, peer) => from_address(request.header(COOKIE, cookie(sid)?), peer),
-            As::Guest(peer) => from_address(request, Some(peer)),
+            As::Login(probe) => from_address(request.header(COOKIE, cookie(&probe.sid)?), probe.peer),
+            As::Guest(peer) => from_address(request, peer),
         };
         let request = match call.payload {
             Payload::None => request,
@@ -170,11 +170,8 @@ fn cookie(sid: &Secret) -> Result<HeaderValue, String> {
     Ok(header)
 }
 
-fn from_address(request: reqwest::RequestBuilder, peer: Option<IpAddr>) -> reqwest::RequestBuilder {
-    match peer {
-        Some(peer) => request.header(X_FORWARDED_FOR, peer.to_canonical().to_string()),
-        None => request,
-    }
+fn from_address(request: reqwest::RequestBuilder, peer: IpAddr) -> reqwest::RequestBuilder {
+    request.header(X_FORWARDED_FOR, peer.to_canonical().to_string())
 }
 
 /// Kept apart from the error's own text, which would name the URL.

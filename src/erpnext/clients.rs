@@ -45,3 +45,55 @@ fn origin(uri: &str) -> Option<String> {
     let origin = url::Url::parse(uri).ok()?.origin();
     origin.is_tuple().then(|| origin.ascii_serialization())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::oauth::{
+        Allowances, ClientAuthMethod, ClientMode, ClientSource, IdTokenClaims, Pkce, RedirectUri, Scopes,
+    };
+
+    fn client(id: &str, redirect_uris: &[&str], enabled: bool) -> Client {
+        Client {
+            id: ClientId::new(id),
+            name: id.to_owned(),
+            secret: None,
+            auth_method: ClientAuthMethod::None,
+            redirect_uris: redirect_uris.iter().map(|uri| RedirectUri::parse(uri).expect("a URI")).collect(),
+            default_redirect_uri: None,
+            scopes: Scopes::default(),
+            grant_types: Vec::new(),
+            response_types: Vec::new(),
+            pkce: Pkce::Required,
+            mode: ClientMode::Strict,
+            allow: Allowances::default(),
+            id_token_claims: IdTokenClaims::Full,
+            skip_consent: false,
+            service_user: None,
+            id_token_alg: None,
+            allowed_roles: Vec::new(),
+            enabled,
+            source: ClientSource::File,
+        }
+    }
+
+    #[tokio::test]
+    async fn a_client_is_found_by_its_id_unless_it_is_disabled() {
+        let registry = ClientRegistry::new(vec![client("shop", &[], true), client("old", &[], false)]);
+        let found = async |id: &str| registry.client(&ClientId::new(id)).await.expect("an answer").is_some();
+        assert!(found("shop").await);
+        assert!(!found("Shop").await);
+        assert!(!found("old").await);
+    }
+
+    #[test]
+    fn origins_are_those_of_web_redirect_uris() {
+        let uris = ["https://shop.example.com/cb", "http://localhost:3000/cb", "com.example.app:/cb"];
+        let registry = ClientRegistry::new(vec![
+            client("shop", &uris, true),
+            client("old", &["https://old.example.com/cb"], false),
+        ]);
+        let origins: Vec<String> = registry.redirect_origins().into_iter().collect();
+        assert_eq!(origins, ["http://localhost:3000", "https://shop.example.com"]);
+    }
+}

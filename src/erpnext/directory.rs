@@ -77,8 +77,8 @@ pub trait Directory: Send + Sync + 'static {
         password: &Secret,
         peer: IpAddr,
     ) -> Result<PasswordCheck, DirectoryError>;
-    /// Ends a login session; one that has ended is no error.
-    async fn end_login_session(&self, sid: &Secret) -> Result<(), DirectoryError>;
+    /// Ends a login session, for the address that it belongs to; one that has ended is no error.
+    async fn end_login_session(&self, probe: &LoginProbe) -> Result<(), DirectoryError>;
     /// The shared state of a user on the hot path: the same `Arc` for the same user.
     fn upstream_user(&self, user: &GrantUser) -> Arc<UpstreamUser>;
     /// Makes sure that the user has a usable credential: from memory, else the store, else made upstream; once per user

@@ -97,7 +97,7 @@ mod tests {
                 Err(DirectoryError::UserGone)
             }
         };
-        let (first, second, _) = tokio::join!(flights.share(1, work()), flights.share(1, work()), async {
+        let (first, second, ()) = tokio::join!(flights.share(1, work()), flights.share(1, work()), async {
             tokio::task::yield_now().await;
             go.notify_one();
         });

@@ -20,19 +20,19 @@ pub(super) async fn login_session(agent: &Agent, probe: &LoginProbe) -> Result<O
     if !is_login_sid(probe.sid.expose()) {
         return Ok(None);
     }
-    let by = As::Login(&probe.sid, Some(probe.peer));
-    let call = Call::get("login session", &["api", "method", "frappe.auth.get_logged_user"], by);
+    let call = Call::get("login session", &["api", "method", "frappe.auth.get_logged_user"], As::Login(probe));
     let Some(answer) = agent.send(call).await?.for_user()? else { return Ok(None) };
     let name = answer.read::<Message<String>>()?.message;
     Ok(if name.is_empty() || name.eq_ignore_ascii_case(GUEST) { None } else { Some(UserName::new(name)) })
 }
 
-/// Ends a login session; one that has ended is no error. A GET, since ERPNext asks for a CSRF token on a POST.
-pub(super) async fn end_login_session(agent: &Agent, sid: &Secret) -> Result<(), DirectoryError> {
-    if !is_login_sid(sid.expose()) {
+/// Ends a login session; one that has ended, or that ERPNext does not take from this address, is no error. A GET, since
+/// ERPNext asks for a CSRF token on a POST.
+pub(super) async fn end_login_session(agent: &Agent, probe: &LoginProbe) -> Result<(), DirectoryError> {
+    if !is_login_sid(probe.sid.expose()) {
         return Ok(());
     }
-    let call = Call::get("logout", &["api", "method", "logout"], As::Login(sid, None));
+    let call = Call::get("logout", &["api", "method", "logout"], As::Login(probe));
     agent.send(call).await?.for_user().map(|_| ())
 }
 
@@ -55,7 +55,7 @@ pub(super) async fn check_password(
     let Some(sid) = answer.sid().cloned() else { return judge_without_session(&answer) };
     let probe = LoginProbe { sid, peer };
     let user = login_session(agent, &probe).await;
-    if let Err(error) = end_login_session(agent, &probe.sid).await {
+    if let Err(error) = end_login_session(agent, &probe).await {
         tracing::warn!(%error, "the login session of a password check could not be ended");
     }
     Ok(user?.map_or(PasswordCheck::Wrong, PasswordCheck::Right))
@@ -77,5 +77,38 @@ fn judge_without_session(answer: &Answer) -> Result<PasswordCheck, DirectoryErro
             }
             Ok(_) | Err(_) => Err(answer.unavailable()),
         },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+    use http::HeaderMap;
+
+    use super::*;
+
+    fn judged(status: u16, body: &'static str) -> Result<PasswordCheck, DirectoryError> {
+        let status = StatusCode::from_u16(status).expect("a status");
+        judge_without_session(&Answer::new("password", status, &HeaderMap::new(), Bytes::from_static(body.as_bytes())))
+    }
+
+    #[test]
+    fn a_login_that_asks_for_more_is_a_second_factor() {
+        let one_time_password = r#"{"verification":{"method":"OTP App"},"tmp_id":"1a2b"}"#;
+        let reset = r#"{"message":"Password Reset","redirect_to":"/update-password?key=1"}"#;
+        assert_eq!(judged(200, one_time_password), Ok(PasswordCheck::SecondFactor));
+        assert_eq!(judged(200, reset), Ok(PasswordCheck::SecondFactor));
+        assert_eq!(judged(200, r#"{"message":"Logged In"}"#), Ok(PasswordCheck::Wrong), "nobody is logged in");
+    }
+
+    #[test]
+    fn a_locked_account_is_wrong_and_a_crash_is_unavailable() {
+        let locked = r#"{"exception":"frappe.exceptions.SecurityException: …","exc_type":"SecurityException"}"#;
+        assert_eq!(judged(500, locked), Ok(PasswordCheck::Wrong));
+        assert_eq!(judged(401, r#"{"message":"Invalid login credentials"}"#), Ok(PasswordCheck::Wrong));
+        let crash = r#"{"exc_type":"OperationalError"}"#;
+        for (status, body) in [(500, crash), (502, "<html>"), (429, "{}"), (200, "<html>")] {
+            assert!(matches!(judged(status, body), Err(DirectoryError::Unavailable(_))), "{status} {body}");
+        }
     }
 }

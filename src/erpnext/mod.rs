@@ -20,6 +20,8 @@ mod own_client;
 mod profile;
 mod settings;
 mod shadow;
+#[cfg(test)]
+mod tests;
 mod upstream_user;
 mod upstream_users;
 mod users;
@@ -144,9 +146,9 @@ impl Directory for Erpnext {
         self.on_io(async move { login_session::check_password(&adapter.agent, &username, &password, peer).await }).await
     }
 
-    async fn end_login_session(&self, sid: &Secret) -> Result<(), DirectoryError> {
-        let (adapter, sid) = (Arc::clone(&self.adapter), sid.clone());
-        self.on_io(async move { login_session::end_login_session(&adapter.agent, &sid).await }).await
+    async fn end_login_session(&self, probe: &LoginProbe) -> Result<(), DirectoryError> {
+        let (adapter, probe) = (Arc::clone(&self.adapter), probe.clone());
+        self.on_io(async move { login_session::end_login_session(&adapter.agent, &probe).await }).await
     }
 
     fn upstream_user(&self, user: &GrantUser) -> Arc<UpstreamUser> {

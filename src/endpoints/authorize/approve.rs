@@ -13,6 +13,7 @@ use crate::{
         form,
         respond::{Answer, OAuthError},
     },
+    erpnext::LoginProbe,
     oauth::{ErrorCode, TokenHash},
     secret::Secret,
     telemetry::audit::AuditEvent,
@@ -111,7 +112,8 @@ impl Endpoints {
     /// Ends the login session, which the form's token has shown to be the browser's own, and asks for a new one.
     async fn sign_in_again(&self, stage: &Stage) -> Result<Answer, OAuthError> {
         if let Some(sid) = &stage.browser.sid {
-            self.issuer.directory.end_login_session(sid).await?;
+            let probe = LoginProbe { sid: sid.clone(), peer: stage.peer.address };
+            self.issuer.directory.end_login_session(&probe).await?;
             self.issuer.store.forget_login(self.logins.hash(sid)).await?;
         }
         Ok(see(StatusCode::SEE_OTHER, &self.login_url(stage), None))

@@ -1,0 +1,9 @@
+//! The adapter against the stand-in for ERPNext.
+
+mod credentials;
+mod logins;
+mod shadow_store;
+mod site;
+#[path = "../../../tests/standin/mod.rs"]
+mod standin;
+mod users;

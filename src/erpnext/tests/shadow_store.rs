@@ -1,0 +1,142 @@
+//! A store that keeps shadow tokens and nothing else, and that can be told to refuse.
+
+use std::{
+    collections::HashMap,
+    sync::{
+        Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
+};
+
+use async_trait::async_trait;
+
+use crate::{
+    clock::UnixTime,
+    oauth::{ClientId, GrantId, KeyId, Subject, TokenHash, UserName},
+    store::{
+        AccessTokenFacts, AllowanceUse, CodeRecord, Consent, NewGrant, PendingRequest, RefreshOutcome, RefreshStep,
+        RefreshTokenFacts, Revocation, RevocationSeq, ShadowToken, Store, StoreError, StoreResult, StoredSigningKey,
+        TakenCode,
+    },
+};
+
+#[derive(Default)]
+pub(super) struct ShadowStore {
+    tokens: Mutex<HashMap<UserName, ShadowToken>>,
+    pub(super) is_full: AtomicBool,
+}
+
+impl ShadowStore {
+    pub(super) fn kept(&self, user: &str) -> Option<ShadowToken> {
+        self.tokens.lock().expect("a lock").get(&UserName::new(user)).cloned()
+    }
+}
+
+fn nothing<T>() -> StoreResult<T> {
+    Err(StoreError::Unavailable("keeps shadow tokens only".to_owned()))
+}
+
+#[async_trait]
+impl Store for ShadowStore {
+    async fn put_request(&self, _: TokenHash, _: PendingRequest) -> StoreResult<()> {
+        nothing()
+    }
+    async fn request(&self, _: TokenHash, _: UnixTime) -> StoreResult<Option<PendingRequest>> {
+        nothing()
+    }
+    async fn take_request(&self, _: TokenHash, _: UnixTime) -> StoreResult<Option<PendingRequest>> {
+        nothing()
+    }
+    async fn put_code(&self, _: TokenHash, _: CodeRecord) -> StoreResult<()> {
+        nothing()
+    }
+    async fn take_code(&self, _: TokenHash, _: UnixTime) -> StoreResult<TakenCode> {
+        nothing()
+    }
+    async fn issue_grant(&self, _: NewGrant) -> StoreResult<()> {
+        nothing()
+    }
+    async fn refresh_token(&self, _: TokenHash, _: UnixTime) -> StoreResult<Option<RefreshTokenFacts>> {
+        nothing()
+    }
+    async fn rotate_refresh(&self, _: RefreshStep) -> StoreResult<RefreshOutcome> {
+        nothing()
+    }
+    async fn access_token(&self, _: TokenHash, _: UnixTime) -> StoreResult<Option<AccessTokenFacts>> {
+        nothing()
+    }
+    async fn revoke_grant(&self, _: &GrantId, _: UnixTime) -> StoreResult<bool> {
+        nothing()
+    }
+    async fn revoke_user(&self, _: &UserName, _: UnixTime) -> StoreResult<Vec<GrantId>> {
+        nothing()
+    }
+    async fn revoke_client(&self, _: &ClientId, _: UnixTime) -> StoreResult<Vec<GrantId>> {
+        nothing()
+    }
+    async fn revocations_after(&self, _: RevocationSeq) -> StoreResult<Vec<Revocation>> {
+        nothing()
+    }
+    async fn last_revocation(&self) -> StoreResult<RevocationSeq> {
+        nothing()
+    }
+    async fn put_consent(&self, _: Consent) -> StoreResult<()> {
+        nothing()
+    }
+    async fn consent(
+        &self,
+        _: &ClientId,
+        _: &UserName,
+        _: &Subject,
+        _: &str,
+        _: UnixTime,
+    ) -> StoreResult<Option<Consent>> {
+        nothing()
+    }
+    async fn put_login(&self, _: TokenHash, _: UnixTime, _: UnixTime) -> StoreResult<()> {
+        nothing()
+    }
+    async fn login(&self, _: TokenHash, _: UnixTime) -> StoreResult<Option<UnixTime>> {
+        nothing()
+    }
+    async fn forget_login(&self, _: TokenHash) -> StoreResult<()> {
+        nothing()
+    }
+    async fn session_claim(&self, _: TokenHash, _: &ClientId, _: String, _: UnixTime) -> StoreResult<String> {
+        nothing()
+    }
+    async fn shadow_token(&self, user: &UserName, now: UnixTime) -> StoreResult<Option<ShadowToken>> {
+        Ok(self.kept(user.as_str()).filter(|kept| kept.expires_at > now))
+    }
+    async fn put_shadow_token(&self, user: &UserName, token: ShadowToken) -> StoreResult<()> {
+        if self.is_full.load(Ordering::SeqCst) {
+            return Err(StoreError::Unavailable("the disk is full".to_owned()));
+        }
+        self.tokens.lock().expect("a lock").insert(user.clone(), token);
+        Ok(())
+    }
+    async fn take_shadow_token(&self, user: &UserName) -> StoreResult<Option<ShadowToken>> {
+        Ok(self.tokens.lock().expect("a lock").remove(user))
+    }
+    async fn signing_keys(&self) -> StoreResult<Vec<StoredSigningKey>> {
+        nothing()
+    }
+    async fn put_signing_key(&self, _: StoredSigningKey) -> StoreResult<StoredSigningKey> {
+        nothing()
+    }
+    async fn retire_signing_key(&self, _: &KeyId, _: UnixTime) -> StoreResult<()> {
+        nothing()
+    }
+    async fn count_allowances(&self, _: Vec<AllowanceUse>) -> StoreResult<()> {
+        nothing()
+    }
+    async fn allowance_uses(&self) -> StoreResult<Vec<AllowanceUse>> {
+        nothing()
+    }
+    async fn purge(&self, _: UnixTime, _: u32) -> StoreResult<u64> {
+        nothing()
+    }
+    async fn ready(&self) -> StoreResult<()> {
+        nothing()
+    }
+}
