@@ -7,4 +7,13 @@
     reason = "a test that can't go on fails here, and clippy's exemptions miss the functions that tests share"
 )]
 
+#[path = "../standin/mod.rs"]
+mod standin;
+mod support;
+
+mod canary;
+mod durability;
 mod edge;
+mod flows;
+mod layering;
+mod security;
