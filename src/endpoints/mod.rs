@@ -23,13 +23,10 @@ use serde_json::Value;
 pub use client_auth::CheckedClient;
 pub use cors::Origins;
 pub use discovery::METHOD_PATH;
-pub use limits::{Allotment, Limit};
+pub use limits::{Allotment, Counted, Limit};
 pub use respond::{Answer, OAuthError};
 
-use self::{
-    limits::Counted,
-    parameters::{BadParameters, Parameters},
-};
+use self::parameters::{BadParameters, Parameters};
 use crate::{
     access::AccessCheck,
     erpnext::ClientRegistry,
@@ -72,6 +69,8 @@ pub struct Limits {
     pub introspection_misses: Limit,
     /// Authorization requests.
     pub authorize: Limit,
+    /// Failed logins that pass on their way to the upstream.
+    pub login_failures: Limit,
 }
 
 /// Who is at the other end of the connection.
