@@ -57,7 +57,8 @@ impl ConfigArgs {
 /// Does what the arguments of this process say.
 #[must_use]
 pub fn main() -> ExitCode {
-    Cli::parse().run(&mut io::stdout().lock(), &mut io::stderr().lock())
+    // Not locked: while `serve` runs, its threads write the log to standard error.
+    Cli::parse().run(&mut io::stdout(), &mut io::stderr())
 }
 
 impl Cli {

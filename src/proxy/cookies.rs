@@ -60,7 +60,7 @@ pub(super) fn drop_private(request: &mut RequestHeader) -> pingora::Result<()> {
     }
     request.remove_header(&COOKIE);
     match HeaderValue::from_bytes(&kept) {
-        Ok(value) if !kept.is_empty() => request.insert_header(COOKIE, value).map(|_| ()),
+        Ok(value) if !kept.is_empty() => request.insert_header(COOKIE, value),
         _ => Ok(()),
     }
 }

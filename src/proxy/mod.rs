@@ -122,7 +122,7 @@ impl Gateway {
     fn meet(&self, session: &Session, context: &mut RequestContext) {
         let digest = session.as_downstream().digest();
         let secure = digest.is_some_and(|digest| digest.ssl_digest.is_some());
-        let address = session.client_addr().and_then(|address| address.as_inet()).map(|address| address.ip());
+        let address = session.client_addr().and_then(|address| address.as_inet()).map(std::net::SocketAddr::ip);
         let connected = DownstreamPeer { address: address.unwrap_or(context.peer.address), secure };
         context.peer =
             request_headers::downstream_peer(connected, &session.req_header().headers, &self.parts.trusted_proxies);
@@ -253,11 +253,12 @@ impl ProxyHttp for Gateway {
         &self,
         _peer: &HttpPeer,
         session: &mut Session,
-        error: Box<Error>,
+        mut error: Box<Error>,
         context: &mut RequestContext,
         reused: bool,
     ) -> Box<Error> {
-        upstream::decide_retry(session, error, reused, context)
+        upstream::decide_retry(session, &mut error, reused, context);
+        error
     }
 
     fn fail_to_connect(

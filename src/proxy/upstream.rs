@@ -157,16 +157,11 @@ async fn renew(gateway: &Gateway, session: &mut Session, context: &mut RequestCo
 
 /// Whether a failed attempt is made again: always with a renewed credential; else only where nothing can have happened
 /// yet, or where it may happen twice.
-pub(super) fn decide_retry(
-    session: &Session,
-    mut error: Box<Error>,
-    reused: bool,
-    context: &mut RequestContext,
-) -> Box<Error> {
+pub(super) fn decide_retry(session: &Session, error: &mut Error, reused: bool, context: &mut RequestContext) {
     if context.renewal == Renewal::Pending && error.etype() == &RENEWED {
         context.renewal = Renewal::Done;
         error.set_retry(true);
-        return error;
+        return;
     }
     let repeatable = session.req_header().method.is_idempotent() && !session.as_downstream().retry_buffer_truncated();
     if repeatable {
@@ -174,7 +169,6 @@ pub(super) fn decide_retry(
     } else {
         error.set_retry(false);
     }
-    error
 }
 
 /// What a failure is to the peer; `None` when the peer itself is gone.

@@ -5,7 +5,7 @@ use std::{
     io::{Read, Write},
     net::{SocketAddr, TcpStream},
     sync::Arc,
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use empress_gateway::server::{edge::Minimum, lifecycle::TlsListeners, tls::TlsFiles};
@@ -15,7 +15,7 @@ use rustls::{
     pki_types::CertificateDer,
     version::{TLS12, TLS13},
 };
-use tokio::task::spawn_blocking;
+use tokio::{task::spawn_blocking, time::Instant};
 
 use super::harness::{PATIENCE, Site};
 

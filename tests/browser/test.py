@@ -1,0 +1,239 @@
+"""A real browser through login, consent and the way back: `python3 test.py PATH-OF-THE-DEMO FOLDER-FOR-SCREENSHOTS`"""
+
+import json
+import subprocess
+import sys
+import time
+import traceback
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.parse import urlencode, urlsplit
+
+from webdriver import Browser
+
+METHODS = "/api/method/frappe.integrations.oauth2."
+DESKTOP = {"width": 1280, "height": 800}
+PHONE = {"width": 390, "height": 844, "phone": True}
+
+
+class Visit:
+    """One visitor of the demo, and what a test does with the browser."""
+
+    def __init__(self, browser, demo, screenshots):
+        self.browser = browser
+        self.demo = demo
+        self.screenshots = screenshots
+        self.alice, self.bob = demo["users"][:2]
+
+    def begin(self, view=None):
+        """A new visitor: no cookies."""
+        self.browser.forget_cookies()
+        self.browser.complaints()
+        self.browser.view(**(view or DESKTOP))
+
+    def start(self, client, **parameters):
+        """The client's own link that starts a request."""
+        self.browser.open(self.demo["start"] + "?" + urlencode({"client": client, **parameters}))
+
+    def log_in(self, user):
+        """On ERPNext's login page, which the gateway only passes on."""
+        self.browser.find("#login_email").type(user["name"])
+        self.browser.find("#login_password").type(user["password"])
+        assert self.browser.url.startswith(self.demo["gateway"] + "/login?"), self.browser.url
+        self.browser.find(".btn-login").click()
+
+    def press(self, decision):
+        self.browser.find(f'button[value="{decision}"]').click()
+
+    def consent_is_asked(self, client, user):
+        """That the page says which application, which user, what."""
+        self.browser.find('button[value="allow"]')
+        text = self.browser.find("main").text
+        name = self.demo["clients"][client]["name"]
+        assert name in text and user["name"] in text, text
+
+    def is_back(self, shows):
+        """At the client's callback, with this parameter; gives its value."""
+        value = self.browser.find("#" + shows).text
+        assert self.browser.url.startswith(self.demo["callback"]), self.browser.url
+        return value
+
+    def shot(self, name):
+        """Takes the screenshot; what is on it must fit."""
+        self.browser.screenshot(self.screenshots / f"{name}.png")
+        width = self.browser.run("return [document.documentElement.scrollWidth, window.innerWidth]")
+        assert width[0] <= width[1], f"{name}: {width[0]} pixels wide in a window of {width[1]}"
+
+    def nothing_was_blocked(self):
+        complaints = self.browser.complaints()
+        assert not complaints, complaints
+
+
+def allowing_leads_back_with_a_code_that_gives_tokens(visit):
+    visit.begin()
+    visit.start("demo-web", nonce="of-the-browser-test")
+    visit.browser.find("#login_email")
+    visit.shot("login-desktop")
+    visit.log_in(visit.alice)
+    visit.consent_is_asked("demo-web", visit.alice)
+    visit.shot("consent-desktop")
+    visit.press("allow")
+    assert visit.is_back("code")
+    assert visit.is_back("iss") == visit.demo["gateway"]
+    visit.shot("callback-desktop")
+    claims = json.loads(visit.browser.find("#claims").text)
+    assert claims["nonce"] == "of-the-browser-test" and claims["email"] == visit.alice["name"], claims
+    profile = json.loads(visit.browser.find("#profile").text)
+    assert profile["sub"] == claims["sub"], profile
+    visit.nothing_was_blocked()
+
+
+def denying_leads_back_with_access_denied(visit):
+    visit.begin()
+    visit.start("demo-app")
+    visit.log_in(visit.alice)
+    visit.consent_is_asked("demo-app", visit.alice)
+    visit.press("deny")
+    assert visit.is_back("error") == "access_denied"
+    assert not visit.browser.has("#code")
+    visit.shot("denied-desktop")
+    visit.nothing_was_blocked()
+
+
+def somebody_else_can_sign_in_from_the_consent_page(visit):
+    visit.begin(PHONE)
+    visit.start("demo-app")
+    visit.browser.find("#login_email")
+    visit.shot("login-phone")
+    visit.log_in(visit.alice)
+    visit.consent_is_asked("demo-app", visit.alice)
+    visit.press("sign_in")
+    visit.log_in(visit.bob)
+    visit.consent_is_asked("demo-app", visit.bob)
+    visit.press("allow")
+    assert visit.is_back("code")
+    claims = json.loads(visit.browser.find("#claims").text)
+    assert claims["email"] == visit.bob["name"], claims
+    visit.shot("callback-phone")
+    visit.nothing_was_blocked()
+
+
+def the_consent_page_is_good_on_a_phone(visit):
+    visit.begin(PHONE)
+    visit.start("demo-web", scope="openid all profile email roles offline_access", prompt="consent")
+    visit.log_in(visit.alice)
+    visit.consent_is_asked("demo-web", visit.alice)
+    visit.shot("consent-phone")
+    for decision in ("allow", "deny"):
+        size = visit.browser.find(f'button[value="{decision}"]').size
+        assert size["height"] >= 44 and size["width"] >= 120, f"{decision} is too small for a finger: {size}"
+        assert size["y"] + size["height"] <= PHONE["height"], f"{decision} is below the fold: {size}"
+    visit.browser.view(**PHONE, dark=True)
+    visit.shot("consent-phone-dark")
+    visit.browser.view(**DESKTOP, dark=True)
+    visit.shot("consent-desktop-dark")
+    visit.nothing_was_blocked()
+
+
+def the_consent_page_speaks_the_users_language(visit):
+    visit.begin(PHONE)
+    visit.start("demo-app", ui_locales="de")
+    visit.log_in(visit.alice)
+    # The login page leads back to the stored request, which has no `ui_locales` any more: ask again, logged in.
+    visit.consent_is_asked("demo-app", visit.alice)
+    visit.start("demo-app", ui_locales="de")
+    visit.consent_is_asked("demo-app", visit.alice)
+    assert visit.browser.run("return document.documentElement.lang") == "de"
+    visit.shot("consent-phone-de")
+
+
+def a_fresh_login_is_asked_for_first(visit):
+    visit.begin()
+    visit.start("demo-app")
+    visit.log_in(visit.alice)
+    visit.consent_is_asked("demo-app", visit.alice)
+    visit.start("demo-app", prompt="login")
+    visit.browser.find('button[value="sign_in"]')
+    assert not visit.browser.has('button[value="allow"]')
+    visit.shot("sign-in-again-desktop")
+    visit.browser.view(**PHONE)
+    visit.shot("sign-in-again-phone")
+    visit.press("sign_in")
+    visit.log_in(visit.alice)
+    visit.consent_is_asked("demo-app", visit.alice)
+    visit.press("allow")
+    assert visit.is_back("code")
+    visit.nothing_was_blocked()
+
+
+def an_unknown_client_gets_a_page_and_no_redirect(visit):
+    visit.begin()
+    request = {"client_id": "nobody", "response_type": "code", "redirect_uri": "https://elsewhere.example/cb"}
+    url = visit.demo["gateway"] + METHODS + "authorize?" + urlencode(request)
+    visit.browser.open(url)
+    visit.browser.find("h1.bad")
+    assert urlsplit(visit.browser.url).netloc == urlsplit(url).netloc, visit.browser.url
+    visit.shot("error-desktop")
+    visit.browser.view(**PHONE)
+    visit.shot("error-phone")
+    visit.browser.view(**PHONE, dark=True)
+    visit.shot("error-phone-dark")
+
+
+def a_form_post_reaches_the_client_by_itself(visit):
+    visit.begin()
+    visit.start("demo-app", response_mode="form_post")
+    visit.log_in(visit.alice)
+    visit.consent_is_asked("demo-app", visit.alice)
+    visit.press("allow")
+    assert visit.is_back("code")
+    visit.nothing_was_blocked()
+
+
+TESTS = [
+    allowing_leads_back_with_a_code_that_gives_tokens,
+    denying_leads_back_with_access_denied,
+    somebody_else_can_sign_in_from_the_consent_page,
+    the_consent_page_is_good_on_a_phone,
+    the_consent_page_speaks_the_users_language,
+    a_fresh_login_is_asked_for_first,
+    an_unknown_client_gets_a_page_and_no_redirect,
+    a_form_post_reaches_the_client_by_itself,
+]
+
+
+@contextmanager
+def running_demo(program):
+    """The demo's description; it ends when its standard input closes."""
+    with subprocess.Popen([program, "--machine"], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        try:
+            yield json.loads(process.stdout.readline())
+        finally:
+            process.stdin.close()
+            process.wait(timeout=30)
+
+
+def passes(test, visit):
+    name, began = test.__name__.replace("_", " "), time.monotonic()
+    try:
+        test(visit)
+    except Exception:  # whatever goes wrong is a failed test
+        visit.browser.screenshot(visit.screenshots / f"failed-{test.__name__}.png")
+        print(f"FAIL  {name}\n{traceback.format_exc()}", flush=True)
+        return False
+    print(f"ok    {name} ({time.monotonic() - began:.1f} s)", flush=True)
+    return True
+
+
+def main():
+    if len(sys.argv) != 3:
+        sys.exit("usage: test.py PATH-OF-THE-DEMO FOLDER-FOR-SCREENSHOTS")
+    with running_demo(sys.argv[1]) as demo, Browser() as browser:
+        visit = Visit(browser, demo, Path(sys.argv[2]))
+        failed = [passes(test, visit) for test in TESTS].count(False)
+    print(f"Chromium: {len(TESTS) - failed} passed, {failed} failed; screenshots in {sys.argv[2]}")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

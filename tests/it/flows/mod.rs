@@ -1,0 +1,14 @@
+//! What users and clients do, from the browser to the API.
+
+mod cors;
+mod discovery;
+mod erpnext_clients;
+mod failures;
+mod forwarding;
+mod id_tokens;
+mod main_job;
+mod methods;
+mod other_grants;
+mod pages;
+mod prompts;
+mod refresh;

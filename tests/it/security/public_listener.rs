@@ -1,0 +1,62 @@
+//! T01, T05, T06, T77: what is ERPNext's business on the public listener, and what never reaches it.
+
+use crate::{
+    standin::ALICE,
+    support::{Browser, Request, TestGateway, query},
+};
+
+/// T77
+#[test]
+fn the_admin_listeners_paths_are_erpnexts_on_the_public_one() {
+    let gateway = TestGateway::start();
+    for path in ["/metrics", "/healthz", "/readyz"] {
+        let (answer, reached) = gateway.upstream_of(|| gateway.get(path));
+        assert_eq!(answer.status, 404, "{path}: {answer}");
+        assert_eq!(reached.iter().filter(|record| record.target == path).count(), 1, "{path}");
+        assert!(!answer.text().contains("empress_"), "{path}: {answer}");
+        assert_eq!(gateway.admin(path).status, 200, "{path}");
+    }
+    assert!(gateway.admin("/metrics").text().contains("empress_"));
+}
+
+/// T01
+#[test]
+fn a_cmd_in_the_query_does_not_reach_erpnexts_own_oauth() {
+    let gateway = TestGateway::start();
+    let mut browser = Browser::of(&gateway, ALICE);
+    for method in ["introspect_token", "get_token", "approve", "revoke_token", "openid_profile", "handle_wellknown"] {
+        let pairs = query(&[("cmd", &format!("frappe.integrations.oauth2.{method}")), ("token", "x")]);
+        for path in ["/", "/api/method/ping", "/app", "/assets/x", "/api/resource/User"] {
+            let target = format!("{path}?{pairs}");
+            let answer = gateway.without_upstream(&target, || browser.get(&target));
+            assert_eq!(answer.status, 403, "{target}: {answer}");
+        }
+    }
+    // ERPNext's other methods are its own business.
+    assert_eq!(gateway.get("/?cmd=frappe.ping").status, 200);
+}
+
+/// T05, T06
+#[test]
+fn no_spelling_of_a_path_reaches_erpnexts_own_oauth() {
+    let gateway = TestGateway::start();
+    for target in [
+        "/api/method/frappe.integrations.oauth2.get_token/x",
+        "/api//method/frappe.integrations.oauth2.get_token",
+        "//api/method/frappe.integrations.oauth2.get_token",
+        "/api/./method/frappe.integrations.oauth2.get_token",
+        "/x/../api/method/frappe.integrations.oauth2.get_token",
+        "/api/method/%66rappe.integrations.oauth2.get_token",
+        "/api/method/frappe%2Eintegrations%2Eoauth2%2Eget_token",
+        "/api/method%2ffrappe.integrations.oauth2.get_token",
+        "/api/v1/method/frappe.integrations.oauth2.get_token/",
+        "/api/v2/method/frappe.integrations.oauth2.get_token",
+        "/api/v2/method/User/frappe.integrations.oauth2.get_token",
+        "/.well-known/%6fpenid-configuration",
+    ] {
+        for request in [Request::get(target), Request::form(target, &[("grant_type", "x")])] {
+            let answer = gateway.without_upstream(target, || gateway.send(&request));
+            assert!([200, 400, 401, 404, 405].contains(&answer.status), "{target}: {answer}");
+        }
+    }
+}

@@ -1,0 +1,181 @@
+//! The real binary as a process of its own.
+
+use std::{
+    fs::{self, File},
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+    thread,
+};
+
+use tempfile::TempDir;
+
+use super::{Answer, Connection, Request, Setup, ports::Port, until};
+use crate::standin::{Recorded, StandIn};
+
+/// A gateway and the stand-in behind it. Both end when it is dropped.
+pub struct TestGateway {
+    pub standin: StandIn,
+    setup: Setup,
+    folder: TempDir,
+    port: Port,
+    admin: Port,
+    child: Option<Child>,
+}
+
+impl TestGateway {
+    /// One with the configuration of the tests.
+    pub fn start() -> Self {
+        Setup::new().start()
+    }
+
+    pub(super) fn new(setup: Setup) -> Self {
+        let mut gateway = Self {
+            standin: StandIn::start(),
+            setup,
+            folder: tempfile::tempdir().expect("a folder"),
+            port: Port::reserve(),
+            admin: Port::reserve(),
+            child: None,
+        };
+        gateway.run();
+        gateway
+    }
+
+    /// Starts the process, and waits until it serves. A port that somebody else has taken meanwhile is replaced.
+    fn run(&mut self) {
+        while !self.spawn_and_wait() {
+            assert!(self.log().contains("in use"), "the gateway does not start:\n{}", self.log());
+            (self.port, self.admin) = (Port::reserve(), Port::reserve());
+        }
+    }
+
+    fn spawn_and_wait(&mut self) -> bool {
+        self.setup.write(self.folder(), self.port.number, self.admin.number, &self.standin.url());
+        let log = File::options().create(true).append(true).open(self.log_file()).expect("a file");
+        let mut child = Command::new(env!("CARGO_BIN_EXE_empress-gateway"))
+            .arg("serve")
+            .arg("--config")
+            .arg(self.folder().join("gateway.toml"))
+            .stdin(Stdio::null())
+            .stdout(log.try_clone().expect("a file"))
+            .stderr(log)
+            .spawn()
+            .expect("the binary starts");
+        let (path, admin) = (self.setup.ready_path, self.admin.number);
+        let serves = until("the gateway is ready", || {
+            if child.try_wait().expect("it is our child").is_some() {
+                return Some(false);
+            }
+            let answer = Connection::open(admin).and_then(|mut admin| admin.send(&Request::get(path)));
+            answer.is_ok_and(|answer| answer.status == 200).then_some(true)
+        });
+        self.child = Some(child);
+        serves
+    }
+
+    /// Ends the process at once, as a power cut does.
+    pub fn kill_9(&mut self) {
+        if let Some(mut child) = self.child.take() {
+            child.kill().expect("it is our child");
+            child.wait().expect("it is our child");
+        }
+    }
+
+    /// Starts it again, on the same store.
+    pub fn restart(&mut self) {
+        self.kill_9();
+        self.run();
+    }
+
+    /// Starts it again with another configuration, on the same store.
+    pub fn restart_with(&mut self, setup: Setup) {
+        self.setup = setup;
+        self.restart();
+    }
+
+    pub fn port(&self) -> u16 {
+        self.port.number
+    }
+
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// The public URL.
+    pub fn url(&self) -> String {
+        format!("http://127.0.0.1:{}", self.port.number)
+    }
+
+    fn log_file(&self) -> PathBuf {
+        self.folder().join("gateway.log")
+    }
+
+    /// What it has logged so far.
+    pub fn log(&self) -> String {
+        fs::read(self.log_file()).map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).unwrap_or_default()
+    }
+
+    pub fn connect(&self) -> Connection {
+        Connection::open(self.port.number).expect("it listens")
+    }
+
+    /// Sends one request on a connection of its own.
+    pub fn send(&self, request: &Request) -> Answer {
+        self.connect().send(request).unwrap_or_else(|error| panic!("no answer to {request:?}: {error}"))
+    }
+
+    pub fn get(&self, target: &str) -> Answer {
+        self.send(&Request::get(target))
+    }
+
+    /// Sends bytes, and reads until the peer closes: the last request should ask for that.
+    pub fn raw(&self, bytes: &[u8]) -> Vec<u8> {
+        let mut connection = self.connect();
+        connection.write(bytes).ok();
+        connection.rest().unwrap_or_default()
+    }
+
+    /// Asks the admin listener.
+    pub fn admin(&self, target: &str) -> Answer {
+        let mut admin = Connection::open(self.admin.number).expect("it listens");
+        admin.send(&Request::get(target)).expect("it answers")
+    }
+
+    /// The sum of a metric over the lines that start so.
+    pub fn metric(&self, start: &str) -> f64 {
+        let text = self.admin("/metrics").text();
+        let lines = text.lines().filter(|line| line.starts_with(start));
+        lines.filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok()).sum()
+    }
+
+    /// What reached the stand-in while `work` was done.
+    pub fn upstream_of<T>(&self, work: impl FnOnce() -> T) -> (T, Vec<Recorded>) {
+        let last = self.standin.requests().last().map_or(0, |record| record.id);
+        let done = work();
+        let new = self.standin.requests().into_iter().filter(|record| record.id > last).collect();
+        (done, new)
+    }
+
+    /// Does `work`, and fails if anything of it reached the stand-in.
+    pub fn without_upstream<T>(&self, what: &str, work: impl FnOnce() -> T) -> T {
+        let (done, reached) = self.upstream_of(work);
+        let lines: Vec<_> = reached.iter().map(|record| format!("{} {}", record.method, record.target)).collect();
+        assert!(lines.is_empty(), "{what}: reached ERPNext: {lines:?}");
+        done
+    }
+}
+
+impl Drop for TestGateway {
+    fn drop(&mut self) {
+        self.kill_9();
+        if thread::panicking() {
+            let log = self.log();
+            let lines: Vec<_> = log.lines().collect();
+            let last = lines.len().saturating_sub(60);
+            #[expect(clippy::print_stderr, reason = "the test failed: its output is where one looks")]
+            {
+                eprintln!("--- the last lines of the gateway's log\n{}", lines[last..].join("\n"));
+            }
+        }
+    }
+}

@@ -1,0 +1,28 @@
+//! What the tests share: the real binary with a stand-in behind it, a client that leaves no byte to a library, a browser
+//! with cookies, and the steps of a code flow.
+
+mod browser;
+mod clients;
+mod config;
+mod flow;
+mod gateway;
+mod http;
+mod jwt;
+mod ports;
+mod wait;
+
+pub use self::{
+    browser::{Browser, hidden},
+    clients::{
+        APP, Auth, Client, EDDSA, ES256, IMPLICIT, LEGACY, MANAGERS, PASSWORD, POST, SCOPED, SERVICE, SHOP, TRUSTED,
+    },
+    config::Setup,
+    flow::{
+        CHALLENGE, METHOD, Tokens, VERIFIER, authorize_url, client_request, exchange_request, is_invalid_token,
+        parameters, query,
+    },
+    gateway::TestGateway,
+    http::{Answer, Connection, Request},
+    jwt::{claims, claims_by_jwks, claims_by_secret, header},
+    wait::{pause, until},
+};
