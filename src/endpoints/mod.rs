@@ -18,9 +18,8 @@ use std::{fmt, net::IpAddr, sync::Arc};
 
 use bytes::Bytes;
 use http::{HeaderMap, Method, Request, StatusCode, header};
-use serde_json::Value;
 
-pub use client_auth::CheckedClient;
+use client_auth::CheckedClient;
 pub use cors::Origins;
 pub use discovery::METHOD_PATH;
 pub use limits::{Allotment, Counted, Limit};
@@ -96,39 +95,13 @@ pub struct Endpoints {
     pub limits: Limits,
     /// What is known of the site.
     pub settings: EndpointSettings,
-    metadata: Value,
-}
-
-/// What [`Endpoints`] is made of.
-pub struct EndpointParts {
-    /// Issues and ends grants.
-    pub issuer: Arc<Issuer>,
-    /// Reads access tokens.
-    pub access: Arc<AccessCheck>,
-    /// The registered clients.
-    pub clients: Arc<ClientRegistry>,
-    /// The hash of login sessions.
-    pub logins: LoginHasher,
-    /// Keys the tokens in our forms.
-    pub form_key: DerivedKey,
-    /// The limits.
-    pub limits: Limits,
-    /// What is known of the site.
-    pub settings: EndpointSettings,
 }
 
 impl Endpoints {
-    /// Takes the parts.
-    #[must_use]
-    pub fn new(parts: EndpointParts) -> Self {
-        let EndpointParts { issuer, access, clients, logins, form_key, limits, settings } = parts;
-        let metadata = discovery::metadata(&settings);
-        Self { issuer, access, clients, logins, form_key, limits, settings, metadata }
-    }
-
     /// Answers a request for one of the endpoints. The body is whole, and at most [`MOST_BODY`] bytes.
     pub async fn serve(&self, endpoint: Endpoint, request: Request<Bytes>, peer: Peer) -> Answer {
         let allow = allowed_methods(endpoint);
+        // The body of an answer to HEAD is for its length alone: whoever writes the answer leaves it out.
         let head = *request.method() == Method::HEAD;
         let method = if head { Method::GET } else { request.method().clone() };
         if method == Method::OPTIONS {
@@ -143,9 +116,6 @@ impl Endpoints {
         let headers = request.headers().clone();
         let mut answer = self.dispatch(endpoint, &method, request, peer).await;
         self.open_to_origin(endpoint, &headers, &mut answer);
-        if head {
-            *answer.body_mut() = Bytes::new();
-        }
         answer
     }
 

@@ -171,7 +171,8 @@ impl Directory for Erpnext {
         let adapter = Arc::clone(&self.adapter);
         self.on_io(async move {
             adapter.make_fresh().await?;
-            adapter.own_client.id(&adapter.agent).await.map(|_| ())
+            // Asked anew each time: what is known would go on saying yes while ERPNext is away.
+            adapter.own_client.look_up(&adapter.agent).await.map(|_| ())
         })
         .await
     }

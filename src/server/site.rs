@@ -10,7 +10,7 @@ use crate::{
     access::{AccessCheck, AccessGround},
     clock::{Clock, SystemClock},
     config::{Config, Rate},
-    endpoints::{Allotment, EndpointParts, EndpointSettings, Endpoints, Limit, Limits},
+    endpoints::{Allotment, EndpointSettings, Endpoints, Limit, Limits},
     erpnext::{ClientRegistry, Erpnext, ErpnextSettings, Ground, Hooks},
     issuer::{AllowanceCounter, Issuer, IssuerSettings, SigningKeys},
     oauth::{Allowance, Client, GrantType, LoginHasher, Scope, SigningAlgorithm, SiteId, TokenMint, UserName},
@@ -94,7 +94,7 @@ impl Site {
             audit: Arc::new(audit),
         });
         gone.set_issuer(&issuer);
-        let endpoints = Arc::new(Endpoints::new(EndpointParts {
+        let endpoints = Arc::new(Endpoints {
             issuer: Arc::clone(&issuer),
             access: Arc::clone(&access),
             clients: registry,
@@ -102,7 +102,7 @@ impl Site {
             form_key: secret_key.derive(Purpose::Form),
             limits: limits(config),
             settings,
-        }));
+        });
         Ok(Self { store, erpnext, access, issuer, endpoints, clock, random, secret_key })
     }
 }
