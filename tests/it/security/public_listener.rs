@@ -60,3 +60,22 @@ fn no_spelling_of_a_path_reaches_erpnexts_own_oauth() {
         }
     }
 }
+
+/// T02, T03
+#[test]
+fn a_cmd_in_the_body_does_not_reach_erpnexts_own_oauth() {
+    let gateway = TestGateway::start();
+    let method = "frappe.integrations.oauth2.get_token";
+    let json = serde_json::json!({ "cmd": method }).to_string();
+    let part = format!("--b\r\nContent-Disposition: form-data; name=\"cmd\"\r\n\r\n{method}\r\n--b--\r\n");
+    for (what, request) in [
+        ("a form", Request::form("/anything", &[("cmd", method), ("grant_type", "x")])),
+        ("JSON", Request::new("POST", "/").body("application/json", json.as_bytes())),
+        ("JSON", Request::new("POST", "/").body("application/json; charset=x", json.as_bytes())),
+        ("JSON", Request::new("POST", "/").body("application/vnd.api+json", json.as_bytes())),
+        ("parts", Request::new("POST", "/").body("multipart/form-data; boundary=b", part.as_bytes())),
+    ] {
+        let answer = gateway.without_upstream(what, || gateway.send(&request));
+        assert_eq!(answer.status, 403, "{what}: {answer}");
+    }
+}

@@ -16,7 +16,7 @@ use crate::standin::{Recorded, StandIn};
 const OWN_CLIENT: &str = "/api/resource/OAuth%20Client?";
 
 fn is_upkeep(record: &Recorded) -> bool {
-    let lists = ["/api/resource/User?", "/api/resource/User%20Social%20Login?"];
+    let lists = ["/api/resource/User?", "/api/resource/User%20Social%20Login?", OWN_CLIENT];
     record.header("authorization").is_some_and(|value| value.starts_with("token gateway-key:"))
         && lists.iter().any(|list| record.target.starts_with(list))
 }
@@ -172,7 +172,7 @@ impl TestGateway {
         lines.filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok()).sum()
     }
 
-    /// What reached the stand-in while `work` was done, without the gateway's regular look at the users.
+    /// What reached the stand-in while `work` was done, without what the gateway regularly asks by itself.
     pub fn upstream_of<T>(&self, work: impl FnOnce() -> T) -> (T, Vec<Recorded>) {
         let last = self.standin.requests().last().map_or(0, |record| record.id);
         let done = work();
