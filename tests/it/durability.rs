@@ -16,7 +16,7 @@ use crate::{
     standin::ALICE,
     support::{
         APP, Browser, Client, Connection, METHOD, Request, SERVICE, SHOP, Setup, TestGateway, Tokens, client_request,
-        exchange_request, pause,
+        exchange_request, pause, until,
     },
 };
 
@@ -125,7 +125,7 @@ fn run_and_kill(gateway: &mut TestGateway, round: usize) -> Answered {
     let (answered, stop) = (Mutex::new(Answered::default()), AtomicBool::new(false));
     let codes: Vec<String> = {
         let mut browser = Browser::of(gateway, ALICE);
-        (0..CODES).map(|_| gateway.code(&mut browser, SHOP, &[])).collect()
+        (0..CODES).map(|_| browser.code(SHOP, &[])).collect()
     };
     let first = gateway.tokens(ALICE, APP, &[]);
     let port = gateway.port();

@@ -87,7 +87,7 @@ fn the_claim_sid_is_one_per_login_session_and_client_and_nothing_of_erpnexts_coo
     let gateway = TestGateway::start();
     let mut browser = Browser::of(&gateway, BOB);
     let mut sid = |client| {
-        let code = gateway.code(&mut browser, client, &[]);
+        let code = browser.code(client, &[]);
         let tokens = Tokens::of(&gateway.exchange(client, &code, &[]));
         claims(&tokens.id_token)["sid"].as_str().expect("sid").to_owned()
     };
@@ -106,7 +106,7 @@ fn a_minimal_id_token_has_only_what_the_claims_parameter_asks_for() {
     let client = SCOPED.with_secret("canary-secret-of-minimal-0123456789");
     let mut browser = Browser::of(&gateway, ALICE);
     let mut told = |extra: &[(&str, &str)]| {
-        let code = gateway.code(&mut browser, client, extra);
+        let code = browser.code(client, extra);
         claims(&Tokens::of(&gateway.exchange(client, &code, &[])).id_token)
     };
     let bare = told(&[("scope", "openid")]);
