@@ -7,8 +7,10 @@ use serde_json::Value;
 
 use crate::agent::{Answer, Call};
 
-/// Text longer than this is shortened.
-const LONG: usize = 64;
+/// A word longer than this is shortened.
+const LONG: usize = 40;
+/// And an address longer than this.
+const LONG_ADDRESS: usize = 100;
 /// The headers that tell something in this flow.
 const TOLD: [header::HeaderName; 5] =
     [header::LOCATION, header::SET_COOKIE, header::CONTENT_TYPE, header::CACHE_CONTROL, header::WWW_AUTHENTICATE];
@@ -111,15 +113,19 @@ pub fn json(value: &Value) {
     }
 }
 
-/// Beginning and end of a long text.
+/// The text with each long word cut to its beginning and end: tokens, cookies, handles. Addresses may be longer.
 pub fn shortened(text: &str) -> String {
-    let length = text.chars().count();
-    if length <= LONG || text.contains(' ') && length <= 2 * LONG {
-        return text.to_owned();
+    text.split(' ').map(shortened_word).collect::<Vec<_>>().join(" ")
+}
+
+fn shortened_word(word: &str) -> String {
+    let length = word.chars().count();
+    if length <= if word.starts_with("http") { LONG_ADDRESS } else { LONG } {
+        return word.to_owned();
     }
-    let begin: String = text.chars().take(24).collect();
-    let end: String = text.chars().skip(length - 6).collect();
-    format!("{begin}…{end} ({length} characters)")
+    let begin: String = word.chars().take(20).collect();
+    let end: String = word.chars().skip(length - 6).collect();
+    format!("{begin}…{end}")
 }
 
 fn with_short_texts(value: &Value) -> Value {

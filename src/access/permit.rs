@@ -62,6 +62,18 @@ pub struct DenialAnswer {
     pub challenge: bool,
 }
 
+impl DenialAnswer {
+    /// The body, in JSON.
+    #[must_use]
+    pub fn body(&self) -> serde_json::Value {
+        let mut body = serde_json::json!({ "error_description": self.description, "exc_type": self.exc_type });
+        if let (Some(error), Some(body)) = (self.error, body.as_object_mut()) {
+            body.insert("error".to_owned(), error.into());
+        }
+        body
+    }
+}
+
 /// Where challenges point.
 #[derive(Clone, Debug)]
 pub struct Realm {

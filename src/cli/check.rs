@@ -4,7 +4,8 @@ use std::{io::Write, iter};
 
 use clap::Args;
 
-use super::{ConfigArgs, DONE, REFUSED, WRONG_USAGE};
+use super::{ConfigArgs, DONE, REFUSED};
+use crate::{config::Config, route::Router, server};
 
 /// The arguments of `check`.
 #[derive(Debug, Args)]
@@ -18,18 +19,41 @@ pub(super) struct CheckArgs {
 
 /// Writes the outcome, and says how to exit.
 pub(super) fn run(args: &CheckArgs, out: &mut dyn Write, err: &mut dyn Write) -> u8 {
-    let (text, code) = match args.config.load() {
-        Err(problems) => (problems.to_string(), REFUSED),
-        Ok(_) if args.online => ("--online: asking ERPNext and the store is not built yet".to_owned(), WRONG_USAGE),
+    let outcome = checked(args).and_then(|config| if args.online { online(args, config) } else { Ok(config) });
+    // Whoever closed the pipe wants no more of it; the exit code tells the rest.
+    match outcome {
         Ok(config) => {
             let ok = format!("{}: ok", args.config.config.display());
             let notices = config.notices().into_iter().map(|notice| format!("  notice: {notice}"));
-            (iter::once(ok).chain(notices).collect::<Vec<_>>().join("\n"), DONE)
+            let _ = writeln!(out, "{}", iter::once(ok).chain(notices).collect::<Vec<_>>().join("\n"));
+            DONE
         }
-    };
-    // Whoever closed the pipe wants no more of it; the exit code tells the rest.
-    let _ = if code == DONE { writeln!(out, "{text}") } else { writeln!(err, "{text}") };
-    code
+        Err(problems) => {
+            let _ = writeln!(err, "{problems}");
+            REFUSED
+        }
+    }
+}
+
+/// The configuration, if it can work.
+fn checked(args: &CheckArgs) -> Result<Config, String> {
+    let config = args.config.load().map_err(|problems| problems.to_string())?;
+    match Router::new(&config.route) {
+        Ok(_) => Ok(config),
+        Err(problems) => Err(format!("{}: {problems}", args.config.config.display())),
+    }
+}
+
+/// Asks ERPNext and the store.
+fn online(args: &CheckArgs, config: Config) -> Result<Config, String> {
+    let problems =
+        server::ask_parts(&config).map_err(|error| format!("{}: {error:#}", args.config.config.display()))?;
+    if problems.is_empty() {
+        return Ok(config);
+    }
+    let lines = problems.iter().map(|problem| format!("  {}: {}", problem.part, problem.reason));
+    let head = format!("{}: the configuration is good, but not everything answers", args.config.config.display());
+    Err(iter::once(head).chain(lines).collect::<Vec<_>>().join("\n"))
 }
 
 #[cfg(test)]
@@ -39,7 +63,7 @@ mod tests {
     use clap::Parser;
 
     use super::*;
-    use crate::cli::{Cli, Command};
+    use crate::cli::{Cli, Command, WRONG_USAGE};
 
     fn check(file: &Path, online: bool) -> (u8, String, String) {
         let mut arguments =
@@ -88,16 +112,44 @@ mod tests {
     }
 
     #[test]
-    fn a_file_that_is_not_there_is_refused_and_online_says_that_it_is_not_built() {
+    fn a_file_that_is_not_there_is_refused() {
         let folder = tempfile::tempdir().expect("a folder");
         let file = folder.path().join("gateway.toml");
         let (code, _, err) = check(&file, false);
         assert_eq!(code, REFUSED);
         assert!(err.contains("cannot be read"), "{err}");
-        write(&file, "server.public_url = \"https://erp.example.com\"\nerpnext.api_key = \"k:s\"\n");
-        let (code, out, err) = check(&file, true);
-        assert_eq!((code, out.as_str()), (WRONG_USAGE, ""));
-        assert!(err.contains("not built yet"), "{err}");
+    }
+
+    #[test]
+    fn a_bad_route_is_refused_by_its_index() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let file = folder.path().join("gateway.toml");
+        let text = "server.public_url = \"https://erp.example.com\"\nerpnext.api_key = \"k:s\"\n\
+                    [[route]]\npath = \"/api/{a}{b}\"\n";
+        write(&file, text);
+        let (code, _, err) = check(&file, false);
+        assert_eq!(code, REFUSED, "{err}");
+        assert!(err.contains("route[0]"), "{err}");
+    }
+
+    #[test]
+    fn online_tells_what_does_not_answer_and_makes_no_store() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let file = folder.path().join("gateway.toml");
+        let path = |name: &str| folder.path().join(name).display().to_string();
+        // Nothing listens on port 1 of loopback.
+        let text = format!(
+            "server.public_url = \"https://erp.example.com\"\nerpnext.api_key = \"k:s\"\n\
+             erpnext.url = \"http://127.0.0.1:1\"\nstore.path = \"{}\"\nstore.secret_key_file = \"{}\"\n",
+            path("empress.db"),
+            path("secret.key")
+        );
+        write(&file, &text);
+        let (code, _, err) = check(&file, true);
+        assert_eq!(code, REFUSED, "{err}");
+        assert!(err.contains("erpnext: "), "{err}");
+        assert!(!folder.path().join("empress.db").exists());
+        assert!(!folder.path().join("secret.key").exists());
     }
 
     #[test]

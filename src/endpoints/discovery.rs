@@ -19,7 +19,7 @@ const JWKS_MAX_AGE: &str = "public, max-age=300";
 
 impl Endpoints {
     pub(super) fn discovery(&self) -> Answer {
-        document(&self.metadata, METADATA_MAX_AGE)
+        document(&metadata(&self.settings), METADATA_MAX_AGE)
     }
 
     pub(super) fn resource_metadata(&self, path: &str) -> Answer {
@@ -48,7 +48,7 @@ fn document(value: &Value, cache_control: &str) -> Answer {
 }
 
 /// The metadata of the authorization server (OpenID Connect Discovery §3, RFC 8414 §2).
-pub(super) fn metadata(settings: &EndpointSettings) -> Value {
+fn metadata(settings: &EndpointSettings) -> Value {
     let origin = &settings.public_origin;
     let method = |name: &str| format!("{origin}{METHOD_PATH}{name}");
     let response_types: Vec<String> =

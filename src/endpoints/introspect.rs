@@ -132,7 +132,6 @@ fn common_claims(grant: &Grant, client: &Client, issuer: &str) -> Map<String, Va
     put("client_id", client.id.as_str().into());
     put("trusted_client", u8::from(client.skip_consent).into());
     put("sub", grant.user.sub.as_str().into());
-    put("username", grant.user.name.as_str().into());
     put("aud", client.id.as_str().into());
     put("iss", issuer.into());
     claims
@@ -140,6 +139,7 @@ fn common_claims(grant: &Grant, client: &Client, issuer: &str) -> Map<String, Va
 
 fn access_claims(claims: &mut Map<String, Value>, facts: &AccessTokenFacts) {
     let mut put = |name: &str, value: Value| claims.insert(name.to_owned(), value);
+    put("username", facts.grant.user.name.as_str().into());
     put("scope", facts.scopes.to_string().into());
     put("token_type", "Bearer".into());
     put("exp", facts.expires_at.secs().into());

@@ -18,18 +18,14 @@ use std::{fmt, net::IpAddr, sync::Arc};
 
 use bytes::Bytes;
 use http::{HeaderMap, Method, Request, StatusCode, header};
-use serde_json::Value;
 
-pub use client_auth::CheckedClient;
+use client_auth::CheckedClient;
 pub use cors::Origins;
 pub use discovery::METHOD_PATH;
-pub use limits::{Allotment, Limit};
+pub use limits::{Allotment, Counted, Limit};
 pub use respond::{Answer, OAuthError};
 
-use self::{
-    limits::Counted,
-    parameters::{BadParameters, Parameters},
-};
+use self::parameters::{BadParameters, Parameters};
 use crate::{
     access::AccessCheck,
     erpnext::ClientRegistry,
@@ -72,6 +68,8 @@ pub struct Limits {
     pub introspection_misses: Limit,
     /// Authorization requests.
     pub authorize: Limit,
+    /// Failed logins that pass on their way to the upstream.
+    pub login_failures: Limit,
 }
 
 /// Who is at the other end of the connection.
@@ -97,36 +95,9 @@ pub struct Endpoints {
     pub limits: Limits,
     /// What is known of the site.
     pub settings: EndpointSettings,
-    metadata: Value,
-}
-
-/// What [`Endpoints`] is made of.
-pub struct EndpointParts {
-    /// Issues and ends grants.
-    pub issuer: Arc<Issuer>,
-    /// Reads access tokens.
-    pub access: Arc<AccessCheck>,
-    /// The registered clients.
-    pub clients: Arc<ClientRegistry>,
-    /// The hash of login sessions.
-    pub logins: LoginHasher,
-    /// Keys the tokens in our forms.
-    pub form_key: DerivedKey,
-    /// The limits.
-    pub limits: Limits,
-    /// What is known of the site.
-    pub settings: EndpointSettings,
 }
 
 impl Endpoints {
-    /// Takes the parts.
-    #[must_use]
-    pub fn new(parts: EndpointParts) -> Self {
-        let EndpointParts { issuer, access, clients, logins, form_key, limits, settings } = parts;
-        let metadata = discovery::metadata(&settings);
-        Self { issuer, access, clients, logins, form_key, limits, settings, metadata }
-    }
-
     /// Answers a request for one of the endpoints. The body is whole, and at most [`MOST_BODY`] bytes.
     pub async fn serve(&self, endpoint: Endpoint, request: Request<Bytes>, peer: Peer) -> Answer {
         let allow = allowed_methods(endpoint);

@@ -63,12 +63,7 @@ impl Endpoints {
     /// What a bearer token that is not good for this earns (RFC 6750 §3).
     fn denied(&self, denial: &Denial) -> Answer {
         let told = denial.answer();
-        let body = serde_json::json!({
-            "error": told.error,
-            "error_description": told.description,
-            "exc_type": told.exc_type,
-        });
-        let mut answer = json(told.status, &body);
+        let mut answer = json(told.status, &told.body());
         no_store(&mut answer);
         if let Some(challenge) = Realm::new(&self.settings.public_origin).challenge(&told) {
             answer.headers_mut().insert(header::WWW_AUTHENTICATE, challenge);

@@ -103,8 +103,10 @@ mod tests {
     use super::half_hash;
 
     #[test]
-    fn at_hash_is_that_of_the_specification() {
-        // The access token and at_hash of OpenID Connect Core, appendix A.3.
-        assert_eq!(half_hash("jHkWEdUXMU1BwAsC4vtUsZwnNvTIxF0z9K3vx5KF0Y"), "77QmUPtjPfzWtF2AnpK9RQ");
+    fn hashes_are_those_of_the_specification() {
+        // OpenID Connect Core, appendix A.3 and A.4.
+        assert_eq!(half_hash("jHkWEdUXMU1BwAsC4vtUsZwnNvTIxEl0z9K3vx5KF0Y"), "77QmUPtjPfzWtF2AnpK9RQ");
+        let code = "Qcb0Orv1zh30vL1MPRsbm-diHiMwcLyZvn1arpZv-Jxf_11jnpEX3Tgfvk";
+        assert_eq!(half_hash(code), "LDktKdoQak3Pk0cnXxCltA");
     }
 }

@@ -72,7 +72,9 @@ impl Issuer {
     /// When the store can't keep it: the grants go on then.
     pub async fn end_grants_of_user(&self, user: &UserName) -> Result<(), IssueError> {
         let ended = self.store.revoke_user(user, self.clock.now()).await?;
-        ended.iter().for_each(|grant| (self.grant_ended)(grant));
+        for grant in &ended {
+            (self.grant_ended)(grant);
+        }
         if !ended.is_empty() {
             let event = AuditEvent { event: "user_gone", user: Some(user.as_str()), ..AuditEvent::default() };
             self.record(&event);

@@ -32,7 +32,7 @@ use crate::{
     access::{AccessCheck, Denial, Permit, Realm},
     clock::Clock,
     config::ErpnextSettings,
-    endpoints::{Endpoints, Peer},
+    endpoints::{Counted, Endpoints, Limit, Peer},
     random::Random,
     route::{Endpoint, Route, Router, Service, Terms},
     telemetry::metrics::Metrics,
@@ -157,6 +157,11 @@ impl Gateway {
         if terms.sid_in_query && headers.contains_key(COOKIE) {
             return Err(Refused::SidBesideCookie);
         }
+        if terms.may_log_in {
+            self.login_failures()
+                .check(&Counted::address(context.peer.address), context.now)
+                .map_err(Refused::TooManyLogins)?;
+        }
         let check = self.parts.access.check(&terms, headers, token_in_query, context.now);
         let checked = AssertUnwindSafe(check).catch_unwind().await.unwrap_or(Err(Denial::Broken));
         self.count(&checked);
@@ -164,6 +169,10 @@ impl Gateway {
         context.outcome = Outcome::Forwarded(terms.service);
         context.terms = Some(terms);
         Ok(())
+    }
+
+    fn login_failures(&self) -> &Limit {
+        &self.parts.endpoints.limits.login_failures
     }
 
     fn count(&self, checked: &Result<Option<Permit>, Denial>) {

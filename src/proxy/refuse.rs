@@ -28,6 +28,8 @@ pub(super) enum Refused {
     SidBesideCookie,
     /// The bearer check.
     Access(Denial),
+    /// Too many logins failed from the peer's address; in so many seconds one may be tried again.
+    TooManyLogins(u64),
     /// Its body is larger than our endpoints take.
     BodyTooLarge,
     /// Its body does not arrive.
@@ -90,6 +92,9 @@ impl Refused {
         let mut answer = if wants_html { page(&told) } else { object(&told) };
         *answer.status_mut() = told.status;
         finish(&mut answer);
+        if let Self::TooManyLogins(seconds) = self {
+            answer.headers_mut().insert(RETRY_AFTER, HeaderValue::from(*seconds));
+        }
         answer
     }
 
@@ -101,6 +106,12 @@ impl Refused {
                 Told::new(StatusCode::METHOD_NOT_ALLOWED, "invalid_request", "method", "This method is not allowed.")
             }
             Self::Route(refusal) => route(*refusal),
+            Self::TooManyLogins(_) => Told::new(
+                StatusCode::TOO_MANY_REQUESTS,
+                "invalid_request",
+                "too_many_logins",
+                "Too many logins have failed. Try again later.",
+            ),
             Self::SidBesideCookie => Told::new(
                 BAD,
                 "invalid_request",
@@ -158,11 +169,7 @@ fn capitalised(text: &str) -> String {
 
 fn deny(denial: &Denial, realm: &Realm) -> Response<Bytes> {
     let denied = denial.answer();
-    let mut body = json!({ "error_description": denied.description, "exc_type": denied.exc_type });
-    if let (Some(error), Some(body)) = (denied.error, body.as_object_mut()) {
-        body.insert("error".to_owned(), error.into());
-    }
-    let mut answer = json_answer(body.to_string());
+    let mut answer = json_answer(denied.body().to_string());
     *answer.status_mut() = denied.status;
     if let Some(challenge) = realm.challenge(&denied) {
         answer.headers_mut().insert(WWW_AUTHENTICATE, challenge);

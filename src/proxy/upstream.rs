@@ -16,6 +16,7 @@ use super::{
 };
 use crate::{
     config::{ErpnextSettings, Origin},
+    endpoints::Counted,
     route::Service,
 };
 
@@ -130,6 +131,9 @@ pub(super) async fn take_answer(
     }
     context.answered_after = Some(context.started.elapsed());
     gateway.parts.metrics.upstream.answered(answer.status.as_u16());
+    if answer.status == StatusCode::UNAUTHORIZED && context.terms.as_ref().is_some_and(|terms| terms.may_log_in) {
+        gateway.login_failures().count(Counted::address(context.peer.address), context.now);
+    }
     if context.hides_cookies() {
         answer.remove_header(&SET_COOKIE);
     } else if answer.headers.contains_key(SET_COOKIE) {

@@ -29,6 +29,10 @@ use crate::config::{RouteAuth, RouteSettings};
 
 /// The one method that ERPNext's realtime server calls with a `sid` in the query, through the public URL.
 const USER_INFO_METHOD: &str = "frappe.realtime.get_user_info";
+/// Takes a user name and a password, by GET too.
+const LOGIN_METHOD: &str = "login";
+/// Where ERPNext's login page posts `cmd=login`.
+const LOGIN_PAGES: [&str; 2] = ["/", "/login"];
 
 /// Where a request goes.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -55,6 +59,8 @@ pub struct Terms {
     /// The query names a login session (decision 8): a request that also carries a cookie is refused with 400, and the
     /// answer's `Set-Cookie` is removed.
     pub sid_in_query: bool,
+    /// It may be a login with a password, as far as method, path and query tell.
+    pub may_log_in: bool,
 }
 
 /// The servers behind us.
@@ -151,6 +157,9 @@ impl Router {
         if sid_in_query && (cmd.is_some() || path_names.method() != Some(USER_INFO_METHOD)) {
             return Err(Refusal::SidInQuery);
         }
+        let called = cmd.as_deref().or_else(|| path_names.method());
+        let may_log_in =
+            called == Some(LOGIN_METHOD) || (method == Method::POST && LOGIN_PAGES.contains(&target.path()));
         let names = match &cmd {
             Some(cmd) => Names::of_method(cmd),
             None if !self.rules.is_empty() && target.query().has("run_method") => Names::of_doc_method(),
@@ -160,7 +169,7 @@ impl Router {
         if auth == RouteAuth::Deny {
             return Err(Refusal::Denied);
         }
-        Ok(Terms { service: Service::of(target.path()), auth, demand, rule, sid_in_query })
+        Ok(Terms { service: Service::of(target.path()), auth, demand, rule, sid_in_query, may_log_in })
     }
 
     fn decide(&self, method: &Method, names: &Names<'_>) -> (RouteAuth, Demand, Option<usize>) {

@@ -286,3 +286,19 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_request_that_may_log_in_is_told_by_method_path_and_query() {
+    let router = Router::new(&[]).expect("no rules");
+    let may = |method: Method, target: &str| match router.route(&method, &Target::parse(target).expect("a target")) {
+        Route::Upstream(terms) => terms.may_log_in,
+        other => panic!("{other:?}"),
+    };
+    for target in ["/api/method/login", "/api/v2/method/login/", "/x?cmd=login", "/login", "/"] {
+        assert!(may(Method::POST, target), "{target}");
+    }
+    assert!(may(Method::GET, "/api/method/login?usr=a&pwd=b"));
+    for target in ["/", "/login", "/api/method/frappe.ping", "/api/method/login?cmd=frappe.ping"] {
+        assert!(!may(Method::GET, target), "{target}");
+    }
+}

@@ -12,4 +12,4 @@ pub mod sockets;
 mod systemd;
 pub mod tls;
 
-pub use run::{run, start};
+pub use run::{ask_parts, run, start};

@@ -1,6 +1,6 @@
 //! `serve`, from the settings to the last answer: binds, composes, runs, drains.
 
-use std::sync::Arc;
+use std::{os::unix::fs::DirBuilderExt, sync::Arc};
 
 use anyhow::Context;
 
@@ -64,6 +64,30 @@ pub fn start(config: &Config) -> anyhow::Result<Running> {
     let running = prepared.start(gateway, admin_sources(&site, &metrics), edge_events(&metrics))?;
     running.spawn(background.run());
     Ok(running)
+}
+
+/// Asks the store and ERPNext whether they answer, without serving. A store that is not there yet is not made: the one
+/// who checks may be another user than the one who serves.
+///
+/// # Errors
+/// A part that can't be used at all.
+pub fn ask_parts(config: &Config) -> anyhow::Result<Vec<NotReady>> {
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
+    let mut config = config.clone();
+    let scratch = std::env::temp_dir().join(format!("empress-gateway-check-{}", std::process::id()));
+    let fresh = !config.store.path.exists() || !config.store.secret_key_file.exists();
+    if fresh {
+        std::fs::DirBuilder::new().mode(0o700).create(&scratch).context("a scratch folder")?;
+        config.store.path = scratch.join("empress.db");
+        config.store.secret_key_file = scratch.join("secret.key");
+    }
+    let site = Site::new(&config, &Metrics::new(), Audit::with_log(), runtime.handle());
+    let asked = site.map(|site| runtime.block_on(readiness(Arc::new(site))).err().unwrap_or_default());
+    if fresh {
+        std::fs::remove_dir_all(&scratch).context("the scratch folder")?;
+    }
+    asked
 }
 
 fn gateway_parts(config: &Config, site: &Site, metrics: &Arc<Metrics>) -> anyhow::Result<GatewayParts> {

@@ -10,10 +10,10 @@ use crate::{
     access::{AccessCheck, AccessGround},
     clock::{Clock, SystemClock},
     config::{Config, Rate},
-    endpoints::{Allotment, EndpointParts, EndpointSettings, Endpoints, Limit, Limits},
+    endpoints::{Allotment, EndpointSettings, Endpoints, Limit, Limits},
     erpnext::{ClientRegistry, Erpnext, ErpnextSettings, Ground, Hooks},
     issuer::{AllowanceCounter, Issuer, IssuerSettings, SigningKeys},
-    oauth::{Client, GrantType, LoginHasher, Scope, SigningAlgorithm, SiteId, TokenMint, UserName},
+    oauth::{Allowance, Client, GrantType, LoginHasher, Scope, SigningAlgorithm, SiteId, TokenMint, UserName},
     random::{OsRandom, Random},
     secret::{Purpose, SecretKey},
     store::{EmbeddedStore, Store, secret_key},
@@ -94,7 +94,7 @@ impl Site {
             audit: Arc::new(audit),
         });
         gone.set_issuer(&issuer);
-        let endpoints = Arc::new(Endpoints::new(EndpointParts {
+        let endpoints = Arc::new(Endpoints {
             issuer: Arc::clone(&issuer),
             access: Arc::clone(&access),
             clients: registry,
@@ -102,7 +102,7 @@ impl Site {
             form_key: secret_key.derive(Purpose::Form),
             limits: limits(config),
             settings,
-        }));
+        });
         Ok(Self { store, erpnext, access, issuer, endpoints, clock, random, secret_key })
     }
 }
@@ -175,6 +175,10 @@ fn signing_algorithms(config: &Config, clients: &[Client]) -> Vec<SigningAlgorit
             algorithms.push(algorithm);
         }
     }
+    let by_secret = |client: &Client| client.allows(Allowance::Hs256) && client.secret.is_some();
+    if clients.iter().any(by_secret) && !algorithms.contains(&SigningAlgorithm::Hs256) {
+        algorithms.push(SigningAlgorithm::Hs256);
+    }
     // OpenID Connect Discovery §3: RS256 must be there.
     if !algorithms.contains(&SigningAlgorithm::Rs256) {
         algorithms.push(SigningAlgorithm::Rs256);
@@ -217,5 +221,6 @@ fn limits(config: &Config) -> Limits {
         token_failures: limit(config.limits.token_failures),
         introspection_misses: limit(config.limits.introspection_misses),
         authorize: limit(config.limits.authorize),
+        login_failures: limit(config.limits.login_failures),
     }
 }

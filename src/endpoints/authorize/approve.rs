@@ -5,7 +5,7 @@ use bytes::Bytes;
 use http::{HeaderMap, Request, StatusCode, header};
 
 use super::{
-    Browser, Endpoints, HANDLE, Language, Peer, Redirect, Stage,
+    Browser, Endpoints, HANDLE, Peer, Redirect, Stage,
     login::{Stop, see},
 };
 use crate::{
@@ -15,7 +15,6 @@ use crate::{
     },
     erpnext::LoginProbe,
     oauth::{ErrorCode, TokenHash},
-    secret::Secret,
     telemetry::audit::AuditEvent,
 };
 
@@ -49,7 +48,7 @@ impl Endpoints {
         let form = form(request)?;
         self.check_origin(request.headers())?;
         let handle = form.get(HANDLE).ok_or_else(forbidden)?;
-        let stage = self.stored_stage(handle, request.headers(), peer).await?;
+        let stage = self.stage_of_browser(handle, request.headers(), peer).await?;
         if !self.is_form_token(&stage, form.get("token").unwrap_or_default()) {
             return Err(forbidden());
         }
@@ -71,23 +70,14 @@ impl Endpoints {
     }
 
     /// The stored request of this browser.
-    async fn stored_stage(&self, handle: &str, headers: &HeaderMap, peer: Peer) -> Result<Stage, OAuthError> {
+    async fn stage_of_browser(&self, handle: &str, headers: &HeaderMap, peer: Peer) -> Result<Stage, OAuthError> {
         let now = self.issuer.clock.now();
         let pending = self.issuer.store.request(TokenHash::of(handle), now).await?.ok_or_else(forbidden)?;
         let browser = Browser::of(headers, self.is_https());
         if !browser.is(&pending.browser) || browser.sid.is_none() {
             return Err(forbidden());
         }
-        Ok(Stage {
-            client: self.recheck(&pending.request).await?,
-            request: pending.request,
-            received_at: pending.received_at,
-            handle: Some(Secret::new(handle)),
-            browser,
-            peer,
-            language: Language::of(None, headers),
-            redirect: Redirect::AfterPost,
-        })
+        self.stored_stage(pending, handle, browser, Redirect::AfterPost, (headers, peer)).await
     }
 
     async fn allow(&self, mut stage: Stage, handle: &str) -> Result<Answer, OAuthError> {

@@ -33,6 +33,7 @@ use crate::{
     issuer::IssueError,
     oauth::{AuthorizationRequest, Client, ErrorCode, TokenHash},
     secret::Secret,
+    store::PendingRequest,
     telemetry::audit::AuditEvent,
 };
 
@@ -112,7 +113,20 @@ impl Endpoints {
         if !browser.is(&pending.browser) {
             return Err(gone());
         }
-        let stage = Stage {
+        let stage = self.stored_stage(pending, handle, browser, Redirect::AfterGet, (headers, peer)).await?;
+        self.proceed(stage).await
+    }
+
+    /// A stored request, all of which its client must still allow.
+    async fn stored_stage(
+        &self,
+        pending: PendingRequest,
+        handle: &str,
+        browser: Browser,
+        redirect: Redirect,
+        (headers, peer): (&HeaderMap, Peer),
+    ) -> Result<Stage, OAuthError> {
+        Ok(Stage {
             client: self.recheck(&pending.request).await?,
             request: pending.request,
             received_at: pending.received_at,
@@ -120,9 +134,8 @@ impl Endpoints {
             browser,
             peer,
             language: Language::of(None, headers),
-            redirect: Redirect::AfterGet,
-        };
-        self.proceed(stage).await
+            redirect,
+        })
     }
 
     /// Checks 7 to 9, and the answer.

@@ -1,0 +1,188 @@
+#!/usr/bin/env bash
+# Installs what is missing, then formats, lints and tests everything.
+#
+#   scripts/test.sh [rust] [clients] [browser] [systemd]      all of them if none is named
+#
+# A failed step does not keep the next ones from running, except that nothing more is run when the build fails. Ends with
+# a summary, and with 0 only if everything passed. What is installed besides Debian packages and cargo-nextest goes
+# into the target folder; so do the browser's screenshots.
+# shellcheck disable=SC2317  # it does not see that `run` calls the functions
+set -euo pipefail
+cd "$(dirname "$0")/.."
+# shellcheck source=scripts/packages.sh
+. scripts/packages.sh
+
+nextest_version=0.9.128
+target=${CARGO_TARGET_DIR:-target}
+demo=$target/debug/examples/demo
+steps=(rust clients browser systemd)
+summary=()
+passed=0
+failed=0
+
+usage() {
+    sed -n '2,9s/^# \{0,1\}//p' "$0"
+}
+
+wants() {
+    case " ${steps[*]} " in *" $1 "*) ;; *) return 1 ;; esac
+}
+
+# run NAME COMMAND...: notes how it went, and goes on.
+run() {
+    local name=$1 began=$SECONDS outcome=ok
+    shift
+    printf '\n==== %s\n' "$name"
+    if "$@"; then
+        passed=$((passed + 1))
+    else
+        failed=$((failed + 1))
+        outcome=FAILED
+    fi
+    summary+=("$(printf '%-7s %5d s  %s' "$outcome" $((SECONDS - began)) "$name")")
+    [ "$outcome" = ok ]
+}
+
+finish() {
+    printf '\n==== summary\n'
+    printf '%s\n' "${summary[@]}"
+    printf '%-7s %5d s  %s\n' '' "$SECONDS" 'in all'
+    printf '%d passed, %d failed\n' "$passed" "$failed"
+    [ "$failed" = 0 ] || exit 1
+    exit 0
+}
+
+install_packages() {
+    if wants rust || wants clients || wants browser; then
+        need_build_tools
+    fi
+    if wants clients; then
+        # openid-client needs Node 18 at least; Debian 12 has 18.20.
+        node_is_new_enough || missing_packages+=(nodejs)
+        need npm npm
+        /usr/bin/env python3 -c 'import ensurepip, venv' 2>/dev/null || missing_packages+=(python3 python3-venv)
+    fi
+    if wants browser; then
+        need python3 python3
+        need chromium chromium fonts-dejavu-core
+        need chromedriver chromium-driver
+    fi
+    if wants systemd; then
+        need systemd-analyze systemd
+    fi
+    install_missing
+}
+
+node_is_new_enough() {
+    command -v node >/dev/null && node -e 'process.exit(parseInt(process.versions.node) >= 18 ? 0 : 1)'
+}
+
+build() {
+    cargo build --locked --bin empress-gateway --example demo
+}
+
+install_nextest() {
+    cargo nextest --version >/dev/null 2>&1 && return 0
+    say "installing cargo-nextest $nextest_version (once; this takes some minutes)"
+    # Unoptimised: it is built faster than it could ever repay here.
+    CARGO_PROFILE_DEV_DEBUG=0 cargo install cargo-nextest --version "$nextest_version" --locked --debug --quiet \
+        --target-dir "$target/tools"
+}
+
+rust_tests() {
+    if install_nextest; then
+        cargo nextest run --locked --no-fail-fast
+    else
+        say 'cargo-nextest can not be installed: cargo test takes its place'
+        cargo test --locked --no-fail-fast
+    fi
+}
+
+documentation() {
+    RUSTDOCFLAGS=-Dwarnings cargo doc --locked --no-deps
+}
+
+# The shipped file works as it is, once the one file that it names is there.
+shipped_configuration() {
+    local folder
+    folder=$(mktemp -d) || return 1
+    (umask 077 && printf 'key:secret\n' >"$folder/erpnext.key") &&
+        sed "s|^api_key_file = .*|api_key_file = \"$folder/erpnext.key\"|" conf/empress-gateway.toml \
+            >"$folder/empress-gateway.toml" &&
+        "$target/debug/empress-gateway" check --config "$folder/empress-gateway.toml"
+    local code=$?
+    rm -rf "$folder"
+    return "$code"
+}
+
+openid_client() {
+    local folder=$target/clients/openid-client
+    mkdir -p "$folder" &&
+        cp tests/clients/openid-client/* tests/clients/openid-client/.npmrc "$folder/" &&
+        npm ci --prefix "$folder" --silent --no-audit --no-fund &&
+        # Node 18 has WebCrypto behind this option; later ones have it anyhow.
+        NODE_OPTIONS=--experimental-global-webcrypto node "$folder/test.mjs" "$demo"
+}
+
+authlib() {
+    local folder=$target/clients/authlib
+    [ -x "$folder/bin/python" ] || python3 -m venv "$folder" || return 1
+    "$folder/bin/pip" install --quiet --disable-pip-version-check -r tests/clients/authlib/requirements.txt &&
+        "$folder/bin/python" -B tests/clients/authlib/test.py "$demo"
+}
+
+browser() {
+    python3 -B tests/browser/test.py "$demo" "$target/screenshots"
+}
+
+demo_flow() {
+    "$demo" --once >"$target/demo.log" || {
+        cat "$target/demo.log"
+        return 1
+    }
+    tail -n 1 "$target/demo.log"
+}
+
+systemd_unit() {
+    if ! command -v systemd-analyze >/dev/null; then
+        say 'systemd-analyze can not be had here: skipped'
+        return 0
+    fi
+    bash systemd/verify.sh
+}
+
+if [ "$#" -gt 0 ]; then
+    steps=("$@")
+fi
+for step in "${steps[@]}"; do
+    case $step in
+    rust | clients | browser | systemd) ;;
+    -h | --help) usage && exit 0 ;;
+    *) usage >&2 && exit 2 ;;
+    esac
+done
+
+run 'Debian packages' install_packages || true
+if wants rust || wants clients || wants browser; then
+    find_cargo
+    run 'build' build || finish
+fi
+if wants rust; then
+    run 'cargo fmt --check' cargo fmt --check || true
+    run 'cargo clippy' cargo clippy --locked --all-targets -- -D warnings || true
+    run 'tests' rust_tests || true
+    run 'cargo doc' documentation || true
+    run 'the shipped configuration' shipped_configuration || true
+    run 'the demo' demo_flow || true
+fi
+if wants clients; then
+    run 'openid-client' openid_client || true
+    run 'Authlib' authlib || true
+fi
+if wants browser; then
+    run 'Chromium' browser || true
+fi
+if wants systemd; then
+    run 'the systemd unit' systemd_unit || true
+fi
+finish

@@ -1,0 +1,201 @@
+//! A store that knows access tokens and revocations and nothing else; it counts, fails and waits as it is told.
+
+use std::{
+    collections::HashMap,
+    sync::{
+        Mutex,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
+    },
+};
+
+use async_trait::async_trait;
+use tokio::sync::{Notify, Semaphore};
+
+use crate::{
+    clock::UnixTime,
+    oauth::{ClientId, GrantId, KeyId, Subject, TokenHash, UserName},
+    store::{
+        AccessTokenFacts, AllowanceUse, CodeRecord, Consent, NewGrant, PendingRequest, RefreshOutcome, RefreshStep,
+        RefreshTokenFacts, Revocation, RevocationSeq, ShadowToken, Store, StoreError, StoreResult, StoredSigningKey,
+        TakenCode,
+    },
+};
+
+pub(super) struct FakeStore {
+    pub(super) tokens: Mutex<HashMap<TokenHash, AccessTokenFacts>>,
+    pub(super) revocations: Mutex<Vec<Revocation>>,
+    pub(super) look_ups: AtomicUsize,
+    pub(super) away: AtomicBool,
+    /// A look-up has read and waits for a permit of `gate`.
+    pub(super) has_read: Notify,
+    pub(super) gate: Semaphore,
+}
+
+impl FakeStore {
+    pub(super) fn new() -> Self {
+        Self {
+            tokens: Mutex::default(),
+            revocations: Mutex::default(),
+            look_ups: AtomicUsize::new(0),
+            away: AtomicBool::new(false),
+            has_read: Notify::new(),
+            gate: Semaphore::new(Semaphore::MAX_PERMITS),
+        }
+    }
+
+    pub(super) fn look_ups(&self) -> usize {
+        self.look_ups.load(Ordering::SeqCst)
+    }
+}
+
+fn away<T>() -> StoreResult<T> {
+    Err(StoreError::Unavailable("not here".to_owned()))
+}
+
+#[async_trait]
+impl Store for FakeStore {
+    async fn access_token(&self, token: TokenHash, now: UnixTime) -> StoreResult<Option<AccessTokenFacts>> {
+        self.look_ups.fetch_add(1, Ordering::SeqCst);
+        if self.away.load(Ordering::SeqCst) {
+            return away();
+        }
+        let found = self.tokens.lock().expect("no panic").get(&token).cloned();
+        self.has_read.notify_one();
+        let _permit = self.gate.acquire().await;
+        Ok(found.filter(|facts| facts.expires_at > now))
+    }
+
+    async fn revoke_grant(&self, grant: &GrantId, _: UnixTime) -> StoreResult<bool> {
+        self.tokens.lock().expect("no panic").retain(|_, facts| &facts.grant.id != grant);
+        let mut revocations = self.revocations.lock().expect("no panic");
+        let seq = RevocationSeq(revocations.len() as u64 + 1);
+        revocations.push(Revocation { seq, grant: grant.clone() });
+        Ok(true)
+    }
+
+    async fn revocations_after(&self, after: RevocationSeq) -> StoreResult<Vec<Revocation>> {
+        if self.away.load(Ordering::SeqCst) {
+            return away();
+        }
+        let revocations = self.revocations.lock().expect("no panic");
+        Ok(revocations.iter().filter(|revocation| revocation.seq > after).cloned().collect())
+    }
+
+    async fn last_revocation(&self) -> StoreResult<RevocationSeq> {
+        if self.away.load(Ordering::SeqCst) {
+            return away();
+        }
+        Ok(RevocationSeq(self.revocations.lock().expect("no panic").len() as u64))
+    }
+
+    async fn put_request(&self, _: TokenHash, _: PendingRequest) -> StoreResult<()> {
+        away()
+    }
+
+    async fn request(&self, _: TokenHash, _: UnixTime) -> StoreResult<Option<PendingRequest>> {
+        away()
+    }
+
+    async fn take_request(&self, _: TokenHash, _: UnixTime) -> StoreResult<Option<PendingRequest>> {
+        away()
+    }
+
+    async fn put_code(&self, _: TokenHash, _: CodeRecord) -> StoreResult<()> {
+        away()
+    }
+
+    async fn take_code(&self, _: TokenHash, _: UnixTime) -> StoreResult<TakenCode> {
+        away()
+    }
+
+    async fn issue_grant(&self, _: NewGrant) -> StoreResult<()> {
+        away()
+    }
+
+    async fn refresh_token(&self, _: TokenHash, _: UnixTime) -> StoreResult<Option<RefreshTokenFacts>> {
+        away()
+    }
+
+    async fn rotate_refresh(&self, _: RefreshStep) -> StoreResult<RefreshOutcome> {
+        away()
+    }
+
+    async fn revoke_user(&self, _: &UserName, _: UnixTime) -> StoreResult<Vec<GrantId>> {
+        away()
+    }
+
+    async fn revoke_client(&self, _: &ClientId, _: UnixTime) -> StoreResult<Vec<GrantId>> {
+        away()
+    }
+
+    async fn put_consent(&self, _: Consent) -> StoreResult<()> {
+        away()
+    }
+
+    async fn consent(
+        &self,
+        _: &ClientId,
+        _: &UserName,
+        _: &Subject,
+        _: &str,
+        _: UnixTime,
+    ) -> StoreResult<Option<Consent>> {
+        away()
+    }
+
+    async fn put_login(&self, _: TokenHash, _: UnixTime, _: UnixTime) -> StoreResult<()> {
+        away()
+    }
+
+    async fn login(&self, _: TokenHash, _: UnixTime) -> StoreResult<Option<UnixTime>> {
+        away()
+    }
+
+    async fn forget_login(&self, _: TokenHash) -> StoreResult<()> {
+        away()
+    }
+
+    async fn session_claim(&self, _: TokenHash, _: &ClientId, _: String, _: UnixTime) -> StoreResult<String> {
+        away()
+    }
+
+    async fn shadow_token(&self, _: &UserName, _: UnixTime) -> StoreResult<Option<ShadowToken>> {
+        away()
+    }
+
+    async fn put_shadow_token(&self, _: &UserName, _: ShadowToken) -> StoreResult<()> {
+        away()
+    }
+
+    async fn take_shadow_token(&self, _: &UserName) -> StoreResult<Option<ShadowToken>> {
+        away()
+    }
+
+    async fn signing_keys(&self) -> StoreResult<Vec<StoredSigningKey>> {
+        away()
+    }
+
+    async fn put_signing_key(&self, _: StoredSigningKey) -> StoreResult<StoredSigningKey> {
+        away()
+    }
+
+    async fn retire_signing_key(&self, _: &KeyId, _: UnixTime) -> StoreResult<()> {
+        away()
+    }
+
+    async fn count_allowances(&self, _: Vec<AllowanceUse>) -> StoreResult<()> {
+        away()
+    }
+
+    async fn allowance_uses(&self) -> StoreResult<Vec<AllowanceUse>> {
+        away()
+    }
+
+    async fn purge(&self, _: UnixTime, _: u32) -> StoreResult<u64> {
+        away()
+    }
+
+    async fn ready(&self) -> StoreResult<()> {
+        away()
+    }
+}
