@@ -5,7 +5,7 @@ process in /proc/PID/stat before and after a slice, divided by the answers in it
 within each round, so that a machine whose speed drifts spoils it little. Load goes to 127.0.0.1 only.
 """
 
-import argparse, base64, datetime, glob, json, os, re, signal, socket, statistics, subprocess, sys, tempfile, time
+import argparse, base64, datetime, glob, json, os, re, resource, signal, socket, statistics, subprocess, sys, tempfile, time
 import urllib.error, urllib.parse, urllib.request
 
 TICKS = os.sysconf("SC_CLK_TCK")
@@ -13,6 +13,7 @@ PATH = "/api/resource/Customer"
 JUNK = "emp_at_" + "A" * 43  # our format, wrong checksum
 CLIENT, SECRET = "bench", "the secret of the bench's client"
 PROXY_CPU, LOAD_CPU = "0", "1"
+QUIET = 0.15  # processors that other programs may keep busy
 
 
 def free_port():
@@ -47,9 +48,7 @@ class Proxy:
         wait_for(port, self.process, 120)
 
     def cpu(self):
-        with open(f"/proc/{self.process.pid}/stat") as file:
-            fields = file.read().rsplit(")", 1)[1].split()
-        return int(fields[11]) / TICKS, int(fields[12]) / TICKS
+        return cpu_of(self.process.pid)
 
     def memory(self):
         with open(f"/proc/{self.process.pid}/status") as file:
@@ -142,22 +141,33 @@ class Bench:
 
     def slice(self, proxy, token, status, seconds):
         amount = ["-z", f"{seconds}s", "-c", str(self.options.connections)]
-        before, others = proxy.cpu(), busy()
+        before, reading = proxy.cpu(), self.others_since()
         answers, result = self.load(proxy, token, amount, status)
-        after = proxy.cpu()
+        after, others = proxy.cpu(), self.others_since(reading)
         user, system = ((after[i] - before[i]) / answers * 1e6 for i in (0, 1))
         return dict(
             user=user, system=system, cpu=user + system, rps=result["summary"]["requestsPerSec"],
-            p99=result["latencyPercentiles"]["p99"] * 1e6, busy=busy(others),
+            p99=result["latencyPercentiles"]["p99"] * 1e6, others=others,
         )
 
+    def others_since(self, since=None):
+        """CPU seconds of what is not ours; since a reading, as the number of processors that it kept busy."""
+        with open("/proc/stat") as file:
+            fields = [int(field) / TICKS for field in file.readline().split()[1:]]
+        ended = resource.getrusage(resource.RUSAGE_CHILDREN)
+        ours = ended.ru_utime + ended.ru_stime + sum(sum(cpu_of(process.pid)) for process in self.started)
+        now = (sum(fields[:8]) - fields[3] - fields[4] - ours, time.monotonic())
+        return now if since is None else (now[0] - since[0]) / (now[1] - since[1])
 
-def busy(since=None):
-    """The processors' busy seconds; since a reading, as the number of processors kept busy."""
-    with open("/proc/stat") as file:
-        fields = [int(field) / TICKS for field in file.readline().split()[1:]]
-    now = (sum(fields[:8]) - fields[3] - fields[4], time.monotonic())
-    return now if since is None else (now[0] - since[0]) / (now[1] - since[1])
+
+def cpu_of(pid):
+    """User and system seconds of a process; of one that has ended, none."""
+    try:
+        with open(f"/proc/{pid}/stat") as file:
+            fields = file.read().rsplit(")", 1)[1].split()
+    except FileNotFoundError:
+        return 0.0, 0.0
+    return int(fields[11]) / TICKS, int(fields[12]) / TICKS
 
 
 def machine():
@@ -199,8 +209,9 @@ def measure(bench):
     print(f"\nA junk token costs {ratio('gateway, junk token (401)', 'gateway'):.2f} × a proxied request.")
     print(f"Memory after the load: bare Pingora {bare.memory():.0f} MB, gateway {plain.memory():.0f} MB "
           f"(after the first slice {idle[bare]:.0f} and {idle[plain]:.0f} MB).")
-    spare = statistics.median(slice["busy"] for slices in measured.values() for slice in slices)
-    print(f"The machine's processors were busy {spare:.1f} of {os.cpu_count()} at the median; above 2.0 something else ran too.")
+    others = [slice["others"] for slices in measured.values() for slice in slices]
+    print(f"Other programs kept {statistics.median(others):.2f} of {os.cpu_count()} CPUs busy at the median: "
+          f"{'trust the ratios to a few percent' if statistics.median(others) < QUIET else 'too much, run it again on a quiet machine'}.")
     if options.json:
         with open(options.json, "w") as file:
             json.dump(measured, file)
