@@ -40,6 +40,7 @@ pub use self::{
     upstream_user::UpstreamUser,
 };
 use crate::{
+    clock::UnixTime,
     oauth::{ClientId, Profile, UserName},
     secret::Secret,
     store::GrantUser,
@@ -149,6 +150,10 @@ impl Directory for Erpnext {
     async fn end_login_session(&self, probe: &LoginProbe) -> Result<(), DirectoryError> {
         let (adapter, probe) = (Arc::clone(&self.adapter), probe.clone());
         self.on_io(async move { login_session::end_login_session(&adapter.agent, &probe).await }).await
+    }
+
+    fn users_are_known(&self, now: UnixTime) -> bool {
+        self.adapter.users.are_believed(now)
     }
 
     fn upstream_user(&self, user: &GrantUser) -> Arc<UpstreamUser> {

@@ -41,6 +41,9 @@ use crate::{
 /// So long the rest of a refused request's body is read away to keep its connection; then the connection is closed.
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(2);
 
+/// More header fields than any browser sends.
+const MOST_FIELDS: usize = 100;
+
 /// What the gateway is made of.
 pub struct GatewayParts {
     /// Where requests go.
@@ -89,6 +92,10 @@ impl Gateway {
     /// Decides what becomes of a request. `true`: it has been answered.
     async fn dispatch(&self, session: &mut Session, context: &mut RequestContext) -> Result<bool, Refused> {
         self.meet(session, context);
+        // Over HTTP/1 the edge has counted them.
+        if session.req_header().headers.len() > MOST_FIELDS {
+            return Err(Refused::BadRequest);
+        }
         if matches!(session.req_header().method, Method::CONNECT | Method::TRACE) {
             return Err(Refused::Method);
         }
@@ -107,6 +114,7 @@ impl Gateway {
             Route::Upstream(terms) => {
                 self.admit(session, context, terms, token_in_query).await?;
                 if let Some(target) = rewritten {
+                    request_headers::keep_authority(session.req_header_mut()).map_err(|_| Refused::BadRequest)?;
                     session.req_header_mut().set_raw_path(target.as_bytes()).map_err(|_| Refused::BadRequest)?;
                 }
                 Ok(false)
@@ -187,7 +195,12 @@ impl Gateway {
                 metrics.cache.miss();
             }
             Ok(None) => {}
-            Err(denial) => metrics.access.denied(denial.reason()),
+            Err(denial) => {
+                metrics.access.denied(denial.reason());
+                if matches!(denial, Denial::MalformedToken | Denial::ForeignToken | Denial::InactiveToken) {
+                    metrics.cache.unknown();
+                }
+            }
         }
     }
 
@@ -291,8 +304,12 @@ impl ProxyHttp for Gateway {
         FailToProxy { error_code, can_reuse_downstream: false }
     }
 
-    async fn logging(&self, session: &mut Session, _error: Option<&Error>, context: &mut RequestContext) {
+    async fn logging(&self, session: &mut Session, error: Option<&Error>, context: &mut RequestContext) {
         access_log::write(session, context);
+        // A peer that goes away and a credential that was renewed are no errors of ours.
+        if let Some(error) = error.filter(|error| upstream::refused_by(error).is_some()) {
+            access_log::write_failure(error, context);
+        }
     }
 
     /// Pingora's own has the query.
@@ -301,8 +318,8 @@ impl ProxyHttp for Gateway {
         format!("{} {}, request {id}", session.req_header().method, access_log::path(session))
     }
 
-    /// A peer that goes away and a credential that was renewed are no errors of ours.
-    fn suppress_error_log(&self, _session: &Session, _context: &RequestContext, error: &Error) -> bool {
-        upstream::refused_by(error).is_none()
+    /// Always: Pingora's text of an error may hold what ERPNext sent, cookies too.
+    fn suppress_error_log(&self, _session: &Session, _context: &RequestContext, _error: &Error) -> bool {
+        true
     }
 }
