@@ -2,6 +2,7 @@
 //! the access check on whose behalf, the endpoints answer what is ours, `refuse` says no.
 
 mod access_log;
+mod body;
 mod context;
 mod cookies;
 mod local;
@@ -13,6 +14,7 @@ mod upstream;
 use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
+use bytes::Bytes;
 use futures_util::FutureExt;
 use http::{HeaderValue, Method, header::COOKIE};
 use ipnet::IpNet;
@@ -113,6 +115,7 @@ impl Gateway {
             Route::Refuse(refusal) => Err(Refused::Route(refusal)),
             Route::Upstream(terms) => {
                 self.admit(session, context, terms, token_in_query).await?;
+                body::judge_small(session, &mut context.body).await?;
                 if let Some(target) = rewritten {
                     request_headers::keep_authority(session.req_header_mut()).map_err(|_| Refused::BadRequest)?;
                     session.req_header_mut().set_raw_path(target.as_bytes()).map_err(|_| Refused::BadRequest)?;
@@ -251,6 +254,16 @@ impl ProxyHttp for Gateway {
             upstream::relax_downstream(session);
         }
         self.server(context).peer(upgrades).await
+    }
+
+    async fn request_body_filter(
+        &self,
+        _session: &mut Session,
+        body: &mut Option<Bytes>,
+        end_of_stream: bool,
+        context: &mut RequestContext,
+    ) -> pingora::Result<()> {
+        context.body.pass(body, end_of_stream)
     }
 
     async fn upstream_request_filter(

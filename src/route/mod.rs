@@ -1,12 +1,13 @@
 //! Method and target in, route out: what the gateway serves itself, what it forwards and on which terms, what it refuses.
-//! Pure: no IO, no clock, no log. Headers and bodies are not its business.
+//! Pure: no IO, no clock, no log. Headers are not its business; of bodies, only the names of methods in them.
 //!
 //! Rules are tried in their order, the first that matches decides; without one, `auth` is `optional`. A `bearer` or
 //! `deny` rule compares its literals without regard to letter case, since ERPNext's database does. As soon as any rule
 //! names scopes, a token without the scope `all` may use only routes that a rule opens to it: ERPNext itself enforces no
 //! scope, and every doctype can be reached by several methods. ERPNext runs a `cmd` in the query instead of what the path
-//! names, so the rules are asked about that method then.
+//! names unless the body is JSON, so the rules are asked about both then.
 
+mod body_scan;
 mod endpoint;
 mod pattern;
 mod query;
@@ -19,6 +20,7 @@ use std::{borrow::Cow, fmt};
 
 use http::Method;
 
+pub use body_scan::{BodyScan, ReservedValue};
 pub use endpoint::{Endpoint, RESERVED_METHODS};
 pub use query::Query;
 pub use rule::Demand;

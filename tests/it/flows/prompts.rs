@@ -222,3 +222,25 @@ fn an_authorization_request_may_be_posted_and_goes_on_with_a_get() {
     let mixed = crate::support::Request::form(&url, &pairs);
     assert_eq!(browser.send(mixed).status, 400);
 }
+
+#[test]
+fn the_page_that_asks_to_sign_in_again_opens_nothing_else() {
+    let gateway = TestGateway::start();
+    let mut browser = Browser::of(&gateway, ALICE);
+    let page = browser.get(&authorize_url(SHOP, &[("prompt", "login")]));
+    assert!(is_sign_in_page(&page), "{page}");
+    let answer = browser.decide(&page, "allow");
+    assert_eq!(answer.status, 403, "{answer}");
+}
+
+#[test]
+fn a_stored_request_gives_one_code() {
+    let gateway = TestGateway::start();
+    let mut browser = Browser::new(&gateway);
+    let to_login = browser.get(&authorize_url(TRUSTED, &[]));
+    let back = to_login.parameter("redirect-to").expect("the way back");
+    browser.login(ALICE);
+    assert!(browser.get(&back).parameter("code").is_some());
+    let again = browser.get(&back);
+    assert_eq!(again.status, 400, "{again}");
+}
