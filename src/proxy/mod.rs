@@ -9,6 +9,7 @@ mod local;
 mod logins;
 mod refuse;
 mod request_headers;
+mod request_id;
 mod upstream;
 
 use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
@@ -29,7 +30,7 @@ use pingora::{
 pub use context::{DownstreamPeer, Outcome, Renewal, RequestContext};
 pub use logins::LoginWatch;
 
-use self::{refuse::Refused, request_headers::UpstreamHeaders, upstream::Servers};
+use self::{refuse::Refused, request_headers::UpstreamHeaders, request_id::RequestIds, upstream::Servers};
 use crate::{
     access::{AccessCheck, Denial, Permit, Realm},
     clock::Clock,
@@ -73,6 +74,7 @@ pub struct Gateway {
     parts: GatewayParts,
     servers: Servers,
     headers: UpstreamHeaders,
+    request_ids: RequestIds,
 }
 
 impl Gateway {
@@ -82,13 +84,8 @@ impl Gateway {
         // The configuration has checked both.
         let value = |text: &Option<String>| text.as_deref().and_then(|text| HeaderValue::from_str(text).ok());
         let headers = UpstreamHeaders { site_name: value(&settings.site_name), host: value(&settings.host_header) };
-        Self { parts, servers: Servers::new(settings), headers }
-    }
-
-    fn request_id(&self) -> HeaderValue {
-        let bytes = self.parts.random.bytes::<16>();
-        let text = format!("{:032x}", u128::from_be_bytes(bytes));
-        HeaderValue::try_from(text).unwrap_or_else(|_| HeaderValue::from_static("-"))
+        let request_ids = RequestIds::new(&*parts.random);
+        Self { parts, servers: Servers::new(settings), headers, request_ids }
     }
 
     /// Decides what becomes of a request. `true`: it has been answered.
@@ -228,7 +225,7 @@ impl ProxyHttp for Gateway {
     type CTX = RequestContext;
 
     fn new_ctx(&self) -> RequestContext {
-        RequestContext::new(self.request_id(), self.parts.clock.now())
+        RequestContext::new(self.request_ids.next(), self.parts.clock.now())
     }
 
     /// None: answers pass as ERPNext made them.
