@@ -119,6 +119,10 @@ impl Directory for OneUser {
         Ok(())
     }
 
+    fn users_are_known(&self, _: UnixTime) -> bool {
+        true
+    }
+
     fn upstream_user(&self, _: &GrantUser) -> Arc<UpstreamUser> {
         Arc::clone(&self.0)
     }

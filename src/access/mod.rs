@@ -110,7 +110,8 @@ impl AccessCheck {
             Presented::OtherScheme | Presented::Nothing => return Err(Denial::NoToken),
         };
         let (token, _) = self.active(presented, now).await?;
-        if token.user.is_enabled() { Ok(token) } else { Err(Denial::UserGone) }
+        self.check_user(&token.user, now)?;
+        Ok(token)
     }
 
     /// After ERPNext answered 401: the credential to try once more with; `None` when the 401 was its own, or that can't be
@@ -131,14 +132,20 @@ impl AccessCheck {
         if !terms.demand.is_met_by(&token.scopes) {
             return Err(Denial::InsufficientScope(terms.demand.challenge()));
         }
-        if !token.user.is_enabled() {
-            return Err(Denial::UserGone);
-        }
+        self.check_user(&token.user, now)?;
         let credential = match terms.service {
             Service::Web => Some(self.credential(&token.user, now).await?),
             Service::Realtime => None,
         };
         Ok(Permit { credential, token, cached })
+    }
+
+    /// Whether the user is enabled. Asked last: a token that is not good is told so while ERPNext is away, too.
+    fn check_user(&self, user: &UpstreamUser, now: UnixTime) -> Result<(), Denial> {
+        if !user.is_enabled() {
+            return Err(Denial::UserGone);
+        }
+        if self.ground.directory.users_are_known(now) { Ok(()) } else { Err(Denial::UpstreamUnavailable) }
     }
 
     /// The active token with this text, and whether it was known before.

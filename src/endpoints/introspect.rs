@@ -9,6 +9,7 @@ use serde_json::{Map, Value};
 use super::{
     Endpoints, Peer,
     client_auth::PresentedClient,
+    cors::AnswerOf,
     form,
     limits::Counted,
     media_type,
@@ -29,9 +30,9 @@ impl Endpoints {
         let presented = PresentedClient::of(request.headers(), &form)?;
         let caller = self.introspection_caller(&presented, peer).await?;
         let token = form.get("token").ok_or_else(|| OAuthError::invalid_request("the parameter token is missing"))?;
-        let claims = match self.introspectable(token, &form, caller.as_deref(), is_json).await? {
-            Some((presented, client)) => self.active_claims(&presented, &client).await?,
-            None => None,
+        let (claims, owner) = match self.introspectable(token, &form, caller.as_deref(), is_json).await? {
+            Some((presented, client)) => (self.active_claims(&presented, &client).await?, Some(client)),
+            None => (None, None),
         };
         if claims.is_none() && caller.is_none() {
             self.limits.introspection_misses.count(Counted::address(peer.address), self.issuer.clock.now());
@@ -39,6 +40,9 @@ impl Endpoints {
         let body = claims.unwrap_or_else(|| Map::from_iter([("active".to_owned(), Value::Bool(false))]));
         let mut answer = json(StatusCode::OK, &body);
         no_store(&mut answer);
+        if let Some(client) = caller.or(owner) {
+            answer.extensions_mut().insert(AnswerOf(client));
+        }
         Ok(answer)
     }
 
@@ -73,11 +77,9 @@ impl Endpoints {
     ) -> Result<Option<(PresentedToken, Arc<Client>)>, OAuthError> {
         let Some(presented) = self.issuer.presented_token(token).await? else { return Ok(None) };
         let Some(client) = self.clients.client(presented.client()).await? else { return Ok(None) };
-        if is_json {
-            if !client.allows(Allowance::JsonIntrospection) {
-                return Err(super::wrong_content_type());
-            }
-            self.issuer.count(&client, Allowance::JsonIntrospection);
+        // Without a caller every refusal looks like "not active": else it would tell that the token is.
+        if is_json && !client.allows(Allowance::JsonIntrospection) {
+            return caller.map_or(Ok(None), |_| Err(super::wrong_content_type()));
         }
         if caller.is_none() {
             let hinted = form.get("token_type_hint") == Some("refresh_token");
@@ -86,6 +88,9 @@ impl Endpoints {
                 return Ok(None);
             }
             self.issuer.count(&client, Allowance::OpenIntrospection);
+        }
+        if is_json {
+            self.issuer.count(&client, Allowance::JsonIntrospection);
         }
         Ok(Some((presented, client)))
     }
@@ -110,7 +115,7 @@ impl Endpoints {
             PresentedToken::Access(facts) => {
                 access_claims(&mut claims, facts);
                 if facts.scopes.contains(Scope::OPENID) {
-                    let Some(profile) = self.issuer.directory.profile(&grant.user).await? else { return Ok(None) };
+                    let Some(profile) = self.profile(&grant.user).await? else { return Ok(None) };
                     claims.extend(profile.claims(&facts.scopes, &client.scopes));
                 }
             }

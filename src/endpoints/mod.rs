@@ -101,6 +101,7 @@ impl Endpoints {
     /// Answers a request for one of the endpoints. The body is whole, and at most [`MOST_BODY`] bytes.
     pub async fn serve(&self, endpoint: Endpoint, request: Request<Bytes>, peer: Peer) -> Answer {
         let allow = allowed_methods(endpoint);
+        // The body of an answer to HEAD is for its length alone: whoever writes the answer leaves it out.
         let head = *request.method() == Method::HEAD;
         let method = if head { Method::GET } else { request.method().clone() };
         if method == Method::OPTIONS {
@@ -115,9 +116,6 @@ impl Endpoints {
         let headers = request.headers().clone();
         let mut answer = self.dispatch(endpoint, &method, request, peer).await;
         self.open_to_origin(endpoint, &headers, &mut answer);
-        if head {
-            *answer.body_mut() = Bytes::new();
-        }
         answer
     }
 

@@ -21,8 +21,7 @@ const STYLE: &str = include_str!("../../templates/style.css");
 /// Sends the form by itself; a button stands there for browsers that run no scripts.
 const SUBMIT: &str = "document.forms[0].submit()";
 
-/// A page with what it shows.
-#[derive(Debug)]
+/// A page with what it shows. No `Debug`: some of it is for the browser alone.
 pub(super) enum Page<'a> {
     /// Allow or deny.
     Consent {

@@ -1,13 +1,13 @@
 //! The parameters of a request: from a query, a form, or a JSON object.
 
-use std::{borrow::Cow, convert::Infallible};
+use std::{borrow::Cow, convert::Infallible, fmt};
 
 use bytes::Bytes;
 use futures_util::{StreamExt, stream};
 use percent_encoding::percent_decode;
 
 /// Names and values in their order, decoded.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub struct Parameters(Vec<(String, String)>);
 
 /// Why parameters can't be taken.
@@ -106,6 +106,13 @@ impl Parameters {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
+    }
+}
+
+/// The names alone: values are codes, secrets, passwords.
+impl fmt::Debug for Parameters {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.0.iter().map(|(name, _)| name)).finish()
     }
 }
 

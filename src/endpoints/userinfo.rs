@@ -14,7 +14,9 @@ use super::{
 };
 use crate::{
     access::{CachedToken, Denial, Realm},
+    erpnext::DirectoryError,
     oauth::{Allowance, Profile, Scope},
+    store::GrantUser,
 };
 
 impl Endpoints {
@@ -46,10 +48,18 @@ impl Endpoints {
             }
             self.issuer.count(&token.client, Allowance::AnyScopeProfile);
         }
-        let Some(profile) = self.issuer.directory.profile(&token.user.user).await? else {
+        let Some(profile) = self.profile(&token.user.user).await? else {
             return Ok(Err(Denial::UserGone));
         };
         Ok(Ok(self.claims(token, &profile)))
+    }
+
+    /// The user's profile; `None` once the user is gone.
+    pub(super) async fn profile(&self, user: &GrantUser) -> Result<Option<Profile>, OAuthError> {
+        match self.issuer.directory.profile(user).await {
+            Err(DirectoryError::UserGone) => Ok(None),
+            profile => Ok(profile?),
+        }
     }
 
     fn claims(&self, token: &CachedToken, profile: &Profile) -> Map<String, Value> {

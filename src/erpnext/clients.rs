@@ -12,13 +12,18 @@ use crate::oauth::{Client, ClientId};
 #[derive(Debug, Default)]
 pub struct ClientRegistry {
     clients: HashMap<ClientId, Arc<Client>>,
+    redirect_origins: BTreeSet<String>,
 }
 
 impl ClientRegistry {
     /// The registry of these clients.
     #[must_use]
     pub fn new(clients: Vec<Client>) -> Self {
-        Self { clients: clients.into_iter().map(|client| (client.id.clone(), Arc::new(client))).collect() }
+        let enabled = clients.iter().filter(|client| client.enabled);
+        let uris = enabled.flat_map(|client| client.redirect_uris.iter().chain(&client.default_redirect_uri));
+        let redirect_origins = uris.filter_map(|uri| origin(uri.as_str())).collect();
+        let clients = clients.into_iter().map(|client| (client.id.clone(), Arc::new(client))).collect();
+        Self { clients, redirect_origins }
     }
 
     /// The client with this id; `None` when there is none, or it is disabled.
@@ -33,10 +38,8 @@ impl ClientRegistry {
 
     /// The origins of all redirect URIs, as browsers spell them in `Origin`: where scripts of registered clients run.
     #[must_use]
-    pub fn redirect_origins(&self) -> BTreeSet<String> {
-        let enabled = self.clients.values().filter(|client| client.enabled);
-        let uris = enabled.flat_map(|client| client.redirect_uris.iter().chain(&client.default_redirect_uri));
-        uris.filter_map(|uri| origin(uri.as_str())).collect()
+    pub const fn redirect_origins(&self) -> &BTreeSet<String> {
+        &self.redirect_origins
     }
 }
 
@@ -93,7 +96,7 @@ mod tests {
             client("shop", &uris, true),
             client("old", &["https://old.example.com/cb"], false),
         ]);
-        let origins: Vec<String> = registry.redirect_origins().into_iter().collect();
+        let origins: Vec<String> = registry.redirect_origins().iter().cloned().collect();
         assert_eq!(origins, ["http://localhost:3000", "https://shop.example.com"]);
     }
 }

@@ -7,6 +7,7 @@ use http::HeaderValue;
 
 use super::UpstreamUser;
 use crate::{
+    clock::UnixTime,
     oauth::{Profile, Subject, UserName},
     secret::Secret,
     store::GrantUser,
@@ -79,6 +80,8 @@ pub trait Directory: Send + Sync + 'static {
     ) -> Result<PasswordCheck, DirectoryError>;
     /// Ends a login session, for the address that it belongs to; one that has ended is no error.
     async fn end_login_session(&self, probe: &LoginProbe) -> Result<(), DirectoryError>;
+    /// Whether what is known of users at `now` is young enough to let requests with tokens through.
+    fn users_are_known(&self, now: UnixTime) -> bool;
     /// The shared state of a user on the hot path: the same `Arc` for the same user.
     fn upstream_user(&self, user: &GrantUser) -> Arc<UpstreamUser>;
     /// Makes sure that the user has a usable credential: from memory, else the store, else made upstream; once per user

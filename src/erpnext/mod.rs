@@ -40,6 +40,7 @@ pub use self::{
     upstream_user::UpstreamUser,
 };
 use crate::{
+    clock::UnixTime,
     oauth::{ClientId, Profile, UserName},
     secret::Secret,
     store::GrantUser,
@@ -151,6 +152,10 @@ impl Directory for Erpnext {
         self.on_io(async move { login_session::end_login_session(&adapter.agent, &probe).await }).await
     }
 
+    fn users_are_known(&self, now: UnixTime) -> bool {
+        self.adapter.users.are_believed(now)
+    }
+
     fn upstream_user(&self, user: &GrantUser) -> Arc<UpstreamUser> {
         self.adapter.upstream_user(user)
     }
@@ -171,7 +176,8 @@ impl Directory for Erpnext {
         let adapter = Arc::clone(&self.adapter);
         self.on_io(async move {
             adapter.make_fresh().await?;
-            adapter.own_client.id(&adapter.agent).await.map(|_| ())
+            // Asked anew each time: what is known would go on saying yes while ERPNext is away.
+            adapter.own_client.look_up(&adapter.agent).await.map(|_| ())
         })
         .await
     }

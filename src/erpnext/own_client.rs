@@ -43,9 +43,14 @@ impl OwnClient {
 
     /// The client's id.
     pub(super) async fn id(&self, agent: &Agent) -> Result<ClientId, DirectoryError> {
-        if let Some(id) = self.known() {
-            return Ok(id);
+        match self.known() {
+            Some(id) => Ok(id),
+            None => self.look_up(agent).await,
         }
+    }
+
+    /// Asks for it, known or not.
+    pub(super) async fn look_up(&self, agent: &Agent) -> Result<ClientId, DirectoryError> {
         let filters = json!([["app_name", "=", APP_NAME]]).to_string();
         let query = [
             ("fields", r#"["name","scopes"]"#),
@@ -72,7 +77,6 @@ fn has_shadow_scopes(row: &ClientRow) -> bool {
 
 fn missing() -> DirectoryError {
     DirectoryError::Refused(format!(
-        "own client: create an OAuth Client named {APP_NAME} with scopes `{SHADOW_SCOPES}` in ERPNext, or run \
-         `empress-gateway setup-erpnext`"
+        "own client: create an OAuth Client named {APP_NAME} with scopes `{SHADOW_SCOPES}` in ERPNext"
     ))
 }

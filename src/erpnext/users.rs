@@ -3,7 +3,10 @@
 
 use std::{
     collections::{HashMap, HashSet},
-    sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard},
+    sync::{
+        Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard,
+        atomic::{AtomicU64, Ordering},
+    },
     time::Duration,
 };
 
@@ -31,6 +34,9 @@ const ABSENT_CAPACITY: u64 = 10_000;
 const ABSENT_TTL: Duration = Duration::from_secs(10);
 const NEEDS_READ: &str = "read on User";
 const MAX_NAME: usize = 140;
+/// While ERPNext can't list its users, they are believed for so many times `user_ttl`, and at least this long.
+const BELIEVED_TTLS: u32 = 4;
+const BELIEVED_LEAST: Duration = Duration::from_secs(60);
 
 /// The users.
 pub(super) struct Users {
@@ -39,6 +45,8 @@ pub(super) struct Users {
     issuer: String,
     ttl: Duration,
     known: RwLock<KnownUsers>,
+    /// When the last list call that succeeded was made, in milliseconds; for the hot path, which takes no lock.
+    listed_at: AtomicU64,
     absent: moka::sync::Cache<UserName, UnixTime>,
 }
 
@@ -69,6 +77,7 @@ impl Users {
             issuer: issuer.to_owned(),
             ttl,
             known: RwLock::new(KnownUsers::new(PAGE)),
+            listed_at: AtomicU64::new(0),
             absent: moka::sync::Cache::builder().max_capacity(ABSENT_CAPACITY).time_to_live(ABSENT_TTL).build(),
         }
     }
@@ -76,6 +85,12 @@ impl Users {
     /// Whether the users were asked for within `user_ttl`.
     pub(super) fn are_fresh(&self) -> bool {
         self.read().asked_at().is_some_and(|at| self.clock.now().since(at) <= self.ttl)
+    }
+
+    /// Whether what is known of users is young enough for requests with tokens: several rounds may fail, not all.
+    pub(super) fn are_believed(&self, now: UnixTime) -> bool {
+        let listed_at = UnixTime::from_millis(self.listed_at.load(Ordering::Acquire));
+        now.since(listed_at) <= (self.ttl * BELIEVED_TTLS).max(BELIEVED_LEAST)
     }
 
     /// The user as last listed, however long ago; `None`: not listed.
@@ -113,6 +128,7 @@ impl Users {
         }
         changes.extend(gone.into_iter().map(|name| (name.clone(), known.forget(&name))));
         known.end_round(asked_at);
+        self.listed_at.store(asked_at.millis(), Ordering::Release);
         Ok(changes)
     }
 

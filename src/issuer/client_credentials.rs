@@ -14,6 +14,7 @@ impl Issuer {
     pub async fn client_credentials(&self, client: &Client, scope: Option<Scopes>) -> Result<IssuedTokens, IssueError> {
         let service_user = client.service_user.as_ref().ok_or(GrantRefusal::NoServiceUser)?;
         let user = self.grant_user(service_user).await?;
+        self.check_user(client, &user).await?;
         let grant = Grant {
             id: self.new_grant_id(),
             client: client.id.clone(),

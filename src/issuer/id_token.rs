@@ -2,7 +2,7 @@
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde_json::{Map, Value};
-use sha2::{Digest, Sha256};
+use sha2::{Digest, Sha256, Sha512};
 
 use super::{IssueError, Issuer, signing::SigningKeys};
 use crate::{
@@ -35,9 +35,10 @@ impl Issuer {
     /// When the user's profile can't be had, or signing fails.
     pub async fn id_token(&self, client: &Client, parts: IdTokenParts<'_>) -> Result<String, IssueError> {
         let profile = self.directory.profile(&parts.grant.user).await?.ok_or(IssueError::UserGone)?;
-        let mut claims = self.protocol_claims(client, &parts, &profile);
+        let algorithm = self.algorithm_for(client);
+        let mut claims = self.protocol_claims(client, &parts, &profile, algorithm);
         claims.extend(user_claims(client, &parts, &profile));
-        match self.algorithm_for(client) {
+        match algorithm {
             SigningAlgorithm::Hs256 => {
                 self.count(client, Allowance::Hs256);
                 let secret = client.secret.as_ref().ok_or(IssueError::NoSecretToSignWith)?;
@@ -59,7 +60,13 @@ impl Issuer {
         }
     }
 
-    fn protocol_claims(&self, client: &Client, parts: &IdTokenParts<'_>, profile: &Profile) -> Map<String, Value> {
+    fn protocol_claims(
+        &self,
+        client: &Client,
+        parts: &IdTokenParts<'_>,
+        profile: &Profile,
+        algorithm: SigningAlgorithm,
+    ) -> Map<String, Value> {
         let now = parts.now.secs();
         let mut claims = Map::new();
         let mut put = |name: &str, value: Option<Value>| {
@@ -76,8 +83,8 @@ impl Issuer {
         put("auth_time", parts.grant.auth_time.map(|time| time.secs().into()));
         put("nonce", parts.nonce.map(Value::from));
         put("sid", parts.grant.session_claim.as_deref().map(Value::from));
-        put("at_hash", parts.access_token.map(|token| half_hash(token).into()));
-        put("c_hash", parts.code.map(|code| half_hash(code).into()));
+        put("at_hash", parts.access_token.map(|token| half_hash(token, algorithm).into()));
+        put("c_hash", parts.code.map(|code| half_hash(code, algorithm).into()));
         claims
     }
 }
@@ -92,21 +99,32 @@ fn user_claims(client: &Client, parts: &IdTokenParts<'_>, profile: &Profile) -> 
     }
 }
 
-/// The left half of the SHA-256, in base64url (OpenID Connect Core §3.1.3.6).
-fn half_hash(text: &str) -> String {
-    let digest = Sha256::digest(text.as_bytes());
-    URL_SAFE_NO_PAD.encode(digest.iter().take(16).copied().collect::<Vec<u8>>())
+/// The left half of the hash that the signature's algorithm has, in base64url (OpenID Connect Core §3.1.3.6). Ed25519
+/// has SHA-512 (RFC 8032 §5.1).
+fn half_hash(text: &str, algorithm: SigningAlgorithm) -> String {
+    let digest = match algorithm {
+        SigningAlgorithm::EdDsa => Sha512::digest(text.as_bytes()).to_vec(),
+        SigningAlgorithm::Rs256 | SigningAlgorithm::Es256 | SigningAlgorithm::Hs256 => {
+            Sha256::digest(text.as_bytes()).to_vec()
+        }
+    };
+    let half = digest.len() / 2;
+    URL_SAFE_NO_PAD.encode(digest.into_iter().take(half).collect::<Vec<u8>>())
 }
 
 #[cfg(test)]
 mod tests {
-    use super::half_hash;
+    use super::{SigningAlgorithm, half_hash};
 
     #[test]
     fn hashes_are_those_of_the_specification() {
         // OpenID Connect Core, appendix A.3 and A.4.
-        assert_eq!(half_hash("jHkWEdUXMU1BwAsC4vtUsZwnNvTIxEl0z9K3vx5KF0Y"), "77QmUPtjPfzWtF2AnpK9RQ");
+        assert_eq!(
+            half_hash("jHkWEdUXMU1BwAsC4vtUsZwnNvTIxEl0z9K3vx5KF0Y", SigningAlgorithm::Rs256),
+            "77QmUPtjPfzWtF2AnpK9RQ"
+        );
         let code = "Qcb0Orv1zh30vL1MPRsbm-diHiMwcLyZvn1arpZv-Jxf_11jnpEX3Tgfvk";
-        assert_eq!(half_hash(code), "LDktKdoQak3Pk0cnXxCltA");
+        assert_eq!(half_hash(code, SigningAlgorithm::Rs256), "LDktKdoQak3Pk0cnXxCltA");
+        assert_eq!(half_hash(code, SigningAlgorithm::EdDsa).len(), 43);
     }
 }

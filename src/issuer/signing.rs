@@ -39,6 +39,7 @@ struct SigningKey {
 /// All signing keys of the site.
 pub struct SigningKeys {
     store: Arc<dyn Store>,
+    algorithms: Vec<SigningAlgorithm>,
     keys: ArcSwap<Vec<Arc<SigningKey>>>,
 }
 
@@ -52,27 +53,34 @@ impl SigningKeys {
         algorithms: &[SigningAlgorithm],
         now: UnixTime,
     ) -> Result<Self, SigningError> {
-        let keys = Self { store, keys: ArcSwap::default() };
+        let algorithms = algorithms.iter().copied().filter(|algorithm| *algorithm != SigningAlgorithm::Hs256).collect();
+        let keys = Self { store, algorithms, keys: ArcSwap::default() };
         keys.reload().await?;
-        for algorithm in algorithms {
-            if *algorithm != SigningAlgorithm::Hs256 && keys.active(*algorithm).is_none() {
-                keys.make(*algorithm, now).await?;
+        keys.make_missing(now).await?;
+        Ok(keys)
+    }
+
+    async fn make_missing(&self, now: UnixTime) -> Result<(), SigningError> {
+        for algorithm in &self.algorithms {
+            if self.active(*algorithm).is_none() {
+                self.make(*algorithm, now).await?;
             }
         }
-        Ok(keys)
+        Ok(())
     }
 
     /// Retires keys older than `age` and makes their successors; tells how many.
     ///
     /// # Errors
-    /// When the store can't keep the new key: then nothing has changed.
+    /// When the store can't keep the new key: the next round makes it then, and until it does the old one, which this
+    /// process still has, signs on.
     pub async fn rotate_older_than(&self, age: Duration, now: UnixTime) -> Result<usize, SigningError> {
-        self.reload().await?;
         let due: Vec<_> = self.keys.load().iter().filter(|key| key.is_due(age, now)).cloned().collect();
         for key in &due {
             self.store.retire_signing_key(&key.id, now).await?;
             self.make(key.algorithm, now).await?;
         }
+        self.make_missing(now).await?;
         Ok(due.len())
     }
 

@@ -2,24 +2,42 @@
 
 use std::borrow::Cow;
 
-use pingora::proxy::Session;
+use pingora::{Error, proxy::Session};
 
 use super::context::{Outcome, RequestContext};
 use crate::{
+    oauth::TOKEN_PREFIX,
     route::{Service, Target},
     telemetry::logging::ACCESS_TARGET,
 };
 
-/// On some versions of ERPNext the names of these documents are tokens.
-const NAMED_BY_SECRETS: &str = "OAuth%20Bearer%20Token/";
+/// On some versions of ERPNext the names of these documents are tokens; as Desk and the API spell them, in lower case.
+const NAMED_BY_SECRETS: [&str; 4] =
+    ["oauth%20bearer%20token/", "oauth-bearer-token/", "oauth%20authorization%20code/", "oauth-authorization-code/"];
 
 /// The path of a request as it may be written anywhere.
 pub(super) fn path(session: &Session) -> Cow<'_, str> {
     let raw = std::str::from_utf8(session.req_header().raw_path()).unwrap_or_default();
     let Ok(target) = Target::parse(raw) else { return Cow::Borrowed("-") };
-    let path = target.canonical_path();
-    let shown = path.find(NAMED_BY_SECRETS).and_then(|at| path.get(..at + NAMED_BY_SECRETS.len()));
-    Cow::Owned(shown.unwrap_or(path).to_owned())
+    Cow::Owned(shown(target.canonical_path()).to_owned())
+}
+
+/// The part of a path that tells no secret.
+fn shown(path: &str) -> &str {
+    let lower = path.to_ascii_lowercase();
+    let named = NAMED_BY_SECRETS.iter().filter_map(|name| lower.find(name).map(|at| at + name.len()));
+    let token = lower.find(&format!("/{TOKEN_PREFIX}")).map(|at| at + 1);
+    named.chain(token).min().and_then(|end| path.get(..end)).unwrap_or(path)
+}
+
+/// Writes what went wrong between us and ERPNext, by its kind alone.
+pub(super) fn write_failure(error: &Error, context: &RequestContext) {
+    tracing::error!(
+        request_id = context.request_id.to_str().unwrap_or_default(),
+        kind = error.etype().as_str(),
+        source = error.esource().as_str(),
+        "a request could not be forwarded"
+    );
 }
 
 /// Writes the event.
@@ -56,4 +74,22 @@ pub(super) fn write(session: &Session, context: &RequestContext) {
 
 fn millis(duration: std::time::Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::shown;
+
+    #[test]
+    fn a_path_is_cut_where_a_token_begins() {
+        for (path, expected) in [
+            ("/api/resource/OAuth%20Bearer%20Token/abc", "/api/resource/OAuth%20Bearer%20Token/"),
+            ("/app/oauth-bearer-token/emp_sh_secret", "/app/oauth-bearer-token/"),
+            ("/app/OAuth-Authorization-Code/abc", "/app/OAuth-Authorization-Code/"),
+            ("/x/EMP_AT_abc/y", "/x/"),
+            ("/api/resource/Customer", "/api/resource/Customer"),
+        ] {
+            assert_eq!(shown(path), expected, "{path}");
+        }
+    }
 }

@@ -5,6 +5,7 @@ use std::{net::IpAddr, time::Duration};
 use http::HeaderValue;
 use tokio::time::Instant;
 
+use super::body::BodyWatch;
 use crate::{
     access::Permit,
     clock::UnixTime,
@@ -30,6 +31,8 @@ pub struct RequestContext {
     pub permit: Option<Permit>,
     /// Where the renewal of the credential stands.
     pub renewal: Renewal,
+    /// Looks through the body.
+    pub body: BodyWatch,
     /// When ERPNext's answer began.
     pub answered_after: Option<Duration>,
 }
@@ -79,6 +82,7 @@ impl RequestContext {
             terms: None,
             permit: None,
             renewal: Renewal::None,
+            body: BodyWatch::default(),
             answered_after: None,
         }
     }

@@ -13,7 +13,8 @@ const LOGIN_SESSION: &[u8] = b"sid";
 const GUEST: &[u8] = b"Guest";
 
 /// What an answer says of the browser's login session.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(PartialEq, Eq)]
+#[cfg_attr(test, derive(Debug))]
 pub(super) enum LoginChange<'a> {
     /// It sets one that the request did not have.
     Began {
@@ -38,10 +39,13 @@ fn is_private(name: &[u8]) -> bool {
     name == CLAIMED_USER || name.get(..OURS.len()).is_some_and(|start| start.eq_ignore_ascii_case(OURS))
 }
 
-/// Removes the cookies that must not reach ERPNext.
+/// Removes the cookies that must not reach ERPNext, and makes one line of several: HTTP/2 lets a browser split them, and
+/// ERPNext's server would join them with a comma (RFC 9113 §8.2.3).
 pub(super) fn drop_private(request: &mut RequestHeader) -> pingora::Result<()> {
     let private = |value: &HeaderValue| pairs(value).any(|(name, _)| is_private(name));
-    if !request.headers.get_all(COOKIE).iter().any(private) {
+    let mut lines = request.headers.get_all(COOKIE).iter();
+    let several = lines.by_ref().take(2).count() > 1;
+    if !several && !request.headers.get_all(COOKIE).iter().any(private) {
         return Ok(());
     }
     let mut kept: Vec<u8> = Vec::new();

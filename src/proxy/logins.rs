@@ -35,16 +35,20 @@ impl LoginWatch {
                 let life = max_age.map_or(SESSION_LIFE, Duration::from_secs).min(LONGEST_LIFE);
                 self.store.put_login(self.hasher.hash(&Secret::new(sid)), now, now.plus(life)).await
             }
-            Some(LoginChange::Ended) => self.forget(request).await,
+            Some(LoginChange::Ended) => self.forget(request, now).await,
         };
         if let Err(error) = result {
             tracing::error!(%error, "a login that passed can't be kept");
         }
     }
 
-    async fn forget(&self, request: &HeaderMap) -> Result<(), crate::store::StoreError> {
+    async fn forget(&self, request: &HeaderMap, now: UnixTime) -> Result<(), crate::store::StoreError> {
         for sid in login_sessions(request) {
-            self.store.forget_login(self.hasher.hash(&Secret::new(sid))).await?;
+            let login = self.hasher.hash(&Secret::new(sid));
+            // A made-up cookie must not cost a write.
+            if self.store.login(login, now).await?.is_some() {
+                self.store.forget_login(login).await?;
+            }
         }
         Ok(())
     }

@@ -2,17 +2,20 @@
 //! the access check on whose behalf, the endpoints answer what is ours, `refuse` says no.
 
 mod access_log;
+mod body;
 mod context;
 mod cookies;
 mod local;
 mod logins;
 mod refuse;
 mod request_headers;
+mod request_id;
 mod upstream;
 
 use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
+use bytes::Bytes;
 use futures_util::FutureExt;
 use http::{HeaderValue, Method, header::COOKIE};
 use ipnet::IpNet;
@@ -27,7 +30,7 @@ use pingora::{
 pub use context::{DownstreamPeer, Outcome, Renewal, RequestContext};
 pub use logins::LoginWatch;
 
-use self::{refuse::Refused, request_headers::UpstreamHeaders, upstream::Servers};
+use self::{refuse::Refused, request_headers::UpstreamHeaders, request_id::RequestIds, upstream::Servers};
 use crate::{
     access::{AccessCheck, Denial, Permit, Realm},
     clock::Clock,
@@ -40,6 +43,9 @@ use crate::{
 
 /// So long the rest of a refused request's body is read away to keep its connection; then the connection is closed.
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// More header fields than any browser sends.
+const MOST_FIELDS: usize = 100;
 
 /// What the gateway is made of.
 pub struct GatewayParts {
@@ -68,6 +74,7 @@ pub struct Gateway {
     parts: GatewayParts,
     servers: Servers,
     headers: UpstreamHeaders,
+    request_ids: RequestIds,
 }
 
 impl Gateway {
@@ -77,18 +84,17 @@ impl Gateway {
         // The configuration has checked both.
         let value = |text: &Option<String>| text.as_deref().and_then(|text| HeaderValue::from_str(text).ok());
         let headers = UpstreamHeaders { site_name: value(&settings.site_name), host: value(&settings.host_header) };
-        Self { parts, servers: Servers::new(settings), headers }
-    }
-
-    fn request_id(&self) -> HeaderValue {
-        let bytes = self.parts.random.bytes::<16>();
-        let text = format!("{:032x}", u128::from_be_bytes(bytes));
-        HeaderValue::try_from(text).unwrap_or_else(|_| HeaderValue::from_static("-"))
+        let request_ids = RequestIds::new(&*parts.random);
+        Self { parts, servers: Servers::new(settings), headers, request_ids }
     }
 
     /// Decides what becomes of a request. `true`: it has been answered.
     async fn dispatch(&self, session: &mut Session, context: &mut RequestContext) -> Result<bool, Refused> {
         self.meet(session, context);
+        // Over HTTP/1 the edge has counted them.
+        if session.req_header().headers.len() > MOST_FIELDS {
+            return Err(Refused::BadRequest);
+        }
         if matches!(session.req_header().method, Method::CONNECT | Method::TRACE) {
             return Err(Refused::Method);
         }
@@ -106,7 +112,9 @@ impl Gateway {
             Route::Refuse(refusal) => Err(Refused::Route(refusal)),
             Route::Upstream(terms) => {
                 self.admit(session, context, terms, token_in_query).await?;
+                body::judge_small(session, &mut context.body).await?;
                 if let Some(target) = rewritten {
+                    request_headers::keep_authority(session.req_header_mut()).map_err(|_| Refused::BadRequest)?;
                     session.req_header_mut().set_raw_path(target.as_bytes()).map_err(|_| Refused::BadRequest)?;
                 }
                 Ok(false)
@@ -187,7 +195,12 @@ impl Gateway {
                 metrics.cache.miss();
             }
             Ok(None) => {}
-            Err(denial) => metrics.access.denied(denial.reason()),
+            Err(denial) => {
+                metrics.access.denied(denial.reason());
+                if matches!(denial, Denial::MalformedToken | Denial::ForeignToken | Denial::InactiveToken) {
+                    metrics.cache.unknown();
+                }
+            }
         }
     }
 
@@ -212,7 +225,7 @@ impl ProxyHttp for Gateway {
     type CTX = RequestContext;
 
     fn new_ctx(&self) -> RequestContext {
-        RequestContext::new(self.request_id(), self.parts.clock.now())
+        RequestContext::new(self.request_ids.next(), self.parts.clock.now())
     }
 
     /// None: answers pass as ERPNext made them.
@@ -238,6 +251,16 @@ impl ProxyHttp for Gateway {
             upstream::relax_downstream(session);
         }
         self.server(context).peer(upgrades).await
+    }
+
+    async fn request_body_filter(
+        &self,
+        _session: &mut Session,
+        body: &mut Option<Bytes>,
+        end_of_stream: bool,
+        context: &mut RequestContext,
+    ) -> pingora::Result<()> {
+        context.body.pass(body, end_of_stream)
     }
 
     async fn upstream_request_filter(
@@ -291,8 +314,12 @@ impl ProxyHttp for Gateway {
         FailToProxy { error_code, can_reuse_downstream: false }
     }
 
-    async fn logging(&self, session: &mut Session, _error: Option<&Error>, context: &mut RequestContext) {
+    async fn logging(&self, session: &mut Session, error: Option<&Error>, context: &mut RequestContext) {
         access_log::write(session, context);
+        // A peer that goes away and a credential that was renewed are no errors of ours.
+        if let Some(error) = error.filter(|error| upstream::refused_by(error).is_some()) {
+            access_log::write_failure(error, context);
+        }
     }
 
     /// Pingora's own has the query.
@@ -301,8 +328,8 @@ impl ProxyHttp for Gateway {
         format!("{} {}, request {id}", session.req_header().method, access_log::path(session))
     }
 
-    /// A peer that goes away and a credential that was renewed are no errors of ours.
-    fn suppress_error_log(&self, _session: &Session, _context: &RequestContext, error: &Error) -> bool {
-        upstream::refused_by(error).is_none()
+    /// Always: Pingora's text of an error may hold what ERPNext sent, cookies too.
+    fn suppress_error_log(&self, _session: &Session, _context: &RequestContext, _error: &Error) -> bool {
+        true
     }
 }

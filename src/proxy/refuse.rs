@@ -30,6 +30,8 @@ pub(super) enum Refused {
     Access(Denial),
     /// Too many logins failed from the peer's address; in so many seconds one may be tried again.
     TooManyLogins(u64),
+    /// A value of its body names a method of ERPNext's own OAuth.
+    ReservedValue,
     /// Its body is larger than our endpoints take.
     BodyTooLarge,
     /// Its body does not arrive.
@@ -78,7 +80,7 @@ impl Refused {
 
     /// Whether the connection can't be used any further.
     pub(super) const fn ends_connection(&self) -> bool {
-        matches!(self, Self::BodyTooLarge | Self::BodyTooSlow | Self::BodyBroken | Self::Method)
+        matches!(self, Self::ReservedValue | Self::BodyTooLarge | Self::BodyTooSlow | Self::BodyBroken | Self::Method)
     }
 
     /// The answer.
@@ -118,6 +120,7 @@ impl Refused {
                 "sid_beside_cookie",
                 "A session in the query and cookies exclude each other.",
             ),
+            Self::ReservedValue => route(Refusal::ReservedMethod),
             Self::BodyTooLarge => {
                 Told::new(StatusCode::PAYLOAD_TOO_LARGE, "invalid_request", "body_too_large", "The body is too large.")
             }

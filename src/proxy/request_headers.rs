@@ -67,6 +67,14 @@ fn parse_address(text: &str) -> Option<IpAddr> {
     address.map(|address: IpAddr| address.to_canonical())
 }
 
+/// HTTP/2 has the host in the target, which is about to be replaced by one without it.
+pub(super) fn keep_authority(request: &mut RequestHeader) -> pingora::Result<()> {
+    match request.uri.authority().map(|authority| authority.as_str().to_owned()) {
+        Some(authority) if !request.headers.contains_key(HOST) => request.insert_header(HOST, authority),
+        Some(_) | None => Ok(()),
+    }
+}
+
 impl UpstreamHeaders {
     /// Makes the header of a request what ERPNext gets. Pingora has removed hop-by-hop headers, and those that
     /// `Connection` names, before.

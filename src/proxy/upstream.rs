@@ -178,6 +178,7 @@ pub(super) fn decide_retry(session: &Session, error: &mut Error, reused: bool, c
 /// What a failure is to the peer; `None` when the peer itself is gone.
 pub(super) fn refused_by(error: &Error) -> Option<Refused> {
     match (error.esource(), error.etype()) {
+        (_, ErrorType::HTTPStatus(403)) => Some(Refused::ReservedValue),
         (_, ErrorType::HTTPStatus(413)) => Some(Refused::BodyTooLarge),
         (_, ErrorType::HTTPStatus(status)) if *status < 500 => Some(Refused::BadRequest),
         (ErrorSource::Downstream, ErrorType::WriteError | ErrorType::ReadError | ErrorType::ConnectionClosed) => None,

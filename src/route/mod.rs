@@ -1,12 +1,13 @@
 //! Method and target in, route out: what the gateway serves itself, what it forwards and on which terms, what it refuses.
-//! Pure: no IO, no clock, no log. Headers and bodies are not its business.
+//! Pure: no IO, no clock, no log. Headers are not its business; of bodies, only the names of methods in them.
 //!
 //! Rules are tried in their order, the first that matches decides; without one, `auth` is `optional`. A `bearer` or
 //! `deny` rule compares its literals without regard to letter case, since ERPNext's database does. As soon as any rule
 //! names scopes, a token without the scope `all` may use only routes that a rule opens to it: ERPNext itself enforces no
 //! scope, and every doctype can be reached by several methods. ERPNext runs a `cmd` in the query instead of what the path
-//! names, so the rules are asked about that method then.
+//! names unless the body is JSON, so the rules are asked about both then.
 
+mod body_scan;
 mod endpoint;
 mod pattern;
 mod query;
@@ -19,6 +20,7 @@ use std::{borrow::Cow, fmt};
 
 use http::Method;
 
+pub use body_scan::{BodyScan, ReservedValue};
 pub use endpoint::{Endpoint, RESERVED_METHODS};
 pub use query::Query;
 pub use rule::Demand;
@@ -157,19 +159,39 @@ impl Router {
         if sid_in_query && (cmd.is_some() || path_names.method() != Some(USER_INFO_METHOD)) {
             return Err(Refusal::SidInQuery);
         }
-        let called = cmd.as_deref().or_else(|| path_names.method());
-        let may_log_in =
-            called == Some(LOGIN_METHOD) || (method == Method::POST && LOGIN_PAGES.contains(&target.path()));
-        let names = match &cmd {
-            Some(cmd) => Names::of_method(cmd),
-            None if !self.rules.is_empty() && target.query().has("run_method") => Names::of_doc_method(),
-            None => path_names,
+        // ERPNext logs in at the path whatever `cmd` says, and by `cmd` whatever the path is.
+        let may_log_in = [cmd.as_deref(), path_names.method()].contains(&Some(LOGIN_METHOD))
+            || (method == Method::POST && LOGIN_PAGES.contains(&target.path()));
+        let (auth, demand, rule) = self.decide_all(method, &path_names, cmd.as_deref(), target)?;
+        Ok(Terms { service: Service::of(target.path()), auth, demand, rule, sid_in_query, may_log_in })
+    }
+
+    /// The decision on the path, and on what the query says instead of it. With a JSON body ERPNext looks at the path and
+    /// ignores the query, so that both must be met.
+    fn decide_all(
+        &self,
+        method: &Method,
+        path_names: &Names<'_>,
+        cmd: Option<&str>,
+        target: &Target<'_>,
+    ) -> Result<(RouteAuth, Demand, Option<usize>), Refusal> {
+        let by_path = self.decide(method, path_names);
+        let instead = match cmd {
+            _ if self.rules.is_empty() => None,
+            Some(cmd) => Some(Names::of_method(cmd)),
+            None => target.query().has("run_method").then(Names::of_doc_method),
         };
-        let (auth, demand, rule) = self.decide(method, &names);
-        if auth == RouteAuth::Deny {
+        let by_query = instead.map(|names| self.decide(method, &names));
+        if by_path.0 == RouteAuth::Deny || by_query.as_ref().is_some_and(|decision| decision.0 == RouteAuth::Deny) {
             return Err(Refusal::Denied);
         }
-        Ok(Terms { service: Service::of(target.path()), auth, demand, rule, sid_in_query, may_log_in })
+        let Some((auth, demand, rule)) = by_query else { return Ok(by_path) };
+        let auth = match (by_path.0, auth) {
+            (RouteAuth::Bearer, _) | (_, RouteAuth::Bearer) => RouteAuth::Bearer,
+            (RouteAuth::Pass, RouteAuth::Pass) => RouteAuth::Pass,
+            _ => RouteAuth::Optional,
+        };
+        Ok((auth, by_path.1.and(demand), rule.or(by_path.2)))
     }
 
     fn decide(&self, method: &Method, names: &Names<'_>) -> (RouteAuth, Demand, Option<usize>) {
@@ -195,7 +217,8 @@ impl Service {
 /// The method that `cmd` in the query names, which ERPNext runs whatever the path is. An empty one it ignores.
 fn called_method<'t>(target: &Target<'t>) -> Result<Option<Cow<'t, str>>, Refusal> {
     let query = target.query();
-    if query.values("cmd").any(|cmd| endpoint::names_reserved(&cmd)) {
+    // Under any name: some of ERPNext's methods take the name of another one to run.
+    if query.all_values().any(|value| endpoint::names_reserved(&value)) {
         return Err(Refusal::ReservedMethod);
     }
     let mut named = query.values("cmd").filter(|cmd| !cmd.is_empty());

@@ -24,6 +24,11 @@ impl<'a> Query<'a> {
         self.pairs().filter(move |(key, _)| decode(key) == name).map(|(_, value)| decode(value))
     }
 
+    /// The decoded values of all parameters.
+    pub(super) fn all_values(&self) -> impl Iterator<Item = Cow<'a, str>> {
+        self.pairs().map(|(_, value)| decode(value))
+    }
+
     fn pairs(&self) -> impl Iterator<Item = (&'a str, &'a str)> + use<'a> {
         let pairs = (!self.0.is_empty()).then(|| self.0.split('&'));
         pairs.into_iter().flatten().map(|pair| pair.split_once('=').unwrap_or((pair, "")))

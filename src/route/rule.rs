@@ -28,9 +28,20 @@ pub enum Demand {
         /// Whether not even `all` will do instead.
         strict: bool,
     },
+    /// What two decisions on one request demand.
+    Both(Box<(Demand, Demand)>),
 }
 
 impl Demand {
+    /// This demand and another one.
+    pub(super) fn and(self, other: Self) -> Self {
+        match (self, other) {
+            (Self::Nothing, demand) | (demand, Self::Nothing) => demand,
+            (one, other) if one == other => one,
+            (one, other) => Self::Both(Box::new((one, other))),
+        }
+    }
+
     /// Whether a token of these scopes will do.
     #[must_use]
     pub fn is_met_by(&self, scopes: &Scopes) -> bool {
@@ -40,6 +51,7 @@ impl Demand {
             Self::Scopes { needed, strict } => {
                 (!strict && scopes.contains(Scope::ALL)) || needed.iter().all(|scope| scopes.contains(scope))
             }
+            Self::Both(both) => both.0.is_met_by(scopes) && both.1.is_met_by(scopes),
         }
     }
 
@@ -50,6 +62,7 @@ impl Demand {
             Self::Nothing => String::new(),
             Self::All => Scope::ALL.to_owned(),
             Self::Scopes { needed, .. } => needed.join(" "),
+            Self::Both(both) => format!("{} {}", both.0.challenge(), both.1.challenge()),
         }
     }
 }

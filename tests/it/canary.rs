@@ -70,8 +70,7 @@ fn succeed(gateway: &TestGateway, seen: &mut Seen) -> Vec<Tokens> {
         gateway.profile(&refreshed.access);
         all.extend([tokens, refreshed]);
     }
-    let implicit =
-        gateway.authorize(&mut browser, IMPLICIT, &[("response_type", "id_token token"), ("nonce", "canary-nonce-77")]);
+    let implicit = browser.authorize(IMPLICIT, &[("response_type", "id_token token"), ("nonce", "canary-nonce-77")]);
     seen.add("an implicit token", &implicit.parameter("access_token").expect("a token"));
     seen.add("an implicit id_token", &implicit.parameter("id_token").expect("an id_token"));
     let form = [("grant_type", "password"), ("username", BOB), ("password", BOB_PASSWORD)];

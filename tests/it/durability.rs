@@ -15,8 +15,8 @@ use serde_json::Value;
 use crate::{
     standin::ALICE,
     support::{
-        APP, Browser, Client, Connection, METHOD, Request, SERVICE, SHOP, Setup, TestGateway, Tokens, client_request,
-        exchange_request, pause,
+        APP, Browser, Client, Connection, Request, SERVICE, SHOP, Setup, TestGateway, Tokens, client_request,
+        exchange_request, pause, until,
     },
 };
 
@@ -110,7 +110,6 @@ fn what_was_answered_before_a_kill_9_holds_afterwards() {
     for round in 0..ROUNDS {
         let answered = run_and_kill(&mut gateway, round);
         gateway.restart();
-        assert!(!answered.active.is_empty() && !answered.revoked.is_empty(), "round {round} did nothing");
         check(&gateway, &answered);
         kept.active.extend(answered.active.into_iter().take(20));
         kept.revoked.extend(answered.revoked.into_iter().take(20));
@@ -126,7 +125,7 @@ fn run_and_kill(gateway: &mut TestGateway, round: usize) -> Answered {
     let (answered, stop) = (Mutex::new(Answered::default()), AtomicBool::new(false));
     let codes: Vec<String> = {
         let mut browser = Browser::of(gateway, ALICE);
-        (0..CODES).map(|_| gateway.code(&mut browser, SHOP, &[])).collect()
+        (0..CODES).map(|_| browser.code(SHOP, &[])).collect()
     };
     let first = gateway.tokens(ALICE, APP, &[]);
     let port = gateway.port();
@@ -139,7 +138,14 @@ fn run_and_kill(gateway: &mut TestGateway, round: usize) -> Answered {
         for worker in [worker(), worker(), worker()] {
             scope.spawn(move || worker.issue_and_revoke());
         }
-        pause(Duration::from_millis(250 + 70 * u64::try_from(round).expect("few")));
+        until("all of them have done something", || {
+            let answered = answered.lock().expect("no thread has failed");
+            let done =
+                [answered.active.len(), answered.revoked.len(), answered.redeemed.len(), answered.refreshed.len()];
+            done.into_iter().all(|count| count > 3).then_some(())
+        });
+        // Another moment of their work each time.
+        pause(Duration::from_millis(7 * u64::try_from(round).expect("few")));
         gateway.kill_9();
         stop.store(true, Ordering::Relaxed);
     });
@@ -156,11 +162,11 @@ fn check(gateway: &TestGateway, answered: &Answered) {
         assert_eq!(gateway.introspect(SHOP, token)["active"], false, "a revoked token lives");
         assert_eq!(gateway.send(&request.clone().bearer(token)).status, 401, "a revoked token is let through");
     }
-    // The last refresh token that was given out works; the one before it is graced and gives the same.
-    if let Some((before, last)) = answered.refreshed.last() {
-        let again = gateway.refresh(APP, before, &[]);
-        assert_eq!(Tokens::of(&again).refresh, *last, "{METHOD}");
-        Tokens::of(&gateway.refresh(APP, last, &[]));
+    // The last refresh token that was given out works, also where a refresh with it was done and its answer was lost.
+    if let Some((_, last)) = answered.refreshed.last() {
+        let next = Tokens::of(&gateway.refresh(APP, last, &[]));
+        assert_eq!(Tokens::of(&gateway.refresh(APP, last, &[])).refresh, next.refresh);
+        gateway.acts_as(&next.access, ALICE);
     }
     // A code that was redeemed is not redeemed again, and the second try ends its grant.
     for code in &answered.redeemed {

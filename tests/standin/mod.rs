@@ -15,6 +15,7 @@
     clippy::must_use_candidate,
     clippy::many_single_char_names,
     clippy::similar_names,
+    clippy::struct_field_names,
     clippy::unnecessary_wraps,
     clippy::format_push_string,
     clippy::disallowed_methods,

@@ -57,6 +57,10 @@ impl Directory for FakeDirectory {
         away()
     }
 
+    fn users_are_known(&self, _: UnixTime) -> bool {
+        true
+    }
+
     fn upstream_user(&self, user: &GrantUser) -> Arc<UpstreamUser> {
         let mut known = self.user.lock().expect("no panic");
         Arc::clone(known.get_or_insert_with(|| Arc::new(UpstreamUser::new(user.clone()))))

@@ -6,6 +6,7 @@ use http::{HeaderMap, Request, StatusCode, header};
 
 use super::{
     Browser, Endpoints, HANDLE, Peer, Redirect, Stage,
+    consent::Form,
     login::{Stop, see},
 };
 use crate::{
@@ -49,11 +50,15 @@ impl Endpoints {
         self.check_origin(request.headers())?;
         let handle = form.get(HANDLE).ok_or_else(forbidden)?;
         let stage = self.stage_of_browser(handle, request.headers(), peer).await?;
-        if !self.is_form_token(&stage, form.get("token").unwrap_or_default()) {
+        let token = form.get("token").unwrap_or_default();
+        let signing_in = self.is_form_token(&stage, Form::SignIn, token);
+        if !signing_in && !self.is_form_token(&stage, Form::Consent, token) {
             return Err(forbidden());
         }
         let decision = form.get("decision").and_then(Decision::parse);
         match decision.ok_or_else(|| OAuthError::invalid_request("decision is missing or unknown"))? {
+            // The page that asks to sign in again asks for nothing else.
+            Decision::Allow if signing_in => Err(forbidden()),
             Decision::SignIn => self.sign_in_again(&stage).await,
             Decision::Allow => self.allow(stage, handle).await,
             Decision::Deny => {
@@ -94,7 +99,8 @@ impl Endpoints {
         self.succeed(&stage, &login).await
     }
 
-    async fn use_up(&self, handle: &str) -> Result<(), OAuthError> {
+    /// Takes the stored request: of several who try, one may go on.
+    pub(super) async fn use_up(&self, handle: &str) -> Result<(), OAuthError> {
         let now = self.issuer.clock.now();
         self.issuer.store.take_request(TokenHash::of(handle), now).await?.map(|_| ()).ok_or_else(forbidden)
     }

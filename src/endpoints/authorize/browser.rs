@@ -25,6 +25,11 @@ impl Browser {
         Self { sid: sid.map(Secret::new), mark: mark.map(Secret::new), https }
     }
 
+    /// The hash that is no browser's.
+    pub(super) fn nobody() -> TokenHash {
+        TokenHash::of("")
+    }
+
     /// Whether it is the browser that a request was stored for.
     pub(super) fn is(&self, stored: &TokenHash) -> bool {
         self.mark.as_ref().is_some_and(|mark| TokenHash::of(mark.expose()) == *stored)
@@ -48,11 +53,16 @@ fn cookie_name(https: bool) -> &'static str {
 
 /// The value of a cookie; of several with one name none is believed.
 fn cookie(headers: &HeaderMap, name: &str) -> Option<String> {
-    let lines = headers.get_all(header::COOKIE).iter().filter_map(|line| line.to_str().ok());
-    let pairs = lines.flat_map(|line| line.split(';')).filter_map(|pair| pair.trim().split_once('='));
-    let mut values = pairs.filter(|(other, _)| *other == name).map(|(_, value)| value.trim_matches('"'));
+    // Another cookie may hold any bytes.
+    let lines = headers.get_all(header::COOKIE).iter().map(|line| String::from_utf8_lossy(line.as_bytes()));
+    let mut values = lines.flat_map(|line| values_of(&line, name));
     let value = values.next()?;
-    if values.any(|other| other != value) || value.is_empty() { None } else { Some(value.to_owned()) }
+    if values.any(|other| other != value) || value.is_empty() { None } else { Some(value) }
+}
+
+fn values_of(line: &str, name: &str) -> Vec<String> {
+    let pairs = line.split(';').filter_map(|pair| pair.trim().split_once('='));
+    pairs.filter(|(other, _)| *other == name).map(|(_, value)| value.trim_matches('"').to_owned()).collect()
 }
 
 #[cfg(test)]
@@ -72,6 +82,9 @@ mod tests {
         assert_eq!(Browser::of(&headers("sid=Guest"), true).sid, None);
         assert_eq!(Browser::of(&headers("sid=a; sid=b"), true).sid, None);
         assert_eq!(Browser::of(&headers("xsid=a"), true).sid, None);
+        let odd = HeaderValue::from_bytes(b"theme=\xff; sid=abc").expect("a header");
+        let odd = HeaderMap::from_iter([(header::COOKIE, odd)]);
+        assert_eq!(Browser::of(&odd, true).sid, Some(Secret::new("abc")));
     }
 
     #[test]

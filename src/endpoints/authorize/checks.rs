@@ -60,6 +60,7 @@ impl Endpoints {
         if response_type.id_token && !scopes.contains(Scope::OPENID) {
             return Err(OAuthError::invalid_request("this response_type needs the scope openid"));
         }
+        let claims = claims_parameter::asked_claims(parameters.get("claims"))?;
         let prompt = Prompt::parse(parameters.get("prompt").unwrap_or_default());
         Ok(AuthorizationRequest {
             client_id: client.id.clone(),
@@ -73,9 +74,9 @@ impl Endpoints {
             prompt: prompt
                 .ok_or_else(|| OAuthError::invalid_request("prompt has an unknown value, or none beside another"))?,
             max_age: check_max_age(parameters)?,
-            hinted_subject: self.check_hint(client, parameters)?,
+            hinted_subject: self.check_hint(client, parameters)?.or(claims.sub),
             login_hint: parameters.get("login_hint").map(str::to_owned),
-            id_token_claims: claims_parameter::id_token_claims(parameters.get("claims"))?,
+            id_token_claims: claims.names,
         })
     }
 

@@ -18,6 +18,24 @@ use crate::{
 /// A consent is asked for again after this time.
 const CONSENT_LIFE: std::time::Duration = std::time::Duration::from_secs(180 * 24 * 3600);
 
+/// Our forms. The token of one does not open another: who was asked to sign in again was not asked for consent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Form {
+    /// Allow, deny, or be somebody else.
+    Consent,
+    /// Sign in again, or deny.
+    SignIn,
+}
+
+impl Form {
+    const fn label(self) -> &'static [u8] {
+        match self {
+            Self::Consent => b"consent",
+            Self::SignIn => b"sign in",
+        }
+    }
+}
+
 impl Endpoints {
     pub(super) async fn needs_consent(&self, stage: &Stage, login: &Login) -> Result<bool, OAuthError> {
         let prompt = stage.request.prompt;
@@ -35,7 +53,7 @@ impl Endpoints {
 
     pub(super) async fn consent_page(&self, mut stage: Stage, login: &Login) -> Result<Answer, OAuthError> {
         let cookie = self.store_request(&mut stage).await?;
-        let form_token = self.form_token(&stage);
+        let form_token = self.form_token(&stage, Form::Consent);
         let page = Page::Consent {
             client: &stage.client,
             user: &login.user,
@@ -68,14 +86,14 @@ impl Endpoints {
         Ok(self.issuer.store.put_consent(consent).await?)
     }
 
-    /// The token in our forms: it binds a decision to this request and this login session.
-    pub(super) fn form_token(&self, stage: &Stage) -> String {
+    /// The token in our forms: it binds a decision to this form, this request and this login session.
+    pub(super) fn form_token(&self, stage: &Stage, form: Form) -> String {
         let handle = stage.handle.as_ref().map(Secret::expose).unwrap_or_default();
         let sid = stage.browser.sid.as_ref().map(Secret::expose).unwrap_or_default();
-        URL_SAFE_NO_PAD.encode(self.form_key.hmac(&[b"approve", handle.as_bytes(), sid.as_bytes()]))
+        URL_SAFE_NO_PAD.encode(self.form_key.hmac(&[form.label(), handle.as_bytes(), sid.as_bytes()]))
     }
 
-    pub(super) fn is_form_token(&self, stage: &Stage, presented: &str) -> bool {
-        self.form_token(stage).as_bytes().ct_eq(presented.as_bytes()).into()
+    pub(super) fn is_form_token(&self, stage: &Stage, form: Form, presented: &str) -> bool {
+        self.form_token(stage, form).as_bytes().ct_eq(presented.as_bytes()).into()
     }
 }

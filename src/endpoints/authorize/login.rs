@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use http::{Response, StatusCode, header};
 
-use super::{Endpoints, HANDLE, NOT_ALLOWED, Stage, answer::encode};
+use super::{Browser, Endpoints, HANDLE, NOT_ALLOWED, Stage, answer::encode, consent::Form};
 use crate::{
     endpoints::{
         METHOD_PATH,
@@ -12,7 +12,7 @@ use crate::{
     },
     erpnext::LoginProbe,
     issuer::{IssueError, Login},
-    oauth::{ErrorCode, TokenKind},
+    oauth::{ErrorCode, TokenHash, TokenKind},
     secret::Secret,
     store::{GrantUser, PendingRequest},
 };
@@ -85,7 +85,7 @@ impl Endpoints {
             }
             Stop::LoginTooOld(user) => {
                 let cookie = self.store_request(&mut stage).await?;
-                let form_token = self.form_token(&stage);
+                let form_token = self.form_token(&stage, Form::SignIn);
                 let page = Page::SignInAgain {
                     client: &stage.client,
                     user: &user,
@@ -101,8 +101,9 @@ impl Endpoints {
 
     /// Stores the request and sends the browser to it with a GET.
     pub(super) async fn to_stored_request(&self, mut stage: Stage) -> Result<Answer, OAuthError> {
-        let cookie = self.store_request(&mut stage).await?;
-        Ok(see(StatusCode::SEE_OTHER, &self.resume_url(&stage), cookie.as_deref()))
+        // A form of another site carries no cookie of ours (SameSite): a mark made here would replace the browser's own.
+        self.store_for(&mut stage, Browser::nobody()).await?;
+        Ok(see(StatusCode::SEE_OTHER, &self.resume_url(&stage), None))
     }
 
     /// Stores the request under a handle, unless it is stored already; gives the `Set-Cookie` that ties the browser to it.
@@ -111,6 +112,11 @@ impl Endpoints {
             return Ok(None);
         }
         let (browser, cookie) = stage.browser.marked(|| self.unguessable());
+        self.store_for(stage, browser).await?;
+        Ok(cookie)
+    }
+
+    async fn store_for(&self, stage: &mut Stage, browser: TokenHash) -> Result<(), OAuthError> {
         let handle = self.issuer.mint.mint(TokenKind::Handle, &*self.issuer.random);
         let pending = PendingRequest {
             request: stage.request.clone(),
@@ -120,7 +126,7 @@ impl Endpoints {
         };
         self.issuer.store.put_request(handle.hash, pending).await?;
         stage.handle = Some(handle.text);
-        Ok(cookie)
+        Ok(())
     }
 
     fn resume_url(&self, stage: &Stage) -> String {

@@ -25,7 +25,7 @@ use super::{
     media_type,
     pages::Page,
     parameters::Parameters,
-    respond::{Answer, OAuthError},
+    respond::{Answer, OAuthError, set},
     texts::Language,
 };
 use crate::{
@@ -110,10 +110,28 @@ impl Endpoints {
         let now = self.issuer.clock.now();
         let pending = self.issuer.store.request(TokenHash::of(handle), now).await?.ok_or_else(gone)?;
         let browser = Browser::of(headers, self.is_https());
+        if pending.browser == Browser::nobody() {
+            return self.adopt(pending, handle, browser, (headers, peer)).await;
+        }
         if !browser.is(&pending.browser) {
             return Err(gone());
         }
         let stage = self.stored_stage(pending, handle, browser, Redirect::AfterGet, (headers, peer)).await?;
+        self.proceed(stage).await
+    }
+
+    /// A request that came by POST, where the browser could not show its mark: the first GET with its handle makes it
+    /// that browser's, as if it had come by GET.
+    async fn adopt(
+        &self,
+        pending: PendingRequest,
+        handle: &str,
+        browser: Browser,
+        peer: (&HeaderMap, Peer),
+    ) -> Result<Answer, OAuthError> {
+        self.use_up(handle).await?;
+        let mut stage = self.stored_stage(pending, handle, browser, Redirect::AfterGet, peer).await?;
+        stage.handle = None;
         self.proceed(stage).await
     }
 
@@ -150,6 +168,9 @@ impl Endpoints {
             } else {
                 self.consent_page(stage, &login).await
             };
+        }
+        if let Some(handle) = &stage.handle {
+            self.use_up(handle.expose()).await?;
         }
         self.succeed(&stage, &login).await
     }
@@ -189,6 +210,9 @@ impl Endpoints {
         }
         let mut page = Page::Error { error }.answer(&self.settings, Language::of(None, headers));
         *page.status_mut() = error.status;
+        if let Some(seconds) = error.retry_after {
+            set(&mut page, http::header::RETRY_AFTER, &seconds.to_string());
+        }
         page
     }
 }

@@ -22,7 +22,7 @@ fn a_login_without_a_token_fails_at_openid_profile() {
 fn a_code_flow_needs_no_client_secret() {
     let gateway = TestGateway::start();
     let mut browser = Browser::of(&gateway, ALICE);
-    let code = gateway.code(&mut browser, LEGACY, &[("code_challenge", ""), ("code_challenge_method", "")]);
+    let code = browser.code(LEGACY, &[("code_challenge", ""), ("code_challenge_method", "")]);
     let tokens = Tokens::of(&gateway.exchange(LEGACY, &code, &[("code_verifier", "")]));
     gateway.acts_as(&tokens.access, ALICE);
     assert_eq!(gateway.profile(&tokens.access).json()["email"], ALICE);
@@ -36,14 +36,14 @@ fn a_code_flow_with_the_short_verifier_420() {
     let s256 = "21XaP8MJjpxCMRxgEzBP82sZ73PRLqkyBUta1R309J0";
     for method in ["S256", "s256"] {
         let challenge = [("code_challenge", s256), ("code_challenge_method", method)];
-        let code = gateway.code(&mut browser, LEGACY, &challenge);
+        let code = browser.code(LEGACY, &challenge);
         Tokens::of(&gateway.exchange(LEGACY, &code, &[("code_verifier", "420")]));
-        let code = gateway.code(&mut browser, LEGACY, &challenge);
+        let code = browser.code(LEGACY, &challenge);
         assert_eq!(gateway.exchange(LEGACY, &code, &[("code_verifier", "421")]).error(), "invalid_grant");
     }
     for method in ["plain", ""] {
         let challenge = [("code_challenge", "420"), ("code_challenge_method", method)];
-        let code = gateway.code(&mut browser, LEGACY, &challenge);
+        let code = browser.code(LEGACY, &challenge);
         Tokens::of(&gateway.exchange(LEGACY, &code, &[("code_verifier", "420")]));
     }
     assert!(gateway.metric("empress_compat_total{allowance=\"short_verifier\",client_id=\"legacy\"}") >= 1.0);
@@ -54,7 +54,7 @@ fn a_code_flow_with_the_short_verifier_420() {
 fn a_nonce_comes_back_in_an_id_token_that_the_client_secret_checks() {
     let gateway = TestGateway::start();
     let mut browser = Browser::of(&gateway, ALICE);
-    let code = gateway.code(&mut browser, LEGACY, &[("nonce", "n-0S6_WzA2Mj"), ("scope", "openid all")]);
+    let code = browser.code(LEGACY, &[("nonce", "n-0S6_WzA2Mj"), ("scope", "openid all")]);
     let tokens = Tokens::of(&gateway.exchange(LEGACY, &code, &[]));
     assert_eq!(header(&tokens.id_token)["alg"], "HS256");
     let claims = claims_by_secret(&gateway, LEGACY, &tokens.id_token);
@@ -67,7 +67,7 @@ fn the_implicit_flow_gives_a_token_in_the_fragment() {
     let gateway = TestGateway::start();
     let mut browser = Browser::of(&gateway, ALICE);
     let extra = [("response_type", "token"), ("code_challenge", ""), ("code_challenge_method", "")];
-    let answer = gateway.authorize(&mut browser, IMPLICIT, &extra);
+    let answer = browser.authorize(IMPLICIT, &extra);
     let (uri, fragment) = answer.location().split_once('#').expect("a fragment");
     assert_eq!(uri, IMPLICIT.redirect_uri);
     let pairs = parameters(fragment);
@@ -83,7 +83,7 @@ fn the_hybrid_flow_gives_an_id_token_bound_to_code_and_token() {
     let gateway = TestGateway::start();
     let mut browser = Browser::of(&gateway, ALICE);
     let extra = [("response_type", "code id_token token"), ("nonce", "n-2")];
-    let answer = gateway.authorize(&mut browser, IMPLICIT, &extra);
+    let answer = browser.authorize(IMPLICIT, &extra);
     let id_token = answer.parameter("id_token").expect("an id_token");
     let claims = claims_by_secret(&gateway, IMPLICIT, &id_token);
     assert_eq!(claims["nonce"], "n-2");
@@ -91,7 +91,7 @@ fn the_hybrid_flow_gives_an_id_token_bound_to_code_and_token() {
     gateway.acts_as(&answer.parameter("access_token").expect("a token"), ALICE);
     Tokens::of(&gateway.exchange(IMPLICIT, &answer.parameter("code").expect("a code"), &[]));
     // Without a nonce an id_token is not given there.
-    let answer = gateway.authorize(&mut browser, IMPLICIT, &[("response_type", "id_token")]);
+    let answer = browser.authorize(IMPLICIT, &[("response_type", "id_token")]);
     assert_eq!(answer.redirected_error(), "invalid_request");
     assert!(answer.location().contains('#'), "{answer}");
     // A client that is not allowed any of it is told so.
@@ -171,9 +171,9 @@ fn a_token_request_may_come_as_a_multipart_form() {
         let request = Request::new("POST", &format!("{METHOD}get_token"));
         gateway.send(&request.body("multipart/form-data; boundary=b", body.as_bytes()))
     };
-    let code = gateway.code(&mut browser, LEGACY, &[]);
+    let code = browser.code(LEGACY, &[]);
     Tokens::of(&exchange(&code, LEGACY));
-    let code = gateway.code(&mut browser, crate::support::APP, &[]);
+    let code = browser.code(crate::support::APP, &[]);
     assert_eq!(exchange(&code, crate::support::APP).status, 415);
 }
 

@@ -40,12 +40,20 @@ fn with_erpnext_away_requests_get_502_and_nothing_is_issued_and_all_recovers() {
     let form = [("grant_type", "password"), ("username", ALICE), ("password", ALICE_PASSWORD)];
     unavailable(&gateway.as_client(PASSWORD, "get_token", &form));
     gateway.refuses("an unknown token", "emp_at_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA");
+    gateway.standin.heal();
+    until("it is well again", || (gateway.whoami(&tokens.access).status == 200).then_some(()));
+    assert!(browser.get(&authorize_url(SHOP, &[])).status < 400);
+}
+
+#[test]
+fn readyz_tells_that_erpnext_is_away_and_healthz_that_the_process_lives() {
+    let gateway = Setup::new().set("erpnext.user_ttl", "1s").start();
+    gateway.standin.fail(Failure::Refuse);
+    let away = until("it is not ready", || Some(gateway.admin("/readyz")).filter(|answer| answer.status == 503));
+    assert!(away.text().contains("erpnext"), "{away}");
     assert_eq!(gateway.admin("/healthz").status, 200);
-    until("it is not ready", || (gateway.admin("/readyz").status == 503).then_some(()));
     gateway.standin.heal();
     until("it is ready again", || (gateway.admin("/readyz").status == 200).then_some(()));
-    gateway.acts_as(&tokens.access, ALICE);
-    assert!(browser.get(&authorize_url(SHOP, &[])).status < 400);
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use jsonwebtoken::Algorithm;
 use serde_json::json;
-use sha2::{Digest, Sha256};
+use sha2::{Digest, Sha256, Sha512};
 
 use crate::{
     standin::{ALICE, BOB},
@@ -19,7 +19,11 @@ fn each_algorithm_is_verified_with_the_published_keys() {
         let head = header(&tokens.id_token);
         assert_eq!(head["typ"], "JWT", "{head}");
         let claims = claims_by_jwks(&gateway, client, algorithm, &tokens.id_token);
-        let half = URL_SAFE_NO_PAD.encode(&Sha256::digest(tokens.access.as_bytes())[..16]);
+        // OpenID Connect Core §3.1.3.6: the hash of the signature's algorithm.
+        let half = match algorithm {
+            Algorithm::EdDSA => URL_SAFE_NO_PAD.encode(&Sha512::digest(tokens.access.as_bytes())[..32]),
+            _ => URL_SAFE_NO_PAD.encode(&Sha256::digest(tokens.access.as_bytes())[..16]),
+        };
         assert_eq!(claims["at_hash"], half);
         assert_eq!((&claims["azp"], &claims["nonce"]), (&client.id.into(), &"n-1".into()));
         assert_eq!(claims["exp"].as_u64().expect("exp") - claims["iat"].as_u64().expect("iat"), 3600);
@@ -87,7 +91,7 @@ fn the_claim_sid_is_one_per_login_session_and_client_and_nothing_of_erpnexts_coo
     let gateway = TestGateway::start();
     let mut browser = Browser::of(&gateway, BOB);
     let mut sid = |client| {
-        let code = gateway.code(&mut browser, client, &[]);
+        let code = browser.code(client, &[]);
         let tokens = Tokens::of(&gateway.exchange(client, &code, &[]));
         claims(&tokens.id_token)["sid"].as_str().expect("sid").to_owned()
     };
@@ -106,7 +110,7 @@ fn a_minimal_id_token_has_only_what_the_claims_parameter_asks_for() {
     let client = SCOPED.with_secret("canary-secret-of-minimal-0123456789");
     let mut browser = Browser::of(&gateway, ALICE);
     let mut told = |extra: &[(&str, &str)]| {
-        let code = gateway.code(&mut browser, client, extra);
+        let code = browser.code(client, extra);
         claims(&Tokens::of(&gateway.exchange(client, &code, &[])).id_token)
     };
     let bare = told(&[("scope", "openid")]);

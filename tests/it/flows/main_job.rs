@@ -129,7 +129,7 @@ fn every_way_for_a_client_to_authenticate_works_and_no_other() {
     let gateway = TestGateway::start();
     let mut browser = Browser::of(&gateway, ALICE);
     let mut exchange = |client: Client, shown: Client| {
-        let code = gateway.code(&mut browser, client, &[]);
+        let code = browser.code(client, &[]);
         gateway.exchange(shown, &code, &[])
     };
     for client in [SHOP, POST, APP, LEGACY, LEGACY.with(Auth::Basic)] {
@@ -143,7 +143,7 @@ fn every_way_for_a_client_to_authenticate_works_and_no_other() {
         assert_eq!(answer.header("www-authenticate").is_some(), shown.auth == Auth::Basic, "{answer}");
     }
     // A wrong secret is refused even of a client that may leave it out.
-    let code = gateway.code(&mut browser, LEGACY, &[]);
+    let code = browser.code(LEGACY, &[]);
     let form = [("grant_type", "authorization_code"), ("code", code.as_str()), ("code_verifier", VERIFIER)];
     let request = Request::form(&format!("{}get_token", crate::support::METHOD), &form).basic(LEGACY.id, "4fc44bd405");
     assert_eq!(gateway.send(&request).error(), "invalid_client");

@@ -17,7 +17,7 @@ fn is_sign_in_page(page: &Answer) -> bool {
 fn a_consent_is_remembered_for_its_scopes_and_asked_for_again_on_request() {
     let gateway = TestGateway::start();
     let mut browser = Browser::of(&gateway, ALICE);
-    gateway.code(&mut browser, SHOP, &[("scope", "openid")]);
+    browser.code(SHOP, &[("scope", "openid")]);
     let answer = browser.get(&authorize_url(SHOP, &[("scope", "openid")]));
     assert_eq!(answer.status, 302, "{answer}");
     assert!(answer.parameter("code").is_some(), "{answer}");
@@ -34,7 +34,7 @@ fn a_consent_is_remembered_for_its_scopes_and_asked_for_again_on_request() {
 fn a_consent_is_not_remembered_for_a_public_client_on_loopback() {
     let gateway = TestGateway::start();
     let mut browser = Browser::of(&gateway, ALICE);
-    gateway.code(&mut browser, APP, &[]);
+    browser.code(APP, &[]);
     assert!(is_consent_page(&browser.get(&authorize_url(APP, &[]))));
 }
 
@@ -68,7 +68,7 @@ fn prompt_none_shows_no_page_and_ends_nothing() {
     assert_eq!(browser.get(&authorize_url(SHOP, &none)).redirected_error(), "login_required");
     browser.login(ALICE);
     assert_eq!(browser.get(&authorize_url(SHOP, &none)).redirected_error(), "consent_required");
-    gateway.code(&mut browser, SHOP, &[("scope", "openid")]);
+    browser.code(SHOP, &[("scope", "openid")]);
     assert!(browser.get(&authorize_url(SHOP, &none)).parameter("code").is_some());
     let old = [("prompt", "none"), ("scope", "openid"), ("max_age", "0")];
     assert_eq!(browser.get(&authorize_url(SHOP, &old)).redirected_error(), "login_required");
@@ -104,7 +104,7 @@ fn prompt_login_asks_first_then_ends_the_login_and_a_new_one_satisfies_it() {
 fn max_age_wants_a_young_login_and_auth_time_tells_it() {
     let gateway = TestGateway::start();
     let mut browser = Browser::of(&gateway, ALICE);
-    let young = gateway.code(&mut browser, SHOP, &[("max_age", "1000")]);
+    let young = browser.code(SHOP, &[("max_age", "1000")]);
     let first = claims(&Tokens::of(&gateway.exchange(SHOP, &young, &[])).id_token);
     pause(std::time::Duration::from_millis(2100));
     let page = browser.get(&authorize_url(SHOP, &[("max_age", "1")]));
@@ -158,7 +158,7 @@ fn somebody_else_can_sign_in_from_the_consent_page() {
 fn form_post_sends_the_answer_as_a_form_with_a_button() {
     let gateway = TestGateway::start();
     let mut browser = Browser::of(&gateway, ALICE);
-    let page = gateway.authorize(&mut browser, TRUSTED, &[("response_mode", "form_post"), ("state", "<\"&'>")]);
+    let page = browser.authorize(TRUSTED, &[("response_mode", "form_post"), ("state", "<\"&'>")]);
     assert_eq!(page.status, 200, "{page}");
     let html = page.text();
     assert!(
@@ -221,4 +221,26 @@ fn an_authorization_request_may_be_posted_and_goes_on_with_a_get() {
     assert_eq!(other.get(&location).status, 400);
     let mixed = crate::support::Request::form(&url, &pairs);
     assert_eq!(browser.send(mixed).status, 400);
+}
+
+#[test]
+fn the_page_that_asks_to_sign_in_again_opens_nothing_else() {
+    let gateway = TestGateway::start();
+    let mut browser = Browser::of(&gateway, ALICE);
+    let page = browser.get(&authorize_url(SHOP, &[("prompt", "login")]));
+    assert!(is_sign_in_page(&page), "{page}");
+    let answer = browser.decide(&page, "allow");
+    assert_eq!(answer.status, 403, "{answer}");
+}
+
+#[test]
+fn a_stored_request_gives_one_code() {
+    let gateway = TestGateway::start();
+    let mut browser = Browser::new(&gateway);
+    let to_login = browser.get(&authorize_url(TRUSTED, &[]));
+    let back = to_login.parameter("redirect-to").expect("the way back");
+    browser.login(ALICE);
+    assert!(browser.get(&back).parameter("code").is_some());
+    let again = browser.get(&back);
+    assert_eq!(again.status, 400, "{again}");
 }

@@ -45,7 +45,7 @@ fn only_the_login_session_says_who_the_user_is() {
     browser.cookies.insert("user_id".to_owned(), "Administrator".to_owned());
     browser.cookies.insert("full_name".to_owned(), "Administrator".to_owned());
     browser.cookies.insert("system_user".to_owned(), "yes".to_owned());
-    let code = gateway.code(&mut browser, SHOP, &[]);
+    let code = browser.code(SHOP, &[]);
     let tokens = Tokens::of(&gateway.exchange(SHOP, &code, &[]));
     assert_eq!(gateway.introspect(SHOP, &tokens.access)["username"], BOB);
     gateway.acts_as(&tokens.access, BOB);

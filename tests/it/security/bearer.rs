@@ -19,7 +19,7 @@ fn a_token_is_only_of_use_as_what_it_is() {
     let answer = gateway.refresh(SHOP, &tokens.access, &[]);
     assert_eq!((answer.status, answer.error().as_str()), (400, "invalid_grant"));
     let mut browser = crate::support::Browser::of(&gateway, ALICE);
-    let code = gateway.code(&mut browser, SHOP, &[]);
+    let code = browser.code(SHOP, &[]);
     gateway.refuses("a code as bearer", &code);
     assert_eq!(gateway.refresh(SHOP, &code, &[]).error(), "invalid_grant");
     gateway.acts_as(&tokens.access, ALICE);

@@ -12,7 +12,7 @@ use crate::{
 fn of_two_hundred_parallel_takers_of_a_code_one_gets_tokens_and_the_replay_ends_them() {
     let gateway = TestGateway::start();
     let mut browser = Browser::of(&gateway, ALICE);
-    let code = gateway.code(&mut browser, SHOP, &[]);
+    let code = browser.code(SHOP, &[]);
     let answers: Vec<_> = thread::scope(|scope| {
         let take = || gateway.exchange(SHOP, &code, &[]);
         let threads: Vec<_> = (0..200).map(|_| scope.spawn(take)).collect();
@@ -36,7 +36,7 @@ fn of_two_hundred_parallel_takers_of_a_code_one_gets_tokens_and_the_replay_ends_
 fn a_code_that_is_presented_again_ends_the_tokens_that_came_from_it() {
     let gateway = TestGateway::start();
     let mut browser = Browser::of(&gateway, ALICE);
-    let code = gateway.code(&mut browser, SHOP, &[]);
+    let code = browser.code(SHOP, &[]);
     let tokens = Tokens::of(&gateway.exchange(SHOP, &code, &[]));
     gateway.acts_as(&tokens.access, ALICE);
     assert_eq!(gateway.exchange(SHOP, &code, &[]).error(), "invalid_grant");
@@ -48,7 +48,7 @@ fn a_code_that_is_presented_again_ends_the_tokens_that_came_from_it() {
 fn a_code_past_its_time_is_worth_nothing() {
     let gateway = Setup::new().set("tokens.code_ttl", "1s").start();
     let mut browser = Browser::of(&gateway, ALICE);
-    let code = gateway.code(&mut browser, SHOP, &[]);
+    let code = browser.code(SHOP, &[]);
     pause(Duration::from_millis(1100));
     let answer = gateway.exchange(SHOP, &code, &[]);
     assert_eq!((answer.status, answer.error().as_str()), (400, "invalid_grant"));
@@ -59,7 +59,7 @@ fn a_code_past_its_time_is_worth_nothing() {
 fn a_code_that_another_client_presents_is_refused_burnt_and_noted() {
     let gateway = TestGateway::start();
     let mut browser = Browser::of(&gateway, ALICE);
-    let code = gateway.code(&mut browser, SHOP, &[]);
+    let code = browser.code(SHOP, &[]);
     let answer = gateway.exchange(SCOPED, &code, &[("redirect_uri", SHOP.redirect_uri)]);
     assert_eq!((answer.status, answer.error().as_str()), (400, "invalid_grant"));
     assert_eq!(gateway.exchange(SHOP, &code, &[]).error(), "invalid_grant");
@@ -73,12 +73,12 @@ fn the_redirect_uri_of_the_token_request_is_the_one_that_the_code_was_sent_to() 
     let mut browser = Browser::of(&gateway, ALICE);
     let other = SHOP.other_redirect_uri();
     for uri in [other.as_str(), "https://evil.example/cb", ""] {
-        let code = gateway.code(&mut browser, SHOP, &[]);
+        let code = browser.code(SHOP, &[]);
         let answer = gateway.exchange(SHOP, &code, &[("redirect_uri", uri)]);
         assert_eq!((answer.status, answer.error().as_str()), (400, "invalid_grant"), "{uri}");
         assert_eq!(gateway.exchange(SHOP, &code, &[]).error(), "invalid_grant", "the code is burnt");
     }
-    let code = gateway.code(&mut browser, SHOP, &[("redirect_uri", &other)]);
+    let code = browser.code(SHOP, &[("redirect_uri", &other)]);
     Tokens::of(&gateway.exchange(SHOP, &code, &[("redirect_uri", &other)]));
 }
 
@@ -99,7 +99,7 @@ fn a_verifier_that_is_missing_wrong_or_malformed_burns_the_code() {
         (illegal.as_str(), "invalid_request"),
     ] {
         for client in [APP, TRUSTED] {
-            let code = gateway.code(&mut browser, client, &[]);
+            let code = browser.code(client, &[]);
             let answer = gateway.exchange(client, &code, &[("code_verifier", verifier)]);
             assert_eq!((answer.status, answer.error().as_str()), (400, error), "{verifier}");
             assert_eq!(gateway.exchange(client, &code, &[]).error(), "invalid_grant", "the code is burnt");
@@ -113,9 +113,9 @@ fn a_verifier_without_a_challenge_is_a_downgrade_and_refused() {
     let gateway = TestGateway::start();
     let mut browser = Browser::of(&gateway, ALICE);
     let without = [("code_challenge", ""), ("code_challenge_method", "")];
-    let code = gateway.code(&mut browser, SHOP, &without);
+    let code = browser.code(SHOP, &without);
     assert_eq!(gateway.exchange(SHOP, &code, &[]).error(), "invalid_grant");
-    let code = gateway.code(&mut browser, SHOP, &without);
+    let code = browser.code(SHOP, &without);
     Tokens::of(&gateway.exchange(SHOP, &code, &[("code_verifier", "")]));
 }
 
@@ -125,7 +125,7 @@ fn other_tokens_changed_codes_and_junk_are_no_codes() {
     let gateway = TestGateway::start();
     let mut browser = Browser::of(&gateway, ALICE);
     let tokens = gateway.tokens(ALICE, SHOP, &[]);
-    let code = gateway.code(&mut browser, SHOP, &[]);
+    let code = browser.code(SHOP, &[]);
     let changed = format!("{}A", &code[..code.len() - 1]);
     let changed = if changed == code { format!("{}B", &code[..code.len() - 1]) } else { changed };
     for junk in [changed.as_str(), tokens.access.as_str(), tokens.refresh.as_str(), "junk", "emp_ac_", "%00", "ä"] {

@@ -60,3 +60,60 @@ fn no_spelling_of_a_path_reaches_erpnexts_own_oauth() {
         }
     }
 }
+
+/// T02, T03
+#[test]
+fn a_cmd_in_the_body_does_not_reach_erpnexts_own_oauth() {
+    let gateway = TestGateway::start();
+    let method = "frappe.integrations.oauth2.get_token";
+    let json = serde_json::json!({ "cmd": method }).to_string();
+    let part = format!("--b\r\nContent-Disposition: form-data; name=\"cmd\"\r\n\r\n{method}\r\n--b--\r\n");
+    for (what, request) in [
+        ("a form", Request::form("/anything", &[("cmd", method), ("grant_type", "x")])),
+        ("JSON", Request::new("POST", "/").body("application/json", json.as_bytes())),
+        ("JSON", Request::new("POST", "/").body("application/json; charset=x", json.as_bytes())),
+        ("JSON", Request::new("POST", "/").body("application/vnd.api+json", json.as_bytes())),
+        ("parts", Request::new("POST", "/").body("multipart/form-data; boundary=b", part.as_bytes())),
+    ] {
+        let answer = gateway.without_upstream(what, || gateway.send(&request));
+        assert_eq!(answer.status, 403, "{what}: {answer}");
+    }
+}
+
+/// T02, T04
+#[test]
+fn a_cmd_in_a_body_of_unknown_length_or_a_large_one_never_reaches_erpnext_whole() {
+    let gateway = TestGateway::start();
+    let method = "frappe.integrations.oauth2.get_token";
+    let chunk = format!("cmd={method}&grant_type=x");
+    let chunked = format!(
+        "POST /anything HTTP/1.1\r\nHost: erp\r\nContent-Type: application/x-www-form-urlencoded\r\n\
+         Transfer-Encoding: chunked\r\n\r\n{:x}\r\n{chunk}\r\n0\r\n\r\n",
+        chunk.len()
+    );
+    let filler = "a".repeat(1 << 20);
+    let large = format!("x={filler}&cmd={method}");
+    let large = format!(
+        "POST /anything HTTP/1.1\r\nHost: erp\r\nContent-Type: application/x-www-form-urlencoded\r\n\
+         Content-Length: {}\r\nConnection: close\r\n\r\n{large}",
+        large.len()
+    );
+    for (what, request) in [("chunked", chunked), ("large", large)] {
+        let (answer, seen) = gateway.upstream_of(|| gateway.raw(request.as_bytes()));
+        assert!(!answer.starts_with(b"HTTP/1.1 200"), "{what}: {}", String::from_utf8_lossy(&answer));
+        assert!(seen.iter().all(|request| !request.complete || request.path() != "/anything"), "{what}");
+    }
+}
+
+#[test]
+fn bodies_that_only_mention_a_reserved_method_pass_whole() {
+    let gateway = TestGateway::start();
+    let text = format!("see /api/method/frappe.integrations.oauth2.authorize {}", "b".repeat(200_000));
+    for length in [60, text.len()] {
+        let form = [("description", &text[..length])];
+        let answer = gateway.send(&Request::form("/api/method/echo", &form));
+        assert_eq!(answer.status, 200, "{length}: {answer}");
+        let sent = crate::support::query(&[("description", &text[..length])]).len();
+        assert_eq!(answer.json()["message"]["body_length"], sent, "{length}");
+    }
+}

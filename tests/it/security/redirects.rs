@@ -71,7 +71,7 @@ fn a_loopback_uri_matches_on_any_port_and_nothing_else_does() {
     let code = answer.parameter("code").expect("a code");
     Tokens::of(&gateway.exchange(APP, &code, &[("redirect_uri", uri)]));
     // The token request repeats the very port.
-    let code = gateway.code(&mut browser, APP, &[("redirect_uri", uri)]);
+    let code = browser.code(APP, &[("redirect_uri", uri)]);
     assert_eq!(gateway.exchange(APP, &code, &[("redirect_uri", "http://127.0.0.1:51516/cb")]).error(), "invalid_grant");
     for uri in [
         "http://localhost.evil/cb",

@@ -14,7 +14,7 @@ fn path() -> String {
 fn json_a_query_a_huge_body_and_a_repeated_parameter_are_refused() {
     let gateway = TestGateway::start();
     let mut browser = Browser::of(&gateway, ALICE);
-    let code = gateway.code(&mut browser, SHOP, &[]);
+    let code = browser.code(SHOP, &[]);
     let pairs = [
         ("grant_type", "authorization_code"),
         ("code", code.as_str()),

@@ -60,23 +60,25 @@ impl Tokens {
     }
 }
 
-impl TestGateway {
+impl Browser<'_> {
     /// Goes through authorization and, where asked, consents; the answer that leads back to the client.
-    pub fn authorize(&self, browser: &mut Browser<'_>, client: Client, extra: &[(&str, &str)]) -> Answer {
-        let answer = browser.get(&authorize_url(client, extra));
+    pub fn authorize(&mut self, client: Client, extra: &[(&str, &str)]) -> Answer {
+        let answer = self.get(&authorize_url(client, extra));
         if answer.status == 200 && answer.text().contains("name=\"handle\"") {
-            browser.decide(&answer, "allow")
+            self.decide(&answer, "allow")
         } else {
             answer
         }
     }
 
     /// A code for the browser's user.
-    pub fn code(&self, browser: &mut Browser<'_>, client: Client, extra: &[(&str, &str)]) -> String {
-        let answer = self.authorize(browser, client, extra);
+    pub fn code(&mut self, client: Client, extra: &[(&str, &str)]) -> String {
+        let answer = self.authorize(client, extra);
         answer.parameter("code").unwrap_or_else(|| panic!("no code: {answer}"))
     }
+}
 
+impl TestGateway {
     /// A request to the token endpoint, or one like it, with the client's authentication.
     pub fn as_client(&self, client: Client, endpoint: &str, form: &[(&str, &str)]) -> Answer {
         self.send(&client_request(client, endpoint, form))
@@ -95,7 +97,7 @@ impl TestGateway {
     /// Tokens for this user, from the browser's login to the token response.
     pub fn tokens(&self, user: &str, client: Client, extra: &[(&str, &str)]) -> Tokens {
         let mut browser = Browser::of(self, user);
-        let code = self.code(&mut browser, client, extra);
+        let code = browser.code(client, extra);
         Tokens::of(&self.exchange(client, &code, &[]))
     }
 

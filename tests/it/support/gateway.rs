@@ -12,6 +12,15 @@ use tempfile::TempDir;
 use super::{Answer, Connection, Request, Setup, ports::Port, until};
 use crate::standin::{Recorded, StandIn};
 
+/// Which OAuth client the gateway's own tokens belong to.
+const OWN_CLIENT: &str = "/api/resource/OAuth%20Client?";
+
+fn is_upkeep(record: &Recorded) -> bool {
+    let lists = ["/api/resource/User?", "/api/resource/User%20Social%20Login?", OWN_CLIENT];
+    record.header("authorization").is_some_and(|value| value.starts_with("token gateway-key:"))
+        && lists.iter().any(|list| record.target.starts_with(list))
+}
+
 /// A gateway and the stand-in behind it. Both end when it is dropped.
 pub struct TestGateway {
     pub standin: StandIn,
@@ -38,7 +47,22 @@ impl TestGateway {
             child: None,
         };
         gateway.run();
+        if gateway.setup.ready_path == "/readyz" {
+            gateway.wait_for_first_calls();
+        }
         gateway
+    }
+
+    /// What the gateway asks of ERPNext when it starts has been answered, so that what comes later is a test's doing.
+    fn wait_for_first_calls(&self) {
+        until("the first calls are answered", || {
+            let answered = |part: &str| {
+                self.standin.count(|record| record.target.starts_with(part) && record.status.is_some()) > 0
+            };
+            let all =
+                ["/api/resource/User?", "/api/resource/User%20Social%20Login?", OWN_CLIENT].into_iter().all(answered);
+            all.then_some(())
+        });
     }
 
     /// Starts the process, and waits until it serves. A port that somebody else has taken meanwhile is replaced.
@@ -148,11 +172,11 @@ impl TestGateway {
         lines.filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok()).sum()
     }
 
-    /// What reached the stand-in while `work` was done.
+    /// What reached the stand-in while `work` was done, without what the gateway regularly asks by itself.
     pub fn upstream_of<T>(&self, work: impl FnOnce() -> T) -> (T, Vec<Recorded>) {
         let last = self.standin.requests().last().map_or(0, |record| record.id);
         let done = work();
-        let new = self.standin.requests().into_iter().filter(|record| record.id > last).collect();
+        let new = self.standin.requests().into_iter().filter(|record| record.id > last && !is_upkeep(record)).collect();
         (done, new)
     }
 
