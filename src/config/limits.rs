@@ -15,7 +15,7 @@ pub struct LimitsSettings {
     pub introspection_misses: Rate,
     /// Authorization requests, per address. Default `600/m`.
     pub authorize: Rate,
-    /// Failed logins seen passing, per user and per address. Default `20/m`.
+    /// Failed logins seen passing, per address. Default `20/m`.
     pub login_failures: Rate,
 }
 

@@ -116,7 +116,7 @@ impl Page<'_> {
                 meanings: request
                     .scopes
                     .iter()
-                    .map(|scope| texts.meaning(scope.as_str(), &settings.site_name))
+                    .map(|scope| texts.meaning(scope.as_str(), &settings.site_name, client.scopes.name_claims()))
                     .collect(),
                 action,
                 handle,

@@ -67,6 +67,7 @@ pub(super) struct Texts {
     pub continue_button: &'static str,
     all: &'static str,
     openid: &'static str,
+    identity: &'static str,
     profile: &'static str,
     email: &'static str,
     roles: &'static str,
@@ -87,10 +88,11 @@ impl Texts {
         fill(self.sign_in_why, &[("{app}", app)])
     }
 
-    /// What a scope means, in words.
-    pub(super) fn meaning(&self, scope: &str, site: &str) -> String {
+    /// What a scope means, in words. `by_family`: claims need scopes of their own, besides `openid`.
+    pub(super) fn meaning(&self, scope: &str, site: &str, by_family: bool) -> String {
         let text = match scope {
             Scope::ALL => self.all,
+            Scope::OPENID if by_family => self.identity,
             Scope::OPENID => self.openid,
             "profile" => self.profile,
             "email" => self.email,
@@ -137,6 +139,7 @@ const ENGLISH: Texts = Texts {
     continue_button: "Continue to the application",
     all: "do everything on {site} that you may do",
     openid: "see your name, e-mail address, picture and roles",
+    identity: "recognise you",
     profile: "see your name and picture",
     email: "see your e-mail address",
     roles: "see your roles",
@@ -165,6 +168,7 @@ const GERMAN: Texts = Texts {
     continue_button: "Weiter zur Anwendung",
     all: "auf {site} alles tun, was Sie dürfen",
     openid: "Ihren Namen, Ihre E-Mail-Adresse, Ihr Bild und Ihre Rollen sehen",
+    identity: "Sie wiedererkennen",
     profile: "Ihren Namen und Ihr Bild sehen",
     email: "Ihre E-Mail-Adresse sehen",
     roles: "Ihre Rollen sehen",
@@ -193,6 +197,7 @@ const FRENCH: Texts = Texts {
     continue_button: "Continuer vers l’application",
     all: "faire sur {site} tout ce que vous pouvez y faire",
     openid: "voir votre nom, votre adresse e-mail, votre photo et vos rôles",
+    identity: "vous reconnaître",
     profile: "voir votre nom et votre photo",
     email: "voir votre adresse e-mail",
     roles: "voir vos rôles",
@@ -221,6 +226,7 @@ const SPANISH: Texts = Texts {
     continue_button: "Continuar a la aplicación",
     all: "hacer en {site} todo lo que usted puede hacer",
     openid: "ver su nombre, correo electrónico, foto y roles",
+    identity: "reconocerle",
     profile: "ver su nombre y foto",
     email: "ver su correo electrónico",
     roles: "ver sus roles",

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::{Scope, Scopes, Subject, UserName};
+use super::{Scopes, Subject, UserName};
 
 /// What the upstream says of a user.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -41,7 +41,7 @@ impl Profile {
     /// or `roles`, each family needs its scope; for ERPNext's clients `openid` alone means all of them.
     #[must_use]
     pub fn claims(&self, granted: &Scopes, registered: &Scopes) -> Map<String, Value> {
-        let by_family = Scope::OIDC_CLAIMS.iter().any(|scope| registered.contains(scope));
+        let by_family = registered.name_claims();
         let mut claims = Map::new();
         for (claim, scope) in USER_CLAIMS {
             if by_family && !granted.contains(scope) {

@@ -70,6 +70,13 @@ impl Scopes {
         Self(self.iter().filter(|scope| keep(scope.as_str())).cloned().collect())
     }
 
+    /// Whether a client that registered these scopes gets each family of claims by a scope of its own; for ERPNext's
+    /// clients `openid` alone means all claims.
+    #[must_use]
+    pub fn name_claims(&self) -> bool {
+        Scope::OIDC_CLAIMS.iter().any(|scope| self.contains(scope))
+    }
+
     /// The scopes in their order.
     pub fn iter(&self) -> impl Iterator<Item = &Scope> {
         self.0.iter()
