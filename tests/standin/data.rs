@@ -27,7 +27,7 @@ pub fn site() -> State {
         User::system(ALICE, ALICE_PASSWORD).named("Alice", "Anders").with_roles(&["System Manager"]),
         User::system(BOB, BOB_PASSWORD).named("Bob", "Berg"),
         User::website(CAROL, CAROL_PASSWORD).named("Carol", "Customer"),
-        User::system(GATEWAY_USER, "").named("Gateway", "").with_roles(&["Auth Gateway"]),
+        User::website(GATEWAY_USER, "").named("Gateway", "").with_roles(&["Auth Gateway"]),
     ] {
         state.put_user(user);
     }
@@ -57,7 +57,6 @@ fn permissions(state: &mut State) {
         ("OAuth Bearer Token", "Auth Gateway", "read write create delete"),
         ("OAuth Client", "Auth Gateway", "read"),
         ("User", "Auth Gateway", "read"),
-        ("System Settings", "Auth Gateway", "read"),
         // A System Manager sees tokens and clients, and deletes tokens, but cannot make any (51).
         ("OAuth Bearer Token", "System Manager", "read delete"),
         ("OAuth Client", "System Manager", "read write create delete"),

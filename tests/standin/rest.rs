@@ -79,8 +79,18 @@ fn found(state: &State, doctype: &str, name: &str) -> Result<Row, Fault> {
 
 /// The rows that a list call answers.
 pub fn list(state: &State, caller: &Caller, doctype: &str, query: &Query) -> Result<Vec<Json>, Fault> {
-    check(state, caller, doctype, "read")?;
+    // Without the right to read users their list is no error: it is short, and the rows of their logins name nobody.
+    let of_users = matches!(doctype, "User" | "User Social Login");
+    let blind = of_users && !state.may(&caller.user, "User", "read") && caller.user != "Guest";
+    if !blind {
+        check(state, caller, doctype, "read")?;
+    }
     let mut rows = all(state, doctype)?;
+    let on_desk =
+        state.user(&caller.user).is_some_and(|user| user.effective_roles().iter().any(|role| role == "Desk User"));
+    if blind && doctype == "User" && !on_desk {
+        rows.retain(|row| row.value("name") == caller.user.as_str());
+    }
     if doctype == "User" && caller.user != "Administrator" {
         // Only Administrator sees the standard users in a list.
         rows.retain(|row| row.value("name") != "Administrator");
@@ -89,13 +99,28 @@ pub fn list(state: &State, caller: &Caller, doctype: &str, query: &Query) -> Res
     rows.sort_by(|a, b| query.compare(a, b));
     let selected = rows.iter().flat_map(|row| row.select(&query.fields));
     let limit = if query.limit == 0 { usize::MAX } else { query.limit };
-    Ok(selected.skip(query.start).take(limit).collect())
+    let selected = selected.skip(query.start).take(limit);
+    Ok(if blind { selected.map(without_parent).collect() } else { selected.collect() })
 }
 
-/// A whole document; everybody may read himself.
+fn without_parent(row: Json) -> Json {
+    match row {
+        Json::Map(pairs) => Json::Map(pairs.into_iter().filter(|(name, _)| name != "parent").collect()),
+        other => other,
+    }
+}
+
+/// A whole document; everybody may read himself, and nobody else Administrator.
 pub fn single(state: &State, caller: &Caller, doctype: &str, name: &str) -> Result<Json, Fault> {
     if doctype != "User" || caller.user != name {
         check(state, caller, doctype, "read")?;
+        if doctype == "User" && name == "Administrator" {
+            return if caller.user == "Administrator" {
+                Ok(found(state, doctype, name)?.document())
+            } else {
+                Err(Fault::permission())
+            };
+        }
     }
     Ok(found(state, doctype, name)?.document())
 }
@@ -299,6 +324,10 @@ pub fn delete(state: &mut State, caller: &Caller, doctype: &str, name: &str) -> 
     let name = name_of(&found(state, doctype, name)?.document());
     match doctype {
         "User" => {
+            if state.bearers.iter().any(|row| row.it.user == name) {
+                let text = format!("Cannot delete or cancel because User {name} is linked with OAuth Bearer Token");
+                return Err(Fault::validation("LinkExistsError", &text));
+            }
             state.users.retain(|row| row.it.name != name);
             state.sessions.retain(|session| session.user != name);
         }

@@ -84,10 +84,12 @@ fn only_the_gateway_and_administrator_make_tokens() {
     make(&standin, GATEWAY, &bearer("mine"));
     let path = "/api/resource/OAuth%20Bearer%20Token";
     assert_eq!(send(&standin, &format!("DELETE {path}/mine"), &[alice], "").status, 202);
-    for target in [path, "/api/resource/OAuth%20Client", "/api/resource/User", "/api/resource/User/alice@example.com"] {
+    for target in [path, "/api/resource/OAuth%20Client", "/api/resource/User/alice@example.com"] {
         assert_eq!(get(&standin, target, &[bob]).status, 403, "{target}");
         assert_eq!(get(&standin, target, &[]).status, 403, "{target}");
     }
+    assert!(get(&standin, "/api/resource/User", &[bob]).text().contains("alice@example.com"), "desk users see names");
+    assert_eq!(get(&standin, "/api/resource/User", &[]).status, 403);
     assert_eq!(get(&standin, "/api/resource/User/bob@example.com", &[bob]).status, 200);
     let keys = "/api/method/frappe.core.doctype.user.user.generate_keys";
     assert_eq!(form(&standin, keys, &[GATEWAY], "user=bob@example.com").status, 403);
@@ -127,11 +129,14 @@ fn users_are_listed_with_roles_and_subjects() {
     assert_eq!(effective.text(), r#"{"message":["System Manager","All","Guest","Desk User"]}"#);
     let v2 = get(&standin, "/api/v2/document/User?fields=[\"name\"]&limit=2&start=1", &[GATEWAY]);
     assert_eq!(v2.text(), r#"{"data":[{"name":"bob@example.com"},{"name":"dora@example.com"}]}"#);
-    let zone = list("System%20Settings/System%20Settings");
-    assert_eq!(zone["time_zone"], "Asia/Kolkata");
-    let value =
-        get(&standin, "/api/method/frappe.client.get_value?doctype=System%20Settings&fieldname=time_zone", &[GATEWAY]);
-    assert_eq!(value.text(), r#"{"message":{"time_zone":"Asia/Kolkata"}}"#);
+    for path in ["System%20Settings/System%20Settings", "User/Administrator"] {
+        assert_eq!(get(&standin, &format!("/api/resource/{path}"), &[GATEWAY]).status, 403, "{path}");
+    }
+    standin.set_roles(GATEWAY_USER, &[]);
+    assert_eq!(
+        get(&standin, "/api/resource/User", &[GATEWAY]).text(),
+        format!(r#"{{"data":[{{"name":"{GATEWAY_USER}"}}]}}"#)
+    );
 }
 
 #[test]
