@@ -255,11 +255,15 @@ impl ProxyHttp for Gateway {
 
     async fn request_body_filter(
         &self,
-        _session: &mut Session,
+        session: &mut Session,
         body: &mut Option<Bytes>,
         end_of_stream: bool,
         context: &mut RequestContext,
     ) -> pingora::Result<()> {
+        // What a websocket carries is no body: nothing of it may wait.
+        if session.as_downstream().was_upgraded() {
+            return Ok(());
+        }
         context.body.pass(body, end_of_stream)
     }
 
