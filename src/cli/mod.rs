@@ -1,7 +1,9 @@
 //! The command line: one file a sub-command.
 
 mod check;
+mod key_file;
 mod serve;
+mod setup_erpnext;
 
 use std::{
     io::{self, Write},
@@ -38,6 +40,8 @@ enum Command {
     Serve(serve::ServeArgs),
     /// Says whether the configuration can work, and everything that is wrong with it
     Check(check::CheckArgs),
+    /// Makes the gateway's account in ERPNext and all that belongs to it, or removes it
+    SetupErpnext(setup_erpnext::SetupArgs),
 }
 
 /// Where the configuration is.
@@ -67,6 +71,7 @@ impl Cli {
         ExitCode::from(match self.command {
             Command::Serve(args) => serve::run(&args, err),
             Command::Check(args) => check::run(&args, out, err),
+            Command::SetupErpnext(args) => setup_erpnext::run(&args, out, err),
         })
     }
 }

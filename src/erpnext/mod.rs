@@ -19,6 +19,7 @@ mod login_session;
 mod own_client;
 mod profile;
 mod settings;
+pub mod setup;
 mod shadow;
 #[cfg(test)]
 mod tests;

@@ -11,5 +11,7 @@ pub mod site;
 pub mod sockets;
 mod systemd;
 pub mod tls;
+pub mod tools;
 
 pub use run::{ask_parts, run, start};
+pub use site::erpnext_settings;

@@ -21,7 +21,7 @@ use crate::{
 };
 
 /// The site of a gateway that serves one.
-const ONLY_SITE: &str = "default";
+pub(super) const ONLY_SITE: &str = "default";
 /// The longest that one of our own calls to ERPNext may take; `response_timeout` is for forwarded requests.
 const CALL_TIMEOUT: Duration = Duration::from_secs(15);
 
@@ -140,7 +140,9 @@ fn open_store(path: &Path, key: &SecretKey) -> anyhow::Result<EmbeddedStore> {
     EmbeddedStore::open(path, SiteId::new(ONLY_SITE), key).context("[store].path")
 }
 
-fn erpnext_settings(config: &Config) -> ErpnextSettings {
+/// How the gateway's own calls reach ERPNext.
+#[must_use]
+pub fn erpnext_settings(config: &Config) -> ErpnextSettings {
     let erpnext = &config.erpnext;
     ErpnextSettings {
         url: erpnext.url.as_str().to_owned(),
