@@ -91,11 +91,16 @@ impl Adapter {
     pub(super) async fn sync(self: &Arc<Self>) -> Result<(), DirectoryError> {
         let adapter = Arc::clone(self);
         let sync = async move {
+            // What the first list says of a user is no change.
+            let seen_before = adapter.users.were_listed();
             let changes = adapter.users.refresh().await?;
             for (name, _) in &changes {
                 adapter.upstream_users.settle(name, adapter.users.listed(name).as_ref());
             }
             for (name, change) in &changes {
+                if seen_before && *change != Change::Gone {
+                    (adapter.hooks.on_user_enabled)(name, *change == Change::Enabled);
+                }
                 adapter.act_on(name, *change).await;
             }
             Ok(())

@@ -78,6 +78,16 @@ impl Erpnext {
         self.adapter.drop_shadow_token(name).await;
     }
 
+    /// Deletes upstream a shadow token that the store has forgotten or is about to forget, for whoever can't leave it to
+    /// the upkeep.
+    ///
+    /// # Errors
+    /// When ERPNext can't be asked or refuses: the token works on.
+    pub async fn delete_shadow_token(&self, token: &Secret) -> Result<(), DirectoryError> {
+        let (adapter, token) = (Arc::clone(&self.adapter), token.clone());
+        self.on_io(async move { shadow::delete(&adapter.agent, &token).await }).await
+    }
+
     /// One round of upkeep: users, the shadow tokens that end soon, and those to be deleted.
     ///
     /// # Errors

@@ -47,13 +47,15 @@ pub struct Ground {
 pub struct Hooks {
     /// A user was deleted, renamed, or is somebody else under the same name: what was granted in that name must end.
     pub on_user_gone: Arc<dyn Fn(&UserName) + Send + Sync>,
+    /// A user was disabled, or enabled again, while the gateway looked on.
+    pub on_user_enabled: Arc<dyn Fn(&UserName, bool) + Send + Sync>,
     /// A call to ERPNext ended: what it was for, and `ok`, `denied` or `failed`.
     pub on_call: Arc<dyn Fn(&'static str, &'static str) + Send + Sync>,
 }
 
 impl Default for Hooks {
     fn default() -> Self {
-        Self { on_user_gone: Arc::new(|_| ()), on_call: Arc::new(|_, _| ()) }
+        Self { on_user_gone: Arc::new(|_| ()), on_user_enabled: Arc::new(|_, _| ()), on_call: Arc::new(|_, _| ()) }
     }
 }
 

@@ -17,7 +17,11 @@ use crate::{
     random::{OsRandom, Random},
     secret::{Purpose, SecretKey},
     store::{EmbeddedStore, Store, secret_key},
-    telemetry::{audit::Audit, metrics::Metrics},
+    telemetry::{
+        audit::{Audit, AuditEvent},
+        metrics::Metrics,
+        tally::Tally,
+    },
 };
 
 /// The site of a gateway that serves one.
@@ -43,6 +47,8 @@ pub struct Site {
     pub random: Arc<dyn Random>,
     /// The key that all others are derived from.
     pub secret_key: SecretKey,
+    /// Counts what peers can make happen at will, for the audit trail.
+    pub tally: Arc<Tally>,
 }
 
 impl Site {
@@ -52,6 +58,7 @@ impl Site {
     /// A store, key or setting that can't be used, with what to do.
     pub fn new(config: &Config, metrics: &Arc<Metrics>, audit: Audit, io: &Handle) -> anyhow::Result<Self> {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let audit = Arc::new(audit);
         let random: Arc<dyn Random> = Arc::new(OsRandom);
         let secret_key = secret_key::load_or_make(&config.store.secret_key_file)?;
         let store: Arc<dyn Store> = Arc::new(open_store(&config.store.path, &secret_key)?);
@@ -66,7 +73,7 @@ impl Site {
             io: io.clone(),
         };
         let gone = Arc::new(UsersGone::default());
-        let erpnext = Arc::new(Erpnext::new(&erpnext_settings(config), ground, hooks(metrics, &gone, io))?);
+        let erpnext = Arc::new(Erpnext::new(&erpnext_settings(config), ground, hooks(metrics, &audit, &gone, io))?);
         let mint = Arc::new(TokenMint::new(&secret_key));
         let ground = AccessGround {
             mint: Arc::clone(&mint),
@@ -91,7 +98,7 @@ impl Site {
             allowances: Arc::new(AllowanceCounter::new(Box::new(move |client, allowance| {
                 used.compat.used(client.as_str(), allowance.as_str());
             }))),
-            audit: Arc::new(audit),
+            audit: Arc::clone(&audit),
         });
         gone.set_issuer(&issuer);
         let endpoints = Arc::new(Endpoints {
@@ -103,7 +110,8 @@ impl Site {
             limits: limits(config),
             settings,
         });
-        Ok(Self { store, erpnext, access, issuer, endpoints, clock, random, secret_key })
+        let tally = Arc::new(Tally::new(audit));
+        Ok(Self { store, erpnext, access, issuer, endpoints, clock, random, secret_key, tally })
     }
 }
 
@@ -125,18 +133,23 @@ impl UsersGone {
     }
 }
 
-fn hooks(metrics: &Arc<Metrics>, gone: &Arc<UsersGone>, io: &Handle) -> Hooks {
-    let (metrics, gone, io) = (Arc::clone(metrics), Arc::clone(gone), io.clone());
+fn hooks(metrics: &Arc<Metrics>, audit: &Arc<Audit>, gone: &Arc<UsersGone>, io: &Handle) -> Hooks {
+    let (metrics, audit, gone, io) = (Arc::clone(metrics), Arc::clone(audit), Arc::clone(gone), io.clone());
     Hooks {
         on_user_gone: Arc::new(move |user| {
             let (gone, user) = (Arc::clone(&gone), user.clone());
             io.spawn(async move { gone.end_grants(&user).await });
         }),
+        on_user_enabled: Arc::new(move |user, enabled| {
+            let event = if enabled { "user_enabled" } else { "user_disabled" };
+            let event = AuditEvent { event, user: Some(user.as_str()), ..AuditEvent::default() };
+            audit.record(SystemClock.now(), &event);
+        }),
         on_call: Arc::new(move |what, outcome| metrics.erpnext.call(what, outcome)),
     }
 }
 
-fn open_store(path: &Path, key: &SecretKey) -> anyhow::Result<EmbeddedStore> {
+pub(super) fn open_store(path: &Path, key: &SecretKey) -> anyhow::Result<EmbeddedStore> {
     EmbeddedStore::open(path, SiteId::new(ONLY_SITE), key).context("[store].path")
 }
 

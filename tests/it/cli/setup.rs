@@ -64,7 +64,8 @@ impl Bench {
 
     fn setup(&self, more: &[&str]) -> Done {
         let admin = self.path("admin.key").display().to_string();
-        let done = run(&self.path("gateway.toml"), &[&["setup-erpnext", "--admin-key-file", &admin], more].concat(), "");
+        let done =
+            run(&self.path("gateway.toml"), &[&["setup-erpnext", "--admin-key-file", &admin], more].concat(), "");
         for secret in [ADMIN_API_SECRET, GATEWAY_API_SECRET, self.key().trim_end().rsplit(':').next().unwrap_or("-")] {
             let shown = !secret.is_empty() && (done.out.contains(secret) || done.err.contains(secret));
             assert!(!shown, "a secret is shown: {done:?}");
