@@ -63,7 +63,7 @@ pub(super) struct ClientUse {
 /// The use of all registered clients, and of those that left counts or grants behind, by id.
 pub(super) fn of_all(
     clients: &[Client],
-    uses: Vec<AllowanceUse>,
+    counted: Vec<AllowanceUse>,
     living: Vec<(ClientId, u64)>,
     now: UnixTime,
 ) -> Vec<ClientUse> {
@@ -82,7 +82,7 @@ pub(super) fn of_all(
     for (id, count) in living {
         all.entry(id.as_str().to_owned()).or_insert_with(|| unseen(&id)).living_grants = count;
     }
-    for one in uses {
+    for one in counted {
         let lately = now.since(one.last) < LATELY;
         let used = Used { allowance: one.allowance.as_str(), count: one.count, last: shown(one.last), lately };
         all.entry(one.client.as_str().to_owned()).or_insert_with(|| unseen(&one.client)).used.push(used);
@@ -127,17 +127,17 @@ mod tests {
     #[test]
     fn a_client_could_be_strict_that_is_in_use_and_used_nothing_for_thirty_days() {
         let now = UnixTime::from_secs(1_800_000_000);
-        let used = |client: &str, allowance, ago: Duration| AllowanceUse {
+        let counted = |client: &str, allowance, ago: Duration| AllowanceUse {
             client: ClientId::new(client),
             allowance,
             count: 3,
             last: now.minus(ago),
         };
         let uses = vec![
-            used("old", Allowance::NoSecret, DAY * 29),
-            used("old", Allowance::NoPkce, DAY * 31),
-            used("quiet", Allowance::NoPkce, DAY * 31),
-            used("gone", Allowance::Hs256, DAY * 40),
+            counted("old", Allowance::NoSecret, DAY * 29),
+            counted("old", Allowance::NoPkce, DAY * 31),
+            counted("quiet", Allowance::NoPkce, DAY * 31),
+            counted("gone", Allowance::Hs256, DAY * 40),
         ];
         let living = ["old", "quiet", "shop"].map(|id| (ClientId::new(id), 2)).to_vec();
         let all = of_all(&clients(), uses, living, now);

@@ -18,6 +18,8 @@ use crate::{
     server::{erpnext_settings, tools},
 };
 
+const API_KEY: &str = "API key";
+
 /// The arguments of `setup-erpnext`.
 #[derive(Debug, Args)]
 pub(super) struct SetupArgs {
@@ -80,11 +82,10 @@ impl Report<'_> {
     fn tell(&mut self, step: Step) {
         if !self.json {
             let word = match (self.dry_run, step.outcome) {
-                (false, outcome) => outcome.as_str(),
                 (true, Outcome::Made) => "would make",
                 (true, Outcome::Changed) => "would change",
                 (true, Outcome::Removed) => "would remove",
-                (true, outcome @ (Outcome::Kept | Outcome::Absent)) => outcome.as_str(),
+                (_, outcome) => outcome.as_str(),
             };
             let detail = step.detail.as_ref().map(|detail| format!(" ({detail})")).unwrap_or_default();
             let _ = writeln!(self.out, "{word:<13} {}{detail}", step.subject);
@@ -102,7 +103,9 @@ impl Report<'_> {
             let whole = json!({ "dry_run": self.dry_run, "undo": undo, "steps": steps, "error": failure });
             let _ = writeln!(self.out, "{whole}");
         } else if failure.is_none() && !self.dry_run && !undo {
-            let _ = writeln!(self.out, "ERPNext is set up; `empress-gateway check --online` asks it again.");
+            let new_key = self.steps.iter().any(|step| step.subject == API_KEY && step.outcome != Outcome::Kept);
+            let restart = if new_key { " A gateway that is running must be restarted to use the new key." } else { "" };
+            let _ = writeln!(self.out, "ERPNext is set up; `empress-gateway check --online` asks it again.{restart}");
         }
     }
 }
@@ -118,7 +121,8 @@ impl<'a> Work<'a> {
     fn new(args: &SetupArgs, config: &'a Config, admin: Secret) -> anyhow::Result<Self> {
         let settings = ErpnextSettings { api_key: admin, ..erpnext_settings(config) };
         let writes = if args.dry_run { Writes::Spared } else { Writes::Done };
-        let user = args.user.as_ref().map(UserName::new);
+        // Frappe names users by their addresses in lower case.
+        let user = args.user.as_ref().map(|user| UserName::new(user.trim().to_lowercase()));
         Ok(Self { setup: Setup::new(settings, writes)?, config, user, dry_run: args.dry_run })
     }
 
@@ -170,7 +174,7 @@ impl<'a> Work<'a> {
     async fn api_key(&self, name: &UserName, owner: Option<&UserName>) -> anyhow::Result<(Step, Option<Secret>)> {
         let path = &self.config.erpnext.api_key_file;
         if owner == Some(name) {
-            return Ok((Step::new("API key", Outcome::Kept), self.key().cloned()));
+            return Ok((Step::new(API_KEY, Outcome::Kept), self.key().cloned()));
         }
         if self.key().is_some_and(|key| !key_file::holds(path, key)) {
             // It stands in the configuration itself, which is the operator's to write.
@@ -179,7 +183,7 @@ impl<'a> Work<'a> {
             );
         }
         let outcome = if self.key().is_some() { Outcome::Changed } else { Outcome::Made };
-        let step = Step::new("API key", outcome).with(path.display().to_string());
+        let step = Step::new(API_KEY, outcome).with(path.display().to_string());
         if self.dry_run {
             return Ok((step, None));
         }
@@ -210,7 +214,7 @@ impl<'a> Work<'a> {
     /// Removes the file if its key was the account's, or is nobody's any more.
     fn remove_key_file(&self, name: &UserName, owner: Option<&UserName>) -> anyhow::Result<Step> {
         let path = &self.config.erpnext.api_key_file;
-        let step = |outcome| Step::new("API key", outcome).with(path.display().to_string());
+        let step = |outcome| Step::new(API_KEY, outcome).with(path.display().to_string());
         let Some(key) = self.key().filter(|key| key_file::holds(path, key)) else { return Ok(step(Outcome::Absent)) };
         if owner.is_some_and(|owner| owner != name) {
             return Ok(step(Outcome::Kept).with(format!("{}: it holds another user's key", path.display())));

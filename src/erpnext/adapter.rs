@@ -9,7 +9,8 @@ use http::HeaderValue;
 
 use super::{
     DirectoryError, DirectoryUser, ErpnextSettings, Ground, Hooks, InvalidSettings, agent::Agent, flights::Flights,
-    kept::Kept, known_users::Change, own_client::OwnClient, shadow, upstream_users::UpstreamUsers, users::Users,
+    kept::Kept, known_users::Change, own_client::OwnClient, settings::UserChange, shadow,
+    upstream_users::UpstreamUsers, users::Users,
 };
 use crate::{
     clock::UnixTime,
@@ -98,8 +99,10 @@ impl Adapter {
                 adapter.upstream_users.settle(name, adapter.users.listed(name).as_ref());
             }
             for (name, change) in &changes {
-                if seen_before && *change != Change::Gone {
-                    (adapter.hooks.on_user_enabled)(name, *change == Change::Enabled);
+                match change {
+                    Change::Enabled if seen_before => (adapter.hooks.on_user_change)(name, UserChange::Enabled),
+                    Change::Disabled if seen_before => (adapter.hooks.on_user_change)(name, UserChange::Disabled),
+                    Change::Enabled | Change::Disabled | Change::Gone => {}
                 }
                 adapter.act_on(name, *change).await;
             }

@@ -37,7 +37,7 @@ use self::adapter::Adapter;
 pub use self::{
     clients::ClientRegistry,
     directory::{Directory, DirectoryError, DirectoryUser, LoginProbe, PasswordCheck},
-    settings::{ErpnextSettings, Ground, Hooks, InvalidSettings},
+    settings::{ErpnextSettings, Ground, Hooks, InvalidSettings, OnUserChange, UserChange},
     upstream_user::UpstreamUser,
 };
 use crate::{

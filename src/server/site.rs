@@ -11,7 +11,7 @@ use crate::{
     clock::{Clock, SystemClock},
     config::{Config, Rate},
     endpoints::{Allotment, EndpointSettings, Endpoints, Limit, Limits},
-    erpnext::{ClientRegistry, Erpnext, ErpnextSettings, Ground, Hooks},
+    erpnext::{ClientRegistry, Erpnext, ErpnextSettings, Ground, Hooks, UserChange},
     issuer::{AllowanceCounter, Issuer, IssuerSettings, SigningKeys},
     oauth::{Allowance, Client, GrantType, LoginHasher, Scope, SigningAlgorithm, SiteId, TokenMint, UserName},
     random::{OsRandom, Random},
@@ -140,8 +140,11 @@ fn hooks(metrics: &Arc<Metrics>, audit: &Arc<Audit>, gone: &Arc<UsersGone>, io: 
             let (gone, user) = (Arc::clone(&gone), user.clone());
             io.spawn(async move { gone.end_grants(&user).await });
         }),
-        on_user_enabled: Arc::new(move |user, enabled| {
-            let event = if enabled { "user_enabled" } else { "user_disabled" };
+        on_user_change: Arc::new(move |user, change| {
+            let event = match change {
+                UserChange::Enabled => "user_enabled",
+                UserChange::Disabled => "user_disabled",
+            };
             let event = AuditEvent { event, user: Some(user.as_str()), ..AuditEvent::default() };
             audit.record(SystemClock.now(), &event);
         }),

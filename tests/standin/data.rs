@@ -75,6 +75,7 @@ fn permissions(state: &mut State) {
 }
 
 fn documents(state: &mut State) {
+    state.documents.insert("Contact".to_owned(), Vec::new());
     for (doctype, document) in [
         ("Customer", json!({"name": "Acme", "customer_name": "Acme", "territory": "India"})),
         ("Customer", json!({"name": "Globex", "customer_name": "Globex", "territory": "Germany"})),

@@ -247,6 +247,12 @@ fn create_user(state: &mut State, sent: &Map<String, Value>) -> Result<String, F
     let mut user = User::system(&email, "");
     user.sub = Some(random::hex(39));
     apply_user(&mut user, sent);
+    // Frappe makes a contact of each new user, in the background (seen on a real 15.44 site).
+    let contact = serde_json::json!({ "name": user.full_name(), "first_name": user.first_name, "user": email });
+    if let Value::Object(it) = contact {
+        let stamps = state.stamps("Administrator");
+        state.documents.entry("Contact".to_owned()).or_default().push(Stamped { it, stamps });
+    }
     state.put_user(user);
     Ok(email)
 }

@@ -3,7 +3,7 @@
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{FIRST_NAME, Outcome, ROLE, Setup, SetupError, Step, is_set, roles, text};
+use super::{FIRST_NAME, Outcome, ROLE, Setup, SetupError, Step, is_set, message, roles, text};
 use crate::{oauth::UserName, secret::Secret};
 
 const DOCTYPE: &str = "User";
@@ -56,7 +56,7 @@ impl Setup {
     /// [`SetupError`]
     pub async fn make_key(&self, name: &UserName) -> Result<Secret, SetupError> {
         let answer = self.method("frappe.core.doctype.user.user.generate_keys", json!({ "user": name })).await?;
-        let secret = Secret::new(self.message::<NewKey>(&answer)?.api_secret);
+        let secret = Secret::new(message::<NewKey>(&answer)?.api_secret);
         let user = self.document(DOCTYPE, name.as_str()).await?.unwrap_or(Value::Null);
         let key = text(&user, "api_key");
         if key.is_empty() || secret.expose().is_empty() {

@@ -138,7 +138,7 @@ impl Setup {
     /// [`SetupError`], also when ERPNext does not know the key.
     pub async fn administrator(&self) -> Result<UserName, SetupError> {
         let answer = self.send(logged_user()).await?;
-        let name: String = self.message(&answer)?;
+        let name: String = message(&answer)?;
         Ok(UserName::new(name))
     }
 
@@ -154,7 +154,7 @@ impl Setup {
             StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => Ok(None),
             _ => {
                 let answer = accepted("GET /api/method/frappe.auth.get_logged_user".to_owned(), answer)?;
-                self.message::<String>(&answer).map(|name| Some(UserName::new(name)))
+                message::<String>(&answer).map(|name| Some(UserName::new(name)))
             }
         }
     }
@@ -177,7 +177,7 @@ impl Setup {
             return Ok(None);
         }
         let answer = accepted(format!("GET /api/resource/{doctype}/{name}"), answer)?;
-        self.data(&answer).map(Some)
+        data(&answer).map(Some)
     }
 
     /// The rows of a doctype, with `parent` where it is one of child rows.
@@ -186,12 +186,12 @@ impl Setup {
         let payload = Payload::None;
         let call = Call { what: "setup: list", method: Method::GET, path: &path, query, payload, by: As::Account };
         let answer = self.send(call).await?;
-        self.data(&answer)
+        data(&answer)
     }
 
     async fn create(&self, doctype: &'static str, document: Value) -> Result<Value, SetupError> {
         let answer = self.send(Call::post("setup: make", &["api", "resource", doctype], document)).await?;
-        self.data(&answer)
+        data(&answer)
     }
 
     async fn change(&self, doctype: &'static str, name: &str, fields: Value) -> Result<(), SetupError> {
@@ -210,14 +210,16 @@ impl Setup {
     async fn method(&self, method: &str, parameters: Value) -> Result<Answer, SetupError> {
         self.send(Call::post("setup: call", &["api", "method", method], parameters)).await
     }
+}
 
-    fn data<T: DeserializeOwned>(&self, answer: &Answer) -> Result<T, SetupError> {
-        answer.read::<Data<T>>().map(|read| read.data).map_err(unreachable)
-    }
+/// What `/api/resource` answers with.
+fn data<T: DeserializeOwned>(answer: &Answer) -> Result<T, SetupError> {
+    answer.read::<Data<T>>().map(|read| read.data).map_err(unreachable)
+}
 
-    fn message<T: DeserializeOwned>(&self, answer: &Answer) -> Result<T, SetupError> {
-        answer.read::<Message<T>>().map(|read| read.message).map_err(unreachable)
-    }
+/// What a method answers with.
+fn message<T: DeserializeOwned>(answer: &Answer) -> Result<T, SetupError> {
+    answer.read::<Message<T>>().map(|read| read.message).map_err(unreachable)
 }
 
 fn agent(settings: &ErpnextSettings) -> Result<Agent, InvalidSettings> {

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{Outcome, ROLE, Setup, SetupError, Step, account, client, text};
+use super::{FIRST_NAME, Outcome, ROLE, Setup, SetupError, Step, account, client, message, text};
 use crate::{erpnext::own_client::APP_NAME, oauth::UserName};
 
 const TOKENS: &str = "OAuth Bearer Token";
@@ -75,7 +75,7 @@ impl Setup {
     async fn remove_tokens(&self, client: &str) -> Result<usize, SetupError> {
         if self.is_dry() {
             let query = json!({ "doctype": TOKENS, "filters": { "client": client } });
-            return self.message(&self.method("frappe.client.get_count", query).await?);
+            return message(&self.method("frappe.client.get_count", query).await?);
         }
         let mut count = 0;
         loop {
@@ -87,7 +87,7 @@ impl Setup {
                 "limit_page_length": 500,
             });
             let answer = self.method("frappe.client.get_list", query).await?;
-            let rows: Vec<Value> = self.message(&answer)?;
+            let rows: Vec<Value> = message(&answer)?;
             count += rows.len();
             if rows.is_empty() {
                 return Ok(count);
@@ -107,10 +107,23 @@ impl Setup {
         if !self.is_account(name).await? {
             return Ok(step(Outcome::Absent));
         }
+        let contacts = self.contacts(name).await?;
         if !self.is_dry() {
+            for contact in &contacts {
+                self.delete("Contact", contact).await?;
+            }
             self.delete("User", name.as_str()).await?;
         }
-        Ok(step(Outcome::Removed))
+        let step = step(Outcome::Removed);
+        Ok(if contacts.is_empty() { step } else { step.with("with the contact that ERPNext had made of it") })
+    }
+
+    /// The contacts that Frappe makes of each new user, in the background.
+    async fn contacts(&self, name: &UserName) -> Result<Vec<String>, SetupError> {
+        let filters = json!([["user", "=", name], ["first_name", "=", FIRST_NAME]]).to_string();
+        let query = [("fields", r#"["name"]"#), ("filters", filters.as_str()), ("limit_page_length", super::PAGE)];
+        let rows = self.list("Contact", &query).await?;
+        Ok(rows.iter().map(|row| text(row, "name").to_owned()).collect())
     }
 
     /// Removes the role.
