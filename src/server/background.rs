@@ -43,7 +43,6 @@ impl Background {
         let tally = self.every(TALLY_INTERVAL, || self.write_tally());
         tokio::join!(erpnext, revocations, counts, purge, keys, tally);
         self.write_counts().await;
-        self.write_tally().await;
     }
 
     async fn every<F: Future<Output = ()>>(&self, period: Duration, task: impl Fn() -> F) {

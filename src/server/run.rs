@@ -61,7 +61,9 @@ pub fn start(config: &Config) -> anyhow::Result<Running> {
     let site = Arc::new(Site::new(config, &metrics, audit, &prepared.runtime())?);
     let background = Background::new(Arc::clone(&site), config.tokens.key_rotation, prepared.shutdown());
     let gateway = Gateway::new(gateway_parts(config, &site, &metrics)?, &config.erpnext);
-    let running = prepared.start(gateway, admin_sources(&site, &metrics), edge_events(&metrics))?;
+    let mut running = prepared.start(gateway, admin_sources(&site, &metrics), edge_events(&metrics))?;
+    let (tally, clock) = (Arc::clone(&site.tally), Arc::clone(&site.clock));
+    running.at_end(move || tally.write(clock.now()));
     running.spawn(background.run());
     Ok(running)
 }
