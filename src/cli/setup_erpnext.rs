@@ -34,8 +34,8 @@ pub(super) struct SetupArgs {
     /// Removes what setup has made
     #[arg(long)]
     undo: bool,
-    /// The name of the account, an e-mail address [default: that of the key in api_key_file, or empress-gateway@ the
-    /// site's host]
+    /// The name of the account, an e-mail address [default: the one that is there, or empress-gateway@ the site's
+    /// host]
     #[arg(long, value_name = "NAME")]
     user: Option<String>,
     /// Prints JSON
@@ -147,6 +147,12 @@ impl<'a> Work<'a> {
             && self.setup.is_account(owner).await?
         {
             return Ok(owner.clone());
+        }
+        // The key may be lost: an account that is alone with its role is the one that was made.
+        if let [only] = self.setup.accounts().await?.as_slice()
+            && self.setup.is_account(only).await?
+        {
+            return Ok(only.clone());
         }
         Ok(UserName::new(default_name(self.config.server.public_url.origin().host())))
     }

@@ -197,7 +197,7 @@ pub struct Running {
     addresses: Vec<Listening>,
     admin_address: SocketAddr,
     certificate: Option<Arc<Certificate>>,
-    at_end: Vec<Box<dyn FnOnce() + Send>>,
+    at_end: Vec<Box<dyn FnOnce() + Send + Sync>>,
 }
 
 impl Running {
@@ -233,7 +233,7 @@ impl Running {
     }
 
     /// Does this when the server has ended and no task of it runs any more.
-    pub fn at_end(&mut self, last: impl FnOnce() + Send + 'static) {
+    pub fn at_end(&mut self, last: impl FnOnce() + Send + Sync + 'static) {
         self.at_end.push(Box::new(last));
     }
 

@@ -27,18 +27,23 @@ impl Setup {
                  removed. Delete or rename it in Desk, or run setup-erpnext to take it over"
             )));
         }
-        let others = self.others_with_the_role(name).await?;
+        let mut others = self.accounts().await?;
+        others.retain(|other| other != name);
         if others.is_empty() {
             return Ok(());
         }
         Err(SetupError::Unfit(format!(
             "the role {ROLE} is given to other users, too ({}): nothing was removed. Take it from them first, or name \
              the gateway's account with --user",
-            others.join(", ")
+            others.iter().map(UserName::as_str).collect::<Vec<_>>().join(", ")
         )))
     }
 
-    async fn others_with_the_role(&self, name: &UserName) -> Result<Vec<String>, SetupError> {
+    /// The users that have the role.
+    ///
+    /// # Errors
+    /// [`SetupError`]
+    pub async fn accounts(&self) -> Result<Vec<UserName>, SetupError> {
         let filters = json!([["role", "=", ROLE], ["parenttype", "=", "User"]]).to_string();
         let query = [
             ("fields", r#"["parent"]"#),
@@ -47,8 +52,7 @@ impl Setup {
             ("limit_page_length", super::PAGE),
         ];
         let rows = self.list("Has Role", &query).await?;
-        let parents = rows.iter().map(|row| text(row, "parent"));
-        Ok(parents.filter(|parent| *parent != name.as_str()).map(str::to_owned).collect())
+        Ok(rows.iter().map(|row| UserName::new(text(row, "parent"))).collect())
     }
 
     /// Removes all tokens of the client, then the client.

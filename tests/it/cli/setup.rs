@@ -206,9 +206,11 @@ fn a_key_that_works_no_more_is_replaced_in_a_file_that_keeps_its_permissions() {
     assert_eq!(words(&done), ["kept", "kept", "kept", "kept", "kept", "changed", "kept", "made", "ERPNext"]);
     assert_eq!(mode(&bench.key_file()), expected);
     assert!(bench.may_list(bench.key().trim_end(), "User"));
-    // An empty file only says with which permissions.
+    // An empty file only says with which permissions; the account is known by its role.
     fs::write(bench.key_file(), "").expect("written");
-    assert_eq!(bench.setup(&["--user", GATEWAY_USER]).code, 0);
+    let done = bench.setup(&[]);
+    assert_eq!((done.code, words(&done)[1]), (0, "kept"), "{done:?}");
+    assert!(done.out.contains("account gateway@example.com"), "{done:?}");
     assert!(bench.may_list(bench.key().trim_end(), "User"));
 }
 
@@ -260,7 +262,7 @@ fn a_failure_says_which_call_failed_what_erpnext_said_and_what_to_do() {
     };
     bench.standin.set_api_key(BOB, "bk", "bs");
     bench.secret("admin.key", "bk:bs\n");
-    fails("bob", &["POST /api/resource/Role", "403", "PermissionError", "Administrator"]);
+    fails("bob", &["GET /api/resource/Has Role", "403", "PermissionError", "Administrator"]);
     bench.secret("admin.key", "nobody:nothing\n");
     fails("nobody", &["GET /api/method/frappe.auth.get_logged_user", "401", "AuthenticationError", "--admin-key-file"]);
     bench.secret("admin.key", &format!("{ADMIN_API_KEY}:{ADMIN_API_SECRET}\n"));
