@@ -6,7 +6,7 @@ use anyhow::Context;
 
 use super::{
     admin::{AdminSources, NotReady, Readiness},
-    background::Background,
+    background::{Background, Periods},
     edge::{ConnectionLimits, EdgeEvents, EdgeSettings, Minimum},
     lifecycle::{Prepared, Running, ServerSettings, TlsListeners},
     signals::{Ended, SignalWatch},
@@ -59,7 +59,7 @@ pub fn start(config: &Config) -> anyhow::Result<Running> {
         None => Audit::with_log(),
     };
     let site = Arc::new(Site::new(config, &metrics, audit, &prepared.runtime())?);
-    let background = Background::new(Arc::clone(&site), config.tokens.key_rotation, prepared.shutdown());
+    let background = Background::new(Arc::clone(&site), periods(config), prepared.shutdown());
     let gateway = Gateway::new(gateway_parts(config, &site, &metrics)?, &config.erpnext);
     let running = prepared.start(gateway, admin_sources(&site, &metrics), edge_events(&metrics))?;
     running.spawn(background.run());
@@ -88,6 +88,10 @@ pub fn ask_parts(config: &Config) -> anyhow::Result<Vec<NotReady>> {
         std::fs::remove_dir_all(&scratch).context("the scratch folder")?;
     }
     asked
+}
+
+const fn periods(config: &Config) -> Periods {
+    Periods { key_rotation: config.tokens.key_rotation, client_sync: config.erpnext.client_sync_interval }
 }
 
 fn gateway_parts(config: &Config, site: &Site, metrics: &Arc<Metrics>) -> anyhow::Result<GatewayParts> {

@@ -163,6 +163,14 @@ pub struct RefreshTokenFacts {
     pub newest: bool,
 }
 
+impl RefreshTokenFacts {
+    /// Whether a token that the upstream issued has been refreshed here: its grant is ours then.
+    #[must_use]
+    pub const fn is_adopted(&self) -> bool {
+        self.generation > 0 || !self.newest
+    }
+}
+
 /// What becomes of the presented refresh token (decision 23).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum RefreshSuccession {
