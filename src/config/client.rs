@@ -153,7 +153,6 @@ impl ClientSettings {
         client
     }
 
-
     /// How it authenticates: as said, or as having a secret tells.
     #[must_use]
     pub fn auth_method(&self) -> ClientAuthMethod {

@@ -5,8 +5,7 @@ use crate::oauth::{Allowance, ClientAuthMethod, ClientMode, GrantType, Pkce, Sig
 
 const USE_METHOD: &str = "use \"client_secret_basic\", \"client_secret_post\" or \"none\"";
 const NOTHING_TO_DO: &str = "the list is empty: the client could do nothing";
-const NEEDS_SERVICE_USER: &str =
-    "needed by the grant type client_credentials: the ERPNext user that the tokens act as";
+const NEEDS_SERVICE_USER: &str = "needed by the grant type client_credentials: the ERPNext user that the tokens act as";
 
 /// Checks every client, and that no two have one id.
 pub(super) fn check(clients: &[ClientSettings], sync: ClientSync, findings: &mut Findings<'_>) {

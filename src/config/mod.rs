@@ -151,6 +151,13 @@ impl Config {
     #[must_use]
     pub fn notices(&self) -> Vec<String> {
         let mut notices = self.erpnext.notices();
+        let overrides = self.client.iter().enumerate().filter(|(_, client)| client.is_override());
+        for (index, client) in overrides.filter(|_| self.erpnext.clients == ClientSync::Sync) {
+            notices.push(format!(
+                "client[{index}]: without a secret and redirect_uris, it changes the client \"{}\" of ERPNext's",
+                client.id
+            ));
+        }
         if !self.admin.listen.ip().is_loopback() {
             notices.push(format!(
                 "admin.listen = \"{}\": metrics are open to whoever can connect there",

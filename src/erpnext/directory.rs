@@ -76,12 +76,7 @@ pub trait Directory: Send + Sync + 'static {
     /// The user as known at most `user_ttl` ago; `None`: there is none.
     async fn user(&self, name: &UserName) -> Result<Option<DirectoryUser>, DirectoryError>;
     /// Whether the user has one of these roles now, the automatic ones included.
-    async fn has_role(
-        &self,
-        name: &UserName,
-        roles: &[String],
-        freshness: Freshness,
-    ) -> Result<bool, DirectoryError>;
+    async fn has_role(&self, name: &UserName, roles: &[String], freshness: Freshness) -> Result<bool, DirectoryError>;
     /// The profile for userinfo and id_token, kept until the user changes, at most some minutes; `None` when the user is
     /// gone, disabled or somebody else.
     async fn profile(&self, user: &GrantUser) -> Result<Option<Profile>, DirectoryError>;

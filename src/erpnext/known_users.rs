@@ -146,7 +146,12 @@ mod tests {
     use super::*;
 
     fn user(sub: &str, enabled: bool, second: u32) -> KnownUser {
-        KnownUser { sub: Subject::new(sub), enabled, is_system: true, modified: format!("2026-11-24 01:30:{second:02}.547399") }
+        KnownUser {
+            sub: Subject::new(sub),
+            enabled,
+            is_system: true,
+            modified: format!("2026-11-24 01:30:{second:02}.547399"),
+        }
     }
 
     fn alice() -> UserName {

@@ -28,9 +28,9 @@ pub(super) async fn all<T: DeserializeOwned>(agent: &Agent, list: List<'_>) -> R
     let mut rows = Vec::new();
     loop {
         let page = page(agent, list, "name asc", rows.len()).await?;
-        let last = page.len() < PAGE;
+        let ends = page.len() < PAGE;
         rows.extend(page);
-        if last {
+        if ends {
             return Ok(rows);
         }
     }

@@ -143,12 +143,7 @@ impl Directory for Erpnext {
         self.on_io(async move { adapter.user(&name).await }).await
     }
 
-    async fn has_role(
-        &self,
-        name: &UserName,
-        roles: &[String],
-        freshness: Freshness,
-    ) -> Result<bool, DirectoryError> {
+    async fn has_role(&self, name: &UserName, roles: &[String], freshness: Freshness) -> Result<bool, DirectoryError> {
         self.adapter.has_role(name, roles, freshness).await
     }
 

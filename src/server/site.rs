@@ -11,9 +11,7 @@ use crate::{
     clock::{Clock, SystemClock},
     config::{ClientSettings, ClientSync, Config, NativeTokens as NativeTokensSetting, Rate},
     endpoints::{Allotment, EndpointSettings, Endpoints, Limit, Limits},
-    erpnext::{
-        ClientRegistry, ClientRules, DirectoryError, Erpnext, ErpnextSettings, Ground, Hooks, NativeTokens,
-    },
+    erpnext::{ClientRegistry, ClientRules, DirectoryError, Erpnext, ErpnextSettings, Ground, Hooks, NativeTokens},
     issuer::{AllowanceCounter, Issuer, IssuerSettings, SigningKeys},
     oauth::{Allowance, Client, ClientMode, LoginHasher, SigningAlgorithm, SiteId, TokenMint, UserName},
     random::{OsRandom, Random},

@@ -17,8 +17,8 @@ use async_trait::async_trait;
 pub use embedded::EmbeddedStore;
 pub use records::{
     AccessTokenFacts, AllowanceUse, CodeRecord, Consent, Grant, GrantUser, KeptClient, NativeCount, NativeImport,
-    NativeRow, NativeState, NewAccessToken, NewGrant, NewRefreshToken, PendingRequest, RefreshOutcome, RefreshStep, RefreshSuccession, RefreshTokenFacts, Revocation, RevocationSeq,
-    ShadowToken, StoredSigningKey, TakenCode,
+    NativeRow, NativeState, NewAccessToken, NewGrant, NewRefreshToken, PendingRequest, RefreshOutcome, RefreshStep,
+    RefreshSuccession, RefreshTokenFacts, Revocation, RevocationSeq, ShadowToken, StoredSigningKey, TakenCode,
 };
 
 use crate::{

@@ -62,7 +62,11 @@ impl ClientRow {
             grant_types: grant_types(implicit, rules.password_grant),
             response_types: response_types(implicit),
             mode: rules.mode,
-            allow: allow.into_iter().filter(|(_, given)| *given).map(|(allowance, _)| allowance).collect::<Allowances>(),
+            allow: allow
+                .into_iter()
+                .filter(|(_, given)| *given)
+                .map(|(allowance, _)| allowance)
+                .collect::<Allowances>(),
             id_token_claims: IdTokenClaims::Full,
             skip_consent: self.skip_authorization != 0,
             service_user: None,

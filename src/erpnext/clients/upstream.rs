@@ -220,12 +220,12 @@ async fn read(adapter: &Adapter, names: &[ClientId]) -> Result<Vec<ClientRow>, D
     for row in list::all::<RoleRow>(&adapter.agent, roles).await? {
         roles_of.entry(row.name).or_default().extend(row.role.filter(|role| !role.is_empty()));
     }
-    let named = |row: &ClientRow| names.contains(&row.name);
+    let asked_for = |row: &ClientRow| names.contains(&row.name);
     let with_roles = |mut row: ClientRow| {
         row.allowed_roles = roles_of.remove(&row.name).unwrap_or_default();
         row
     };
-    Ok(rows.into_iter().filter(named).map(with_roles).collect())
+    Ok(rows.into_iter().filter(asked_for).map(with_roles).collect())
 }
 
 async fn is_there(adapter: &Adapter, name: &ClientId) -> Result<bool, DirectoryError> {

@@ -126,7 +126,10 @@ mod tests {
         assert_eq!((native.access, native.refresh), (TokenHash::of("xYz30"), Some(TokenHash::of("rEf30"))));
         assert_eq!(native.grant.created_at.secs(), 1_795_464_000, "the row's time is the site's");
         assert_eq!(native.expires_at.secs(), 1_795_464_000 + 3600);
-        assert_eq!((native.grant.client.as_str(), native.grant.scopes.to_string().as_str()), ("s1p7u9lop3", "all openid"));
+        assert_eq!(
+            (native.grant.client.as_str(), native.grant.scopes.to_string().as_str()),
+            ("s1p7u9lop3", "all openid")
+        );
         assert_eq!(native.state, NativeState::Active);
         assert!(!native.grant.id.as_str().contains("xYz30"));
     }

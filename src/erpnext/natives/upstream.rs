@@ -9,13 +9,7 @@ use sha2::{Digest, Sha256};
 use super::row::hash_of;
 use crate::{
     erpnext::{
-        DirectoryError,
-        adapter::Adapter,
-        agent::Call,
-        answer::Message,
-        hex::hex,
-        shadow,
-        upstream_user::bearer,
+        DirectoryError, adapter::Adapter, agent::Call, answer::Message, hex::hex, shadow, upstream_user::bearer,
     },
     oauth::{TokenHash, UserName},
     secret::Secret,

@@ -26,9 +26,8 @@ pub(super) async fn of_site(agent: &Agent) -> Result<TimeZone, DirectoryError> {
     let answer = agent.send(call).await?.for_account("a login of its own")?;
     let unknown = || DirectoryError::Unavailable("time zone: ERPNext does not say which one the site is in".to_owned());
     let zone = answer.ok_or_else(unknown)?.read::<Message<Zone>>()?.message.time_zone.ok_or_else(unknown)?;
-    TimeZone::get(&zone).map_err(|_| {
-        DirectoryError::Unavailable("time zone: the site's is none that is known here".to_owned())
-    })
+    TimeZone::get(&zone)
+        .map_err(|_| DirectoryError::Unavailable("time zone: the site's is none that is known here".to_owned()))
 }
 
 /// The moment of a time of Frappe's. One that the clock shows twice is the earlier: a token rather ends an hour too soon.

@@ -1,7 +1,5 @@
 use super::*;
-use crate::{
-    store::{KeptClient, NativeCount, NativeRow, NativeState},
-};
+use crate::store::{KeptClient, NativeCount, NativeRow, NativeState};
 
 fn native(name: &str) -> NativeRow {
     let NewGrant { grant, .. } = grant(&format!("native-{name}"));
@@ -85,7 +83,9 @@ pub async fn a_native_refresh_token_is_adopted_once_by_many_at_once(store: Teste
     let imported = store.import_natives(vec![row], later(HOUR * 2)).await.expect("imported");
     assert_eq!(imported.spent, [hash("a access")]);
     store.forget_natives(vec![hash("a access")], later(HOUR * 2)).await.expect("forgotten");
-    assert!(can_refresh(&store, "a refresh", later(HOUR * 2)).await && can_refresh(&store, "ours 1", later(HOUR * 2)).await);
+    assert!(
+        can_refresh(&store, "a refresh", later(HOUR * 2)).await && can_refresh(&store, "ours 1", later(HOUR * 2)).await
+    );
 }
 
 pub async fn a_native_row_that_vanishes_upstream_ends_its_grant(store: Tested) {
@@ -126,7 +126,7 @@ pub async fn native_tokens_are_counted_by_client_and_use(store: Tested) {
         used: 2,
         last_used: Some(later(HOUR * 2)),
     };
-    assert_eq!(counts(start(), start()).await, [all.clone()]);
+    assert_eq!(counts(start(), start()).await, std::slice::from_ref(&all));
     let later = NativeCount { access: 0, used: 1, ..all };
     assert_eq!(counts(super::later(HOUR * 2), super::later(HOUR)).await, [later]);
     store.revoke_client(&ClientId::new("client"), start()).await.expect("revoked");
@@ -142,10 +142,8 @@ pub async fn the_cursor_of_native_rows_is_kept(store: Tested) {
 }
 
 pub async fn the_list_of_upstream_clients_is_replaced_whole(store: Tested) {
-    let client = |id: &str, document: &str| KeptClient {
-        id: ClientId::new(id),
-        document: crate::secret::Secret::new(document),
-    };
+    let client =
+        |id: &str, document: &str| KeptClient { id: ClientId::new(id), document: crate::secret::Secret::new(document) };
     assert!(store.upstream_clients().await.expect("an answer").is_empty());
     let first = vec![client("a", "{\"secret\":1}"), client("b", "{}")];
     store.put_upstream_clients(first.clone()).await.expect("kept");

@@ -50,19 +50,16 @@ fn kept(rows: &Rows<'_>, native: &NativeRow) -> StoreResult<Option<Kept>> {
 fn add(rows: &Rows<'_>, native: &NativeRow, now: UnixTime) -> StoreResult<()> {
     // Two rows with one refresh token are two grants to the upstream, but a token has one grant here: the first.
     let taken = |hash: &TokenHash| -> StoreResult<bool> {
-        let found = rows.one(
-            "SELECT 1 FROM refresh_tokens WHERE site = ?1 AND hash = ?2",
-            params![rows.site, hash],
-            |row| row.get::<_, i64>(0),
-        )?;
+        let found =
+            rows.one("SELECT 1 FROM refresh_tokens WHERE site = ?1 AND hash = ?2", params![rows.site, hash], |row| {
+                row.get::<_, i64>(0)
+            })?;
         Ok(found.is_some())
     };
     let refresh = match native.refresh {
-        Some(hash) if !taken(&hash)? => Some(NewRefreshToken {
-            hash,
-            issued_at: native.grant.created_at,
-            expires_at: native.refresh_expires_at,
-        }),
+        Some(hash) if !taken(&hash)? => {
+            Some(NewRefreshToken { hash, issued_at: native.grant.created_at, expires_at: native.refresh_expires_at })
+        }
         Some(_) | None => None,
     };
     if native.expires_at <= now && refresh.is_none() {
@@ -165,11 +162,11 @@ pub fn forget(rows: &Rows<'_>, gone: &[TokenHash], now: UnixTime) -> StoreResult
 
 pub fn note_uses(rows: &Rows<'_>, uses: &[(TokenHash, UnixTime)]) -> StoreResult<()> {
     for (token, at) in uses {
-        let used = rows.change(
+        let found = rows.change(
             "UPDATE native_tokens SET last_used = max(coalesce(last_used, 0), ?3) WHERE site = ?1 AND access = ?2",
             params![rows.site, token, at],
         )?;
-        if used == 0 {
+        if found == 0 {
             rows.change(
                 "UPDATE native_tokens INDEXED BY native_tokens_refresh SET last_used = max(coalesce(last_used, 0), ?3)
                  WHERE site = ?1 AND refresh = ?2",
@@ -190,7 +187,8 @@ pub fn counts(rows: &Rows<'_>, since: UnixTime, now: UnixTime) -> StoreResult<Ve
          WHERE n.site = ?1 GROUP BY g.client ORDER BY g.client",
         params![rows.site, since, now],
         |row| {
-            let count = |column| Ok::<_, rusqlite::Error>(u64::try_from(row.get::<_, i64>(column)?).unwrap_or_default());
+            let count =
+                |column| Ok::<_, rusqlite::Error>(u64::try_from(row.get::<_, i64>(column)?).unwrap_or_default());
             Ok(NativeCount {
                 client: row.get(0)?,
                 access: count(1)?,

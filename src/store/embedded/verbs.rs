@@ -9,9 +9,9 @@ use crate::{
     clock::UnixTime,
     oauth::{ClientId, GrantId, KeyId, Subject, TokenHash, UserName},
     store::{
-        AccessTokenFacts, AllowanceUse, CodeRecord, Consent, KeptClient, NativeCount, NativeImport, NativeRow, NewGrant,
-        PendingRequest, RefreshOutcome, RefreshStep, RefreshTokenFacts, Revocation, RevocationSeq, ShadowToken, Store,
-        StoreResult, StoredSigningKey, TakenCode,
+        AccessTokenFacts, AllowanceUse, CodeRecord, Consent, KeptClient, NativeCount, NativeImport, NativeRow,
+        NewGrant, PendingRequest, RefreshOutcome, RefreshStep, RefreshTokenFacts, Revocation, RevocationSeq,
+        ShadowToken, Store, StoreResult, StoredSigningKey, TakenCode,
     },
 };
 
