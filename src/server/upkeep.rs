@@ -33,11 +33,12 @@ impl Health {
 pub(super) struct ClientUpkeep {
     site: Arc<Site>,
     health: Health,
+    overrides_are_looked_at: AtomicBool,
 }
 
 impl ClientUpkeep {
     pub(super) const fn new(site: Arc<Site>) -> Self {
-        Self { site, health: Health::new("ERPNext's clients") }
+        Self { site, health: Health::new("ERPNext's clients"), overrides_are_looked_at: AtomicBool::new(false) }
     }
 
     /// Asks what has changed, and does what that asks for.
@@ -46,6 +47,11 @@ impl ClientUpkeep {
         self.health.note(outcome.as_ref().map(|_| ()));
         if let Ok(changes) = outcome {
             self.act_on(changes).await;
+            if !self.overrides_are_looked_at.swap(true, Ordering::Relaxed) {
+                for id in self.site.clients.idle_overrides() {
+                    tracing::warn!(client = %id, "a [[client]] block is about a client that ERPNext does not have");
+                }
+            }
         }
     }
 

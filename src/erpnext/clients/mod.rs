@@ -147,6 +147,12 @@ impl ClientRegistry {
         Ok(changes)
     }
 
+    /// The `[[client]]` blocks that are to change a client of ERPNext's which is not there, as last heard of.
+    #[must_use]
+    pub fn idle_overrides(&self) -> Vec<ClientId> {
+        self.upstream.as_ref().map(UpstreamClients::idle_overrides).unwrap_or_default()
+    }
+
     fn take_up(&self, upstream: &UpstreamClients) {
         let clients = self.file.iter().cloned().chain(upstream.clients()).collect();
         self.known.store(Arc::new(KnownClients::new(clients)));

@@ -104,6 +104,13 @@ impl UpstreamClients {
         lock(&self.state).rows.values().map(|row| row.to_client(&self.rules)).collect()
     }
 
+    /// The blocks of the configuration that are about clients which ERPNext does not have.
+    pub(super) fn idle_overrides(&self) -> Vec<ClientId> {
+        let state = lock(&self.state);
+        let ids = self.rules.overrides.iter().map(|block| ClientId::new(&block.id));
+        ids.filter(|id| !state.rows.contains_key(id)).collect()
+    }
+
     /// Whether there is any answer of ERPNext's to go by.
     pub(super) fn are_known(&self) -> bool {
         lock(&self.state).known
