@@ -101,7 +101,8 @@ async fn ask_site(site: Arc<Site>) -> Vec<NotReady> {
     if let Err(error) = site.clients.sync().await {
         return vec![NotReady { part: "erpnext", reason: error.to_string() }];
     }
-    let idle = |id| NotReady { part: "client", reason: format!("ERPNext has no client \"{id}\", but a block is about it") };
+    let idle =
+        |id| NotReady { part: "client", reason: format!("ERPNext has no client \"{id}\", but a block is about it") };
     site.clients.idle_overrides().into_iter().map(idle).collect()
 }
 

@@ -6,7 +6,7 @@ use std::{
 };
 
 use jiff::tz::TimeZone;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{
     NativeTokens, WHOLE_EVERY,
@@ -66,7 +66,13 @@ impl NativeTokens {
             ended: Vec::new(),
             added: 0,
         };
-        self.read_from(since, &mut reading).await?;
+        if !self.are_complete() {
+            // What phones and integrations go by at this moment comes first: it is little beside what has expired.
+            let living = zone::civil(now, &reading.zone).map(|now| json!(["expiration_time", ">", now]));
+            self.read_from(None, living, &mut reading).await?;
+            self.living_are_read.store(true, Ordering::Release);
+        }
+        self.read_from(since, None, &mut reading).await?;
         if whole {
             self.forget_vanished(&mut reading).await?;
             position.whole_at = Some(now);
@@ -85,10 +91,18 @@ impl NativeTokens {
 
     /// Reads page after page. The next page begins where the last one ended: a deep `limit_start` would cost ERPNext more
     /// with each page, and miss rows that move while we read.
-    async fn read_from(&self, since: Option<String>, reading: &mut Reading) -> Result<(), DirectoryError> {
+    async fn read_from(
+        &self,
+        since: Option<String>,
+        only: Option<Value>,
+        reading: &mut Reading,
+    ) -> Result<(), DirectoryError> {
         let (mut since, mut start) = (since, 0);
         loop {
-            let rows = self.page(since.as_deref(), start, reading).await?;
+            let mut filters = vec![json!(["client", "!=", reading.own_client])];
+            filters.extend(only.clone());
+            filters.extend(since.as_deref().map(|since| json!(["modified", ">=", since])));
+            let rows = self.page(&json!(filters).to_string(), start).await?;
             let (length, last) = (rows.len(), rows.last().map(|row| row.modified.clone()));
             self.take_in(rows, reading).await?;
             if length < PAGE {
@@ -100,11 +114,8 @@ impl NativeTokens {
         }
     }
 
-    async fn page(&self, since: Option<&str>, start: usize, reading: &Reading) -> Result<Vec<Row>, DirectoryError> {
-        let mut filters = vec![json!(["client", "!=", reading.own_client])];
-        filters.extend(since.map(|since| json!(["modified", ">=", since])));
-        let filters = json!(filters).to_string();
-        let query = [("fields", FIELDS), ("filters", filters.as_str())];
+    async fn page(&self, filters: &str, start: usize) -> Result<Vec<Row>, DirectoryError> {
+        let query = [("fields", FIELDS), ("filters", filters)];
         let rows = List { what: "native tokens", doctype: DOCTYPE, needs: NEEDS_READ, query: &query };
         list::page(&self.adapter.agent, rows, "modified asc, name asc", start).await
     }

@@ -39,6 +39,8 @@ pub struct NativeTokens {
     adapter: Arc<Adapter>,
     /// The first bytes of the hashes of all access tokens that were read: what is not in here is none.
     read: RwLock<HashSet<u64>>,
+    /// Whether all whose access token lives were read.
+    living_are_read: AtomicBool,
     /// Whether all were read at least once, by this process or another on the same store.
     complete: AtomicBool,
     position: tokio::sync::Mutex<Position>,
@@ -50,6 +52,7 @@ impl NativeTokens {
         Self {
             adapter,
             read: RwLock::default(),
+            living_are_read: AtomicBool::new(false),
             complete: AtomicBool::new(false),
             position: tokio::sync::Mutex::default(),
             uses: Mutex::default(),
@@ -77,14 +80,14 @@ impl NativeTokens {
     pub fn possible(&self, access: &TokenHash) -> Possible {
         if self.read.read().unwrap_or_else(PoisonError::into_inner).contains(&first_bytes(access)) {
             Possible::Yes
-        } else if self.are_complete() {
+        } else if self.living_are_read.load(Ordering::Acquire) || self.are_complete() {
             Possible::No
         } else {
             Possible::Unknown
         }
     }
 
-    /// Whether all have been read at least once.
+    /// Whether all have been read at least once, the refresh tokens of those that have expired too.
     #[must_use]
     pub fn are_complete(&self) -> bool {
         self.complete.load(Ordering::Acquire)
@@ -154,7 +157,7 @@ impl NativeTokens {
 }
 
 /// All rows are read again after this: that tells which are gone.
-const WHOLE_EVERY: Duration = Duration::from_secs(3600);
+const WHOLE_EVERY: Duration = Duration::from_secs(6 * 3600);
 
 fn first_bytes(hash: &TokenHash) -> u64 {
     let bytes = hash.as_bytes().first_chunk::<8>().copied().unwrap_or_default();

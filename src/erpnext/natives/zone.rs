@@ -1,7 +1,7 @@
 //! Frappe writes times without a zone, in the site's own.
 
 use http::Method;
-use jiff::{civil::DateTime, tz::TimeZone};
+use jiff::{Timestamp, civil::DateTime, tz::TimeZone};
 use serde::Deserialize;
 
 use crate::{
@@ -37,6 +37,12 @@ pub(super) fn moment(text: &str, zone: &TimeZone) -> Option<UnixTime> {
     u64::try_from(moment.as_millisecond()).ok().map(UnixTime::from_millis)
 }
 
+/// A moment as Frappe writes it.
+pub(super) fn civil(moment: UnixTime, zone: &TimeZone) -> Option<String> {
+    let moment = Timestamp::from_millisecond(i64::try_from(moment.millis()).ok()?).ok()?;
+    Some(zone.to_datetime(moment).strftime("%Y-%m-%d %H:%M:%S.%6f").to_string())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -51,6 +57,13 @@ mod tests {
         assert_eq!(secs("2026-11-24 01:30:00.547399", "Asia/Kolkata"), Some(1_795_464_000));
         assert_eq!(secs("2026-11-23 20:00:00", "UTC"), Some(1_795_464_000));
         assert_eq!(secs("never", "UTC"), None);
+    }
+
+    #[test]
+    fn a_moment_is_written_as_frappe_does() {
+        let zone = TimeZone::get("Asia/Kolkata").expect("a zone");
+        let text = civil(UnixTime::from_millis(1_795_464_000_547), &zone).expect("a time");
+        assert_eq!(text, "2026-11-24 01:30:00.547000");
     }
 
     #[test]
