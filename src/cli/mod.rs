@@ -1,7 +1,14 @@
 //! The command line: one file a sub-command.
 
 mod check;
+mod client;
+mod client_use;
+mod key_file;
+mod output;
+mod report;
 mod serve;
+mod setup_erpnext;
+mod token;
 
 use std::{
     io::{self, Write},
@@ -38,6 +45,16 @@ enum Command {
     Serve(serve::ServeArgs),
     /// Says whether the configuration can work, and everything that is wrong with it
     Check(check::CheckArgs),
+    /// Makes the gateway's account in ERPNext and all that belongs to it, or removes it
+    SetupErpnext(setup_erpnext::SetupArgs),
+    /// Shows the registered clients
+    #[command(subcommand)]
+    Client(client::ClientCommand),
+    /// Tells what is known of a token, or ends grants
+    #[command(subcommand)]
+    Token(token::TokenCommand),
+    /// Says which clients use which allowance, and which could be strict
+    Report(report::ReportArgs),
 }
 
 /// Where the configuration is.
@@ -67,6 +84,10 @@ impl Cli {
         ExitCode::from(match self.command {
             Command::Serve(args) => serve::run(&args, err),
             Command::Check(args) => check::run(&args, out, err),
+            Command::SetupErpnext(args) => setup_erpnext::run(&args, out, err),
+            Command::Client(command) => client::run(&command, out, err),
+            Command::Token(command) => token::run(&command, out, err),
+            Command::Report(args) => report::run(&args, out, err),
         })
     }
 }

@@ -24,20 +24,40 @@ pub(super) fn credentials_directory() -> Option<PathBuf> {
     env::var("CREDENTIALS_DIRECTORY").ok().map(PathBuf::from)
 }
 
+/// Whether the configuration can do without the file of the ERPNext account's key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum ApiKeyFile {
+    /// It must be there.
+    Needed,
+    /// It may be missing or empty: whoever asks is about to make it.
+    MayBeMissing,
+}
+
 /// Reads the configuration and the secrets that it names.
-pub(super) fn load(path: &Path, credentials: Option<&Path>) -> Result<Config, Problems> {
+pub(super) fn load(path: &Path, credentials: Option<&Path>, api_key: ApiKeyFile) -> Result<Config, Problems> {
     let with_file = |problems: Problems| Problems { file: Some(path.to_owned()), ..problems };
     let text = fs::read_to_string(path)
         .map_err(|error| with_file(Problems::whole_file(format!("cannot be read: {error}"))))?;
     let document = Document::parse(&text).map_err(with_file)?;
     let (mut config, problems) = Config::check(&document);
     let mut reader = Reader { findings: Findings::new(&document, problems), credentials };
-    reader.read_api_key(&mut config);
+    let unmade = api_key == ApiKeyFile::MayBeMissing && reader.has_no_key_yet(&mut config);
+    if !unmade {
+        reader.read_api_key(&mut config);
+    }
     reader.read_client_secrets(&mut config);
     reader.check_key_files(&mut config);
     reader.check_own_permissions(path, &config);
     let problems = reader.findings.into_problems();
     if problems.is_empty() { Ok(config) } else { Err(with_file(Problems::new(problems))) }
+}
+
+/// The secret in a file that no key of the configuration names; `what` names it to the operator.
+pub(super) fn secret(what: &str, path: &Path, credentials: Option<&Path>) -> Result<Secret, Problems> {
+    let document = Document::parse("")?;
+    let mut reader = Reader { findings: Findings::new(&document, Vec::new()), credentials };
+    let secret = reader.secret(what, &mut path.to_owned());
+    secret.ok_or_else(|| Problems::new(reader.findings.into_problems()))
 }
 
 struct Reader<'a> {
@@ -46,6 +66,17 @@ struct Reader<'a> {
 }
 
 impl Reader<'_> {
+    /// Whether the file of the API key is still to be made; an empty one says with which permissions.
+    fn has_no_key_yet(&mut self, config: &mut Config) -> bool {
+        let (at, file) = ("erpnext.api_key_file", &mut config.erpnext.api_key_file);
+        !self.findings.has("erpnext.api_key")
+            && self.expand(at, file)
+            && fs::metadata(&*file).map_or_else(
+                |error| error.kind() == io::ErrorKind::NotFound,
+                |metadata| metadata.is_file() && metadata.len() == 0,
+            )
+    }
+
     fn read_api_key(&mut self, config: &mut Config) {
         let (erpnext, file) = (&mut config.erpnext, "erpnext.api_key_file");
         let given = self.findings.has("erpnext.api_key");

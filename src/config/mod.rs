@@ -52,7 +52,17 @@ pub use self::{
     tokens::{AccessFormat, TokensSettings},
     units::{InvalidUnit, Rate, RatePeriod, Size, parse_duration, print_duration},
 };
-use self::{document::Document, findings::Findings};
+use self::{document::Document, files::ApiKeyFile, findings::Findings};
+use crate::secret::Secret;
+
+/// The secret in a file that is read as those that the configuration names are: for its owner alone, one line. `what`
+/// names it to the operator.
+///
+/// # Errors
+/// What is wrong with the file.
+pub fn secret_file(what: &str, path: &Path) -> Result<Secret, Problems> {
+    files::secret(what, path, files::credentials_directory().as_deref())
+}
 
 /// The whole file.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
@@ -96,7 +106,15 @@ impl Config {
     /// # Errors
     /// Everything that is wrong with it.
     pub fn load(path: &Path) -> Result<Self, Problems> {
-        files::load(path, files::credentials_directory().as_deref())
+        files::load(path, files::credentials_directory().as_deref(), ApiKeyFile::Needed)
+    }
+
+    /// The same for whoever makes the account's key: its file may be missing or empty, and the key is empty then.
+    ///
+    /// # Errors
+    /// Everything else that is wrong with it.
+    pub fn load_without_api_key(path: &Path) -> Result<Self, Problems> {
+        files::load(path, files::credentials_directory().as_deref(), ApiKeyFile::MayBeMissing)
     }
 
     /// Takes the text of a file and reads no other one: secrets in files stay unread.

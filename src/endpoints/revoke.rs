@@ -27,7 +27,7 @@ impl Endpoints {
         }
         let token = form.get("token").ok_or_else(|| OAuthError::invalid_request("the parameter token is missing"))?;
         if let Some(presented) = self.issuer.presented_token(token).await? {
-            self.revoke_presented(token, &presented, client.as_deref()).await?;
+            self.revoke_presented(token, &presented, client.as_deref(), peer).await?;
         }
         let mut answer = json(StatusCode::OK, &serde_json::json!({}));
         no_store(&mut answer);
@@ -42,6 +42,7 @@ impl Endpoints {
         token: &str,
         presented: &PresentedToken,
         caller: Option<&Client>,
+        peer: Peer,
     ) -> Result<(), OAuthError> {
         match caller {
             // RFC 7009 §2.1: refused, without a word on whether the token is good.
@@ -61,8 +62,11 @@ impl Endpoints {
         self.issuer.revoke(token, presented).await?;
         self.issuer.record(&AuditEvent {
             event: "grant_revoked",
+            reason: Some("revocation_endpoint"),
             client_id: Some(presented.client().as_str()),
+            user: Some(presented.user().as_str()),
             grant_id: Some(presented.grant().as_str()),
+            address: Some(peer.address),
             ..AuditEvent::default()
         });
         Ok(())

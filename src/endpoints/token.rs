@@ -128,9 +128,12 @@ impl Endpoints {
         };
         match tokens {
             Ok(tokens) => {
+                let refreshed = request.grant_type == GrantType::RefreshToken;
                 self.issuer.record(&AuditEvent {
-                    event: "tokens_issued",
+                    event: if refreshed { "tokens_refreshed" } else { "tokens_issued" },
                     client_id: Some(client.id.as_str()),
+                    user: Some(tokens.user.as_str()),
+                    grant_id: Some(tokens.grant.as_str()),
                     grant_type: Some(request.grant_type.as_str()),
                     scope: Some(&tokens.scopes.to_string()),
                     address: Some(peer.address),

@@ -9,7 +9,8 @@ use http::HeaderValue;
 
 use super::{
     DirectoryError, DirectoryUser, ErpnextSettings, Ground, Hooks, InvalidSettings, agent::Agent, flights::Flights,
-    kept::Kept, known_users::Change, own_client::OwnClient, shadow, upstream_users::UpstreamUsers, users::Users,
+    kept::Kept, known_users::Change, own_client::OwnClient, settings::UserChange, shadow,
+    upstream_users::UpstreamUsers, users::Users,
 };
 use crate::{
     clock::UnixTime,
@@ -91,11 +92,18 @@ impl Adapter {
     pub(super) async fn sync(self: &Arc<Self>) -> Result<(), DirectoryError> {
         let adapter = Arc::clone(self);
         let sync = async move {
+            // What the first list says of a user is no change.
+            let seen_before = adapter.users.were_listed();
             let changes = adapter.users.refresh().await?;
             for (name, _) in &changes {
                 adapter.upstream_users.settle(name, adapter.users.listed(name).as_ref());
             }
             for (name, change) in &changes {
+                match change {
+                    Change::Enabled if seen_before => (adapter.hooks.on_user_change)(name, UserChange::Enabled),
+                    Change::Disabled if seen_before => (adapter.hooks.on_user_change)(name, UserChange::Disabled),
+                    Change::Enabled | Change::Disabled | Change::Gone => {}
+                }
                 adapter.act_on(name, *change).await;
             }
             Ok(())

@@ -36,6 +36,10 @@ impl Answer {
         self.status
     }
 
+    pub(super) fn body(&self) -> &[u8] {
+        &self.body
+    }
+
     /// The value of the cookie `sid` that the answer sets, if it is a login session's.
     pub(super) const fn sid(&self) -> Option<&Secret> {
         self.sid.as_ref()

@@ -21,6 +21,7 @@ mod natives;
 mod own_client;
 mod profile;
 mod settings;
+pub mod setup;
 mod shadow;
 #[cfg(test)]
 mod tests;
@@ -39,7 +40,7 @@ pub use self::{
     clients::{ClientChanges, ClientRegistry, ClientRules, KnownClients, UpstreamClients},
     directory::{Directory, DirectoryError, DirectoryUser, Freshness, LoginProbe, PasswordCheck},
     natives::{NativeTokens, Possible},
-    settings::{ErpnextSettings, Ground, Hooks, InvalidSettings},
+    settings::{ErpnextSettings, Ground, Hooks, InvalidSettings, OnUserChange, UserChange},
     upstream_user::UpstreamUser,
 };
 use crate::{
@@ -90,6 +91,16 @@ impl Erpnext {
     pub async fn drop_shadow_token(&self, name: &UserName) {
         self.adapter.upstream_users.drop_credentials(name);
         self.adapter.drop_shadow_token(name).await;
+    }
+
+    /// Deletes upstream a shadow token that the store has forgotten or is about to forget, for whoever can't leave it to
+    /// the upkeep.
+    ///
+    /// # Errors
+    /// When ERPNext can't be asked or refuses: the token works on.
+    pub async fn delete_shadow_token(&self, token: &Secret) -> Result<(), DirectoryError> {
+        let (adapter, token) = (Arc::clone(&self.adapter), token.clone());
+        self.on_io(async move { shadow::delete(&adapter.agent, &token).await }).await
     }
 
     /// One round of upkeep: users, the shadow tokens that end soon, and those to be deleted.

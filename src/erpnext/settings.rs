@@ -42,18 +42,32 @@ pub struct Ground {
     pub io: Handle,
 }
 
+/// What happened to a user who is still there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum UserChange {
+    /// Enabled again.
+    Enabled,
+    /// Disabled.
+    Disabled,
+}
+
+/// Told of a user's change.
+pub type OnUserChange = Arc<dyn Fn(&UserName, UserChange) + Send + Sync>;
+
 /// Whom the adapter tells what happened.
 #[derive(Clone)]
 pub struct Hooks {
     /// A user was deleted, renamed, or is somebody else under the same name: what was granted in that name must end.
     pub on_user_gone: Arc<dyn Fn(&UserName) + Send + Sync>,
+    /// A user was disabled, or enabled again, while the gateway looked on.
+    pub on_user_change: OnUserChange,
     /// A call to ERPNext ended: what it was for, and `ok`, `denied` or `failed`.
     pub on_call: Arc<dyn Fn(&'static str, &'static str) + Send + Sync>,
 }
 
 impl Default for Hooks {
     fn default() -> Self {
-        Self { on_user_gone: Arc::new(|_| ()), on_call: Arc::new(|_, _| ()) }
+        Self { on_user_gone: Arc::new(|_| ()), on_user_change: Arc::new(|_, _| ()), on_call: Arc::new(|_, _| ()) }
     }
 }
 

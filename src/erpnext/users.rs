@@ -97,6 +97,11 @@ impl Users {
         self.read().asked_at().is_some_and(|at| self.clock.now().since(at) <= self.ttl)
     }
 
+    /// Whether the users have been listed at all.
+    pub(super) fn were_listed(&self) -> bool {
+        self.read().asked_at().is_some()
+    }
+
     /// Whether what is known of users is young enough for requests with tokens: several rounds may fail, not all.
     pub(super) fn are_believed(&self, now: UnixTime) -> bool {
         let listed_at = UnixTime::from_millis(self.listed_at.load(Ordering::Acquire));

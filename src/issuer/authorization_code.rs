@@ -4,7 +4,7 @@ use super::{FirstTokens, GrantRefusal, IdTokenParts, IssueError, IssuedTokens, I
 use crate::{
     clock::UnixTime,
     oauth::{
-        Allowance, AuthorizationRequest, Client, Recognised, Scope, TokenHash, TokenKind,
+        Allowance, AuthorizationRequest, Client, GrantId, Recognised, Scope, TokenHash, TokenKind,
         pkce::{CodeChallenge, Length, is_well_formed},
     },
     secret::Secret,
@@ -32,6 +32,8 @@ pub struct FrontChannelTokens {
     pub access: Option<IssuedTokens>,
     /// The id_token, for response types with `id_token`.
     pub id_token: Option<String>,
+    /// The grant that the code stands for.
+    pub code_grant: Option<GrantId>,
 }
 
 impl Issuer {
@@ -47,7 +49,8 @@ impl Issuer {
     ) -> Result<FrontChannelTokens, IssueError> {
         let mut tokens = FrontChannelTokens::default();
         if request.response_type.code {
-            tokens.code = Some(self.issue_code(request, login).await?);
+            let (code, grant) = self.issue_code(request, login).await?;
+            (tokens.code, tokens.code_grant) = (Some(code), Some(grant));
         }
         if !request.response_type.uses_fragment() {
             return Ok(tokens);
@@ -91,7 +94,7 @@ impl Issuer {
         }
     }
 
-    async fn issue_code(&self, request: &AuthorizationRequest, login: &Login) -> Result<Secret, IssueError> {
+    async fn issue_code(&self, request: &AuthorizationRequest, login: &Login) -> Result<(Secret, GrantId), IssueError> {
         let now = self.clock.now();
         let code = self.mint.mint(TokenKind::Code, &*self.random);
         let record = CodeRecord {
@@ -109,8 +112,9 @@ impl Issuer {
             issued_at: now,
             expires_at: now.plus(self.settings.code_ttl),
         };
+        let grant = record.grant.clone();
         self.store.put_code(code.hash, record).await?;
-        Ok(code.text)
+        Ok((code.text, grant))
     }
 
     /// Exchanges a code for tokens. The code is used up by the attempt, whatever comes of it.

@@ -104,6 +104,10 @@ pub struct IssuedTokens {
     pub refresh_token: Option<Secret>,
     /// The id_token, with scope `openid`.
     pub id_token: Option<String>,
+    /// The grant that they stand for.
+    pub grant: GrantId,
+    /// The user that they act as.
+    pub user: UserName,
 }
 
 impl Issuer {
@@ -166,6 +170,7 @@ impl Issuer {
             None
         };
         let scopes = first.grant.scopes.clone();
+        let (id, user) = (first.grant.id.clone(), first.grant.user.name.clone());
         let new_refresh = refresh.as_ref().map(|refresh| NewRefreshToken {
             hash: refresh.hash,
             issued_at: now,
@@ -181,6 +186,8 @@ impl Issuer {
             scopes,
             refresh_token: refresh.map(|refresh| refresh.text),
             id_token,
+            grant: id,
+            user,
         })
     }
 

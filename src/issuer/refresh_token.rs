@@ -56,13 +56,15 @@ impl Issuer {
             refresh_expires_at: now.plus(self.settings.refresh_ttl),
             now,
         };
-        self.take_step(client, step).await?;
+        self.take_step(client, step, &facts.grant).await?;
         Ok(IssuedTokens {
             access_token: access.text,
             expires_in: self.settings.access_ttl.as_secs(),
             scopes,
             refresh_token: Some(next),
             id_token,
+            grant: facts.grant.id,
+            user: facts.grant.user.name,
         })
     }
 
@@ -144,7 +146,7 @@ impl Issuer {
         }
     }
 
-    async fn take_step(&self, client: &Client, step: RefreshStep) -> Result<(), IssueError> {
+    async fn take_step(&self, client: &Client, step: RefreshStep, of: &Grant) -> Result<(), IssueError> {
         match self.store.rotate_refresh(step).await? {
             RefreshOutcome::Refreshed | RefreshOutcome::Graced => Ok(()),
             RefreshOutcome::Reused(grant) => {
@@ -152,6 +154,7 @@ impl Issuer {
                 self.record(&AuditEvent {
                     event: "refresh_token_reused",
                     client_id: Some(client.id.as_str()),
+                    user: Some(of.user.name.as_str()),
                     grant_id: Some(grant.as_str()),
                     ..AuditEvent::default()
                 });

@@ -28,6 +28,15 @@ impl PresentedToken {
         }
     }
 
+    /// The user that it acts as.
+    #[must_use]
+    pub fn user(&self) -> &UserName {
+        match self {
+            Self::Access(facts) => &facts.grant.user.name,
+            Self::Refresh(facts) => &facts.grant.user.name,
+        }
+    }
+
     /// Its grant.
     #[must_use]
     pub fn grant(&self) -> &GrantId {
@@ -137,10 +146,8 @@ impl Issuer {
         for grant in &ended {
             (self.grant_ended)(grant);
         }
-        if !ended.is_empty() {
-            let event = AuditEvent { event: "user_gone", user: Some(user.as_str()), ..AuditEvent::default() };
-            self.record(&event);
-        }
+        let count = Some(ended.len() as u64);
+        self.record(&AuditEvent { event: "user_gone", user: Some(user.as_str()), count, ..AuditEvent::default() });
         Ok(())
     }
 

@@ -1,6 +1,7 @@
 //! Cookies on their way up and down: what must not reach ERPNext, and what tells that a login session began or ended.
 
 use http::{HeaderMap, HeaderValue, header::COOKIE, header::SET_COOKIE};
+use percent_encoding::percent_decode;
 use pingora::http::RequestHeader;
 
 /// The cookies that are ours begin so; they never go upstream.
@@ -9,6 +10,8 @@ const OURS: &[u8] = b"__Host-empress";
 const CLAIMED_USER: &[u8] = b"user_id";
 /// The cookie that is a login session.
 const LOGIN_SESSION: &[u8] = b"sid";
+/// No name of a user is longer in ERPNext.
+const LONGEST_NAME: usize = 140;
 /// The value of it that is nobody's.
 const GUEST: &[u8] = b"Guest";
 
@@ -98,6 +101,14 @@ pub(super) fn login_change<'a>(request: &HeaderMap, answer: &'a HeaderMap) -> Op
     (!known).then(|| LoginChange::Began { sid, max_age: max_age(value) })
 }
 
+/// The user that an answer names besides the login session that it sets, as ERPNext's own scripts are told.
+pub(super) fn user_of_login(answer: &HeaderMap) -> Option<String> {
+    let mut set = answer.get_all(SET_COOKIE).iter().filter_map(|value| pairs(value).next());
+    let (_, user) = set.find(|(name, _)| name.trim_ascii() == CLAIMED_USER)?;
+    let user = percent_decode(user.trim_ascii()).decode_utf8().ok()?;
+    (!user.is_empty() && user.len() <= LONGEST_NAME).then(|| user.into_owned())
+}
+
 fn max_age(value: &HeaderValue) -> Option<u64> {
     let (_, age) = pairs(value).skip(1).find(|(name, _)| name.trim_ascii().eq_ignore_ascii_case(b"max-age"))?;
     std::str::from_utf8(age.trim_ascii()).ok()?.parse().ok()
@@ -143,6 +154,15 @@ mod tests {
         assert_eq!(login_change(&sent(&["sid=old; x=1"]), &answer), began);
         assert_eq!(login_change(&sent(&["sid=Guest"]), &answer), began);
         assert_eq!(login_change(&sent(&["x=1; sid=new"]), &answer), None);
+    }
+
+    #[test]
+    fn the_user_of_a_login_is_the_one_that_the_answer_names() {
+        let user = |cookies: &[&'static str]| user_of_login(&set(cookies));
+        assert_eq!(user(&["sid=new", "user_id=a%40example.com; Path=/"]).as_deref(), Some("a@example.com"));
+        assert_eq!(user(&["sid=new", "user_id=; Path=/"]), None);
+        assert_eq!(user(&["sid=new", "user_id=%ff; Path=/"]), None);
+        assert_eq!(user(&["sid=new"]), None);
     }
 
     #[test]

@@ -38,7 +38,7 @@ use crate::{
     endpoints::{Counted, Endpoints, Limit, Peer},
     random::Random,
     route::{Endpoint, Route, Router, Service, Terms},
-    telemetry::metrics::Metrics,
+    telemetry::{metrics::Metrics, tally::Tally},
 };
 
 /// So long the rest of a refused request's body is read away to keep its connection; then the connection is closed.
@@ -63,6 +63,8 @@ pub struct GatewayParts {
     pub random: Arc<dyn Random>,
     /// Counts.
     pub metrics: Arc<Metrics>,
+    /// Counts denials for the audit trail.
+    pub tally: Arc<Tally>,
     /// Networks whose `X-Forwarded-For` and `-Proto` are believed.
     pub trusted_proxies: Vec<IpNet>,
     /// Where challenges point.
@@ -172,7 +174,7 @@ impl Gateway {
         }
         let check = self.parts.access.check(&terms, headers, token_in_query, context.now);
         let checked = AssertUnwindSafe(check).catch_unwind().await.unwrap_or(Err(Denial::Broken));
-        self.count(&checked);
+        self.count(&checked, context);
         context.permit = checked.map_err(Refused::Access)?;
         context.outcome = Outcome::Forwarded(terms.service);
         context.terms = Some(terms);
@@ -183,7 +185,7 @@ impl Gateway {
         &self.parts.endpoints.limits.login_failures
     }
 
-    fn count(&self, checked: &Result<Option<Permit>, Denial>) {
+    fn count(&self, checked: &Result<Option<Permit>, Denial>, context: &RequestContext) {
         let metrics = &self.parts.metrics;
         match checked {
             Ok(Some(permit)) if permit.cached => {
@@ -197,6 +199,7 @@ impl Gateway {
             Ok(None) => {}
             Err(denial) => {
                 metrics.access.denied(denial.reason());
+                self.parts.tally.count("access_denied", Some(denial.reason()), context.peer.address);
                 if matches!(denial, Denial::MalformedToken | Denial::ForeignToken | Denial::InactiveToken) {
                     metrics.cache.unknown();
                 }

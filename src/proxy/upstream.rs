@@ -133,11 +133,16 @@ pub(super) async fn take_answer(
     gateway.parts.metrics.upstream.answered(answer.status.as_u16());
     if answer.status == StatusCode::UNAUTHORIZED && context.terms.as_ref().is_some_and(|terms| terms.may_log_in) {
         gateway.login_failures().count(Counted::address(context.peer.address), context.now);
+        gateway.parts.logins.failed(context.peer.address);
     }
     if context.hides_cookies() {
         answer.remove_header(&SET_COOKIE);
     } else if answer.headers.contains_key(SET_COOKIE) {
-        gateway.parts.logins.observe(&session.req_header().headers, &answer.headers, context.now).await;
+        gateway
+            .parts
+            .logins
+            .observe(&session.req_header().headers, &answer.headers, context.now, context.peer.address)
+            .await;
     }
     answer.insert_header(X_REQUEST_ID.clone(), context.request_id.clone())?;
     Ok(())

@@ -17,6 +17,8 @@ const COUNTS_INTERVAL: Duration = Duration::from_secs(10);
 /// Expired rows are removed this often, in small batches so that nobody waits for it.
 const PURGE_INTERVAL: Duration = Duration::from_secs(60);
 const PURGE_BATCH: u32 = 500;
+/// What was counted for the audit trail is written this often.
+const TALLY_INTERVAL: Duration = Duration::from_secs(60);
 /// Whether a signing key is due for rotation is looked at this often.
 const KEYS_INTERVAL: Duration = Duration::from_secs(3600);
 
@@ -54,7 +56,8 @@ impl Background {
         let counts = self.every(COUNTS_INTERVAL, || self.write_counts());
         let purge = self.every(PURGE_INTERVAL, || self.purge());
         let keys = self.every(KEYS_INTERVAL, || self.rotate_keys());
-        tokio::join!(erpnext, clients, natives, revocations, counts, purge, keys);
+        let tally = self.every(TALLY_INTERVAL, || self.write_tally());
+        tokio::join!(erpnext, clients, natives, revocations, counts, purge, keys, tally);
         self.write_counts().await;
     }
 
@@ -82,6 +85,11 @@ impl Background {
             tracing::error!(%error, "the counts of used allowances can't be written yet");
             self.site.issuer.allowances.put_back(uses);
         }
+    }
+
+    #[expect(clippy::unused_async, reason = "a task is a future")]
+    async fn write_tally(&self) {
+        self.site.tally.write(self.site.clock.now());
     }
 
     async fn purge(&self) {

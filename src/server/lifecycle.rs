@@ -156,6 +156,7 @@ impl Prepared {
             addresses,
             admin_address,
             certificate: self.certificate,
+            at_end: Vec::new(),
         })
     }
 
@@ -196,6 +197,7 @@ pub struct Running {
     addresses: Vec<Listening>,
     admin_address: SocketAddr,
     certificate: Option<Arc<Certificate>>,
+    at_end: Vec<Box<dyn FnOnce() + Send + Sync>>,
 }
 
 impl Running {
@@ -228,6 +230,11 @@ impl Running {
         if let Some(runtime) = &self.runtime {
             runtime.spawn(task);
         }
+    }
+
+    /// Does this when the server has ended and no task of it runs any more.
+    pub fn at_end(&mut self, last: impl FnOnce() + Send + Sync + 'static) {
+        self.at_end.push(Box::new(last));
     }
 
     /// Stops accepting, and calls `drained` when everybody has been answered or the grace is over.
@@ -263,6 +270,9 @@ impl Drop for Running {
             } else {
                 runtime.shutdown_timeout(LAST_TASKS);
             }
+        }
+        for last in self.at_end.drain(..) {
+            last();
         }
     }
 }

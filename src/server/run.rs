@@ -61,7 +61,9 @@ pub fn start(config: &Config) -> anyhow::Result<Running> {
     let site = Arc::new(Site::new(config, &metrics, audit, &prepared.runtime())?);
     let background = Background::new(Arc::clone(&site), periods(config), prepared.shutdown());
     let gateway = Gateway::new(gateway_parts(config, &site, &metrics)?, &config.erpnext);
-    let running = prepared.start(gateway, admin_sources(&site, &metrics), edge_events(&metrics))?;
+    let mut running = prepared.start(gateway, admin_sources(&site, &metrics), edge_events(&metrics))?;
+    let (tally, clock) = (Arc::clone(&site.tally), Arc::clone(&site.clock));
+    running.at_end(move || tally.write(clock.now()));
     running.spawn(background.run());
     Ok(running)
 }
@@ -111,7 +113,13 @@ fn gateway_parts(config: &Config, site: &Site, metrics: &Arc<Metrics>) -> anyhow
         router: Arc::new(Router::new(&config.route)?),
         access: Arc::clone(&site.access),
         endpoints: Arc::clone(&site.endpoints),
-        logins: LoginWatch::new(Arc::clone(&site.store), LoginHasher::new(&site.secret_key)),
+        logins: LoginWatch::new(
+            Arc::clone(&site.store),
+            LoginHasher::new(&site.secret_key),
+            Arc::clone(&site.issuer.audit),
+            Arc::clone(&site.tally),
+        ),
+        tally: Arc::clone(&site.tally),
         clock: Arc::clone(&site.clock),
         random: Arc::clone(&site.random),
         metrics: Arc::clone(metrics),

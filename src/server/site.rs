@@ -11,17 +11,23 @@ use crate::{
     clock::{Clock, SystemClock},
     config::{ClientSettings, ClientSync, Config, NativeTokens as NativeTokensSetting, Rate},
     endpoints::{Allotment, EndpointSettings, Endpoints, Limit, Limits},
-    erpnext::{ClientRegistry, ClientRules, DirectoryError, Erpnext, ErpnextSettings, Ground, Hooks, NativeTokens},
+    erpnext::{
+        ClientRegistry, ClientRules, DirectoryError, Erpnext, ErpnextSettings, Ground, Hooks, NativeTokens, UserChange,
+    },
     issuer::{AllowanceCounter, Issuer, IssuerSettings, SigningKeys},
     oauth::{Allowance, Client, ClientMode, LoginHasher, SigningAlgorithm, SiteId, TokenMint, UserName},
     random::{OsRandom, Random},
     secret::{Purpose, SecretKey},
     store::{EmbeddedStore, Store, secret_key},
-    telemetry::{audit::Audit, metrics::Metrics},
+    telemetry::{
+        audit::{Audit, AuditEvent},
+        metrics::Metrics,
+        tally::Tally,
+    },
 };
 
 /// The site of a gateway that serves one.
-const ONLY_SITE: &str = "default";
+pub(super) const ONLY_SITE: &str = "default";
 /// The longest that one of our own calls to ERPNext may take; `response_timeout` is for forwarded requests.
 const CALL_TIMEOUT: Duration = Duration::from_secs(15);
 
@@ -47,6 +53,8 @@ pub struct Site {
     pub random: Arc<dyn Random>,
     /// The key that all others are derived from.
     pub secret_key: SecretKey,
+    /// Counts what peers can make happen at will, for the audit trail.
+    pub tally: Arc<Tally>,
 }
 
 impl Site {
@@ -56,6 +64,7 @@ impl Site {
     /// A store, key or setting that can't be used, with what to do.
     pub fn new(config: &Config, metrics: &Arc<Metrics>, audit: Audit, io: &Handle) -> anyhow::Result<Self> {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let audit = Arc::new(audit);
         let random: Arc<dyn Random> = Arc::new(OsRandom);
         let secret_key = secret_key::load_or_make(&config.store.secret_key_file)?;
         let store: Arc<dyn Store> = Arc::new(open_store(&config.store.path, &secret_key)?);
@@ -69,7 +78,7 @@ impl Site {
             io: io.clone(),
         };
         let gone = Arc::new(UsersGone::default());
-        let erpnext = Arc::new(Erpnext::new(&erpnext_settings(config), ground, hooks(metrics, &gone, io))?);
+        let erpnext = Arc::new(Erpnext::new(&erpnext_settings(config), ground, hooks(metrics, &audit, &gone, io))?);
         let upstream = sync_is_on(config).then(|| erpnext.clients(client_rules(config, overrides)));
         let registry = Arc::new(ClientRegistry::with_upstream(clients, upstream));
         let natives = (config.erpnext.native_tokens == NativeTokensSetting::Accept).then(|| erpnext.native_tokens());
@@ -102,7 +111,7 @@ impl Site {
             allowances: Arc::new(AllowanceCounter::new(Box::new(move |client, allowance| {
                 used.compat.used(client.as_str(), allowance.as_str());
             }))),
-            audit: Arc::new(audit),
+            audit: Arc::clone(&audit),
         });
         gone.set_issuer(&issuer);
         let endpoints = Arc::new(Endpoints {
@@ -114,7 +123,8 @@ impl Site {
             limits: limits(config),
             settings,
         });
-        Ok(Self { store, erpnext, clients: registry, natives, access, issuer, endpoints, clock, random, secret_key })
+        let tally = Arc::new(Tally::new(audit));
+        Ok(Self { store, erpnext, clients: registry, natives, access, issuer, endpoints, clock, random, secret_key, tally })
     }
 }
 
@@ -145,18 +155,26 @@ impl UsersGone {
     }
 }
 
-fn hooks(metrics: &Arc<Metrics>, gone: &Arc<UsersGone>, io: &Handle) -> Hooks {
-    let (metrics, gone, io) = (Arc::clone(metrics), Arc::clone(gone), io.clone());
+fn hooks(metrics: &Arc<Metrics>, audit: &Arc<Audit>, gone: &Arc<UsersGone>, io: &Handle) -> Hooks {
+    let (metrics, audit, gone, io) = (Arc::clone(metrics), Arc::clone(audit), Arc::clone(gone), io.clone());
     Hooks {
         on_user_gone: Arc::new(move |user| {
             let (gone, user) = (Arc::clone(&gone), user.clone());
             io.spawn(async move { gone.end_grants(&user).await });
         }),
+        on_user_change: Arc::new(move |user, change| {
+            let event = match change {
+                UserChange::Enabled => "user_enabled",
+                UserChange::Disabled => "user_disabled",
+            };
+            let event = AuditEvent { event, user: Some(user.as_str()), ..AuditEvent::default() };
+            audit.record(SystemClock.now(), &event);
+        }),
         on_call: Arc::new(move |what, outcome| metrics.erpnext.call(what, outcome)),
     }
 }
 
-fn open_store(path: &Path, key: &SecretKey) -> anyhow::Result<EmbeddedStore> {
+pub(super) fn open_store(path: &Path, key: &SecretKey) -> anyhow::Result<EmbeddedStore> {
     EmbeddedStore::open(path, SiteId::new(ONLY_SITE), key).context("[store].path")
 }
 
@@ -176,7 +194,9 @@ fn client_rules(config: &Config, overrides: Vec<ClientSettings>) -> ClientRules 
     ClientRules { mode: erpnext.client_mode, password_grant: erpnext.password_grant, overrides }
 }
 
-fn erpnext_settings(config: &Config) -> ErpnextSettings {
+/// How the gateway's own calls reach ERPNext.
+#[must_use]
+pub fn erpnext_settings(config: &Config) -> ErpnextSettings {
     let erpnext = &config.erpnext;
     ErpnextSettings {
         url: erpnext.url.as_str().to_owned(),

@@ -42,6 +42,9 @@ pub struct AuditEvent<'a> {
     /// The peer.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub address: Option<IpAddr>,
+    /// How many, where one line stands for several.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub count: Option<u64>,
 }
 
 #[derive(Serialize)]

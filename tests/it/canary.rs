@@ -129,7 +129,9 @@ fn fail(gateway: &TestGateway, seen: &mut Seen, tokens: &[Tokens]) {
 
 #[test]
 fn no_secret_is_in_a_log_a_metric_an_error_the_store_or_on_its_way_to_erpnext() {
-    let mut gateway = Setup::new().start();
+    let folder = tempfile::tempdir().expect("a folder");
+    let trail = folder.path().join("audit.jsonl");
+    let mut gateway = Setup::new().set("log.audit_file", trail.display().to_string()).start();
     let mut seen = Seen::default();
     let tokens = succeed(&gateway, &mut seen);
     fail(&gateway, &mut seen, &tokens);
@@ -153,6 +155,9 @@ fn no_secret_is_in_a_log_a_metric_an_error_the_store_or_on_its_way_to_erpnext() 
     for line in ["canary-state-77", "canary-nonce-77", "canary-evil-uri"] {
         assert!(!log.contains(line), "what a request said is in the log: {line}");
     }
+    let audit = fs::read_to_string(&trail).expect("the audit trail");
+    assert!(audit.lines().count() > 10, "the audit trail is there: {audit}");
+    assert_eq!(seen.in_text(&audit), Vec::<&str>::new(), "in the audit trail");
     assert_eq!(seen.in_text(&gateway.admin("/metrics").text()), Vec::<&str>::new(), "in the metrics");
     for error in &seen.errors {
         assert_eq!(seen.in_text(error), Vec::<&str>::new(), "in an error: {error}");

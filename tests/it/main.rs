@@ -13,6 +13,7 @@ mod standin;
 mod support;
 
 mod canary;
+mod cli;
 mod durability;
 mod edge;
 mod flows;

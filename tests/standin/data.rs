@@ -5,8 +5,8 @@ use serde_json::json;
 use super::records::{Client, StoredFile, User};
 use super::state::{Stamped, State};
 use super::{
-    ALICE, ALICE_PASSWORD, BOB, BOB_PASSWORD, CAROL, CAROL_PASSWORD, GATEWAY_API_KEY, GATEWAY_API_SECRET, GATEWAY_USER,
-    ORDINARY_CLIENT, ORDINARY_CLIENT_SECRET, SHADOW_CLIENT, SITE,
+    ADMIN_API_KEY, ADMIN_API_SECRET, ALICE, ALICE_PASSWORD, BOB, BOB_PASSWORD, CAROL, CAROL_PASSWORD, GATEWAY_API_KEY,
+    GATEWAY_API_SECRET, GATEWAY_USER, ORDINARY_CLIENT, ORDINARY_CLIENT_SECRET, SHADOW_CLIENT, SITE,
 };
 
 /// Users, clients, rights and a few documents.
@@ -16,11 +16,9 @@ pub fn site() -> State {
     let administrator = User {
         name: "Administrator".to_owned(),
         sub: None,
-        ..User::system("admin@example.com", "admin").named("Administrator", "").with_roles(&[
-            "System Manager",
-            "Auth Gateway",
-            "Administrator",
-        ])
+        ..User::system("admin@example.com", "admin")
+            .named("Administrator", "")
+            .with_roles(&["System Manager", "Administrator"])
     };
     for user in [
         administrator,
@@ -33,11 +31,13 @@ pub fn site() -> State {
     }
     let key = (GATEWAY_API_KEY.to_owned(), GATEWAY_API_SECRET.to_owned());
     state.api_keys.insert(GATEWAY_USER.to_owned(), key);
+    let key = (ADMIN_API_KEY.to_owned(), ADMIN_API_SECRET.to_owned());
+    state.api_keys.insert("Administrator".to_owned(), key);
 
     let uri = "http://localhost:3000/cb";
     let ordinary = Client::new(ORDINARY_CLIENT, ORDINARY_CLIENT_SECRET, uri);
     state.put_client(Client { app_name: "Demo App".to_owned(), ..ordinary });
-    let shadow = Client::new(SHADOW_CLIENT, "shadow-secret", "http://localhost/unused");
+    let shadow = Client::new(SHADOW_CLIENT, "shadow-secret", "https://empress-gateway.invalid/unused");
     let nobody = vec!["Auth Gateway".to_owned()];
     state.put_client(Client { app_name: "Empress Gateway".to_owned(), allowed_roles: nobody, ..shadow });
     permissions(&mut state);
@@ -54,9 +54,6 @@ pub fn site() -> State {
 
 fn permissions(state: &mut State) {
     for (doctype, role, rights) in [
-        ("OAuth Bearer Token", "Auth Gateway", "read write create delete"),
-        ("OAuth Client", "Auth Gateway", "read"),
-        ("User", "Auth Gateway", "read"),
         // A System Manager sees tokens and clients, and deletes tokens, but cannot make any (51).
         ("OAuth Bearer Token", "System Manager", "read delete"),
         ("OAuth Client", "System Manager", "read write create delete"),
@@ -67,13 +64,18 @@ fn permissions(state: &mut State) {
         ("Customer", "Desk User", "read write create delete"),
         ("ToDo", "Desk User", "read write create delete"),
     ] {
-        for right in rights.split(' ') {
-            state.permissions.insert((doctype.to_owned(), role.to_owned(), right.to_owned()));
-        }
+        state.permissions.ship(doctype, role, rights);
+    }
+    // As `setup-erpnext` leaves it.
+    for (doctype, rights) in
+        [("OAuth Bearer Token", "read write create delete"), ("OAuth Client", "read"), ("User", "read")]
+    {
+        state.permissions.add(doctype, "Auth Gateway", rights);
     }
 }
 
 fn documents(state: &mut State) {
+    state.documents.insert("Contact".to_owned(), Vec::new());
     for (doctype, document) in [
         ("Customer", json!({"name": "Acme", "customer_name": "Acme", "territory": "India"})),
         ("Customer", json!({"name": "Globex", "customer_name": "Globex", "territory": "Germany"})),
@@ -81,7 +83,7 @@ fn documents(state: &mut State) {
         ("ToDo", json!({"name": "todo-1", "description": "call Acme", "status": "Open"})),
         ("ToDo", json!({"name": "todo-2", "description": "write offer", "status": "Closed"})),
         ("Role", json!({"name": "All", "role_name": "All"})),
-        ("Role", json!({"name": "Auth Gateway", "role_name": "Auth Gateway"})),
+        ("Role", json!({"name": "Auth Gateway", "role_name": "Auth Gateway", "desk_access": 0, "disabled": 0})),
         ("Role", json!({"name": "Desk User", "role_name": "Desk User"})),
         ("Role", json!({"name": "Guest", "role_name": "Guest"})),
         ("Role", json!({"name": "System Manager", "role_name": "System Manager"})),

@@ -77,6 +77,17 @@ impl Fault {
         Self { exception, ..Self::new(417, kind, "Message") }
     }
 
+    /// 417: a document that another one is linked with can't be deleted (tried on a real Frappe 15.44 site).
+    pub fn linked(doctype: &str, name: &str, linking: &str, link: &str) -> Self {
+        let anchor = |doctype: &str, name: &str| format!("<a href=\"/app/Form/{doctype}/{name}\">{name}</a>");
+        let text = format!(
+            "Cannot delete or cancel because {doctype} {} is linked with {linking} {} ",
+            anchor(doctype, name),
+            anchor(linking, link)
+        );
+        Self { server_message: Some(text.clone()), ..Self::validation("LinkExistsError", &text) }
+    }
+
     /// 409: a document of that name exists.
     pub fn duplicate(doctype: &str, name: &str) -> Self {
         let text = format!(

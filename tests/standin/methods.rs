@@ -7,6 +7,7 @@ use super::echo;
 use super::fault::Fault;
 use super::json::Json;
 use super::oauth;
+use super::permissions;
 use super::query::Query;
 use super::random;
 use super::records::User;
@@ -30,6 +31,8 @@ const FOR_GUESTS: &[&str] = &[
     "frappe.integrations.oauth2.openid_configuration",
     "frappe.integrations.oauth2.get_openid_configuration",
 ];
+
+const PERMISSION_MANAGER: &str = "frappe.core.page.permission_manager.permission_manager.";
 
 /// Calls a method.
 pub fn call(state: &mut State, request: &Request, caller: &mut Caller, method: &str) -> Result<Reply, Fault> {
@@ -65,11 +68,9 @@ pub fn call(state: &mut State, request: &Request, caller: &mut Caller, method: &
             Ok(message(caller, roles))
         }
         "frappe.core.doctype.user.user.generate_keys" => generate_keys(state, request, caller),
-        "frappe.core.page.permission_manager.permission_manager.add" => {
-            administrator_only(state, caller)?;
-            Ok(Reply::json(200, &Json::Map(Vec::new())))
+        _ if method.starts_with(PERMISSION_MANAGER) => {
+            permissions::manage(state, request, caller, &method[PERMISSION_MANAGER.len()..])
         }
-        "frappe.core.page.permission_manager.permission_manager.update" => update_permission(state, request, caller),
         _ => match method.strip_prefix("frappe.client.") {
             Some(name) => client(state, request, caller, name),
             None if method.contains('.') => {
@@ -108,13 +109,14 @@ fn log_out(state: &mut State, caller: &mut Caller) -> Reply {
     Reply::json(200, &body).cookies(Cookies::Cleared)
 }
 
-fn administrator_only(state: &State, caller: &Caller) -> Result<(), Fault> {
+/// Only for users with the role System Manager.
+pub fn manager_only(state: &State, caller: &Caller) -> Result<(), Fault> {
     let manager = state.user(&caller.user).is_some_and(|user| user.roles.iter().any(|role| role == "System Manager"));
     if manager { Ok(()) } else { Err(Fault::permission()) }
 }
 
 fn generate_keys(state: &mut State, request: &Request, caller: &Caller) -> Result<Reply, Fault> {
-    administrator_only(state, caller)?;
+    manager_only(state, caller)?;
     let user = request.value("user").unwrap_or_default();
     if state.user(&user).is_none() {
         return Err(Fault::not_found(Some(format!("User {user}"))));
@@ -124,18 +126,6 @@ fn generate_keys(state: &mut State, request: &Request, caller: &Caller) -> Resul
     entry.or_insert_with(|| (random::hex(15), String::new())).1.clone_from(&secret);
     state.change_user(&user, |_| {});
     Ok(message(caller, Json::map([("api_secret", secret.into())])))
-}
-
-fn update_permission(state: &mut State, request: &Request, caller: &Caller) -> Result<Reply, Fault> {
-    administrator_only(state, caller)?;
-    let value = |name: &str| request.value(name).unwrap_or_default();
-    let right = (value("doctype"), value("role"), value("ptype"));
-    if value("value") == "1" {
-        state.permissions.insert(right);
-    } else {
-        state.permissions.remove(&right);
-    }
-    Ok(Reply::json(200, &Json::Map(Vec::new())))
 }
 
 /// `frappe.client.*`: the REST verbs as methods.
@@ -156,13 +146,17 @@ fn client(state: &mut State, request: &Request, caller: &Caller, name: &str) -> 
         "get_time_zone" => Ok(message(caller, Json::map([("time_zone", state.time_zone.as_str().into())]))),
         "get" => Ok(message(caller, rest::single(state, caller, &doctype, &document)?)),
         "delete" => {
+            // What is not there is told without a word.
+            if !rest::exists(state, &doctype, &document) {
+                return Err(Fault::not_found(None));
+            }
             rest::delete(state, caller, &doctype, &document)?;
             Ok(Reply::json(200, &Json::Map(Vec::new())))
         }
         "insert" | "insert_many" => insert(state, request, caller, name),
         "get_value" => get_value(state, request, caller, &doctype),
         "get_password" => {
-            administrator_only(state, caller)?;
+            manager_only(state, caller)?;
             let secret = state.api_keys.get(&document).map(|(_, secret)| secret.clone());
             let secret = secret.ok_or_else(|| Fault::credentials("Password not found"))?;
             Ok(message(caller, secret))

@@ -36,6 +36,7 @@ mod methods;
 mod multipart;
 mod oauth;
 mod pages;
+mod permissions;
 mod query;
 mod random;
 mod recorded;
@@ -90,6 +91,10 @@ pub const GATEWAY_USER: &str = "gateway@example.com";
 pub const GATEWAY_API_KEY: &str = "gateway-key";
 /// The second half.
 pub const GATEWAY_API_SECRET: &str = "gateway-secret";
+/// The first half of Administrator's API key.
+pub const ADMIN_API_KEY: &str = "admin-key";
+/// The second half.
+pub const ADMIN_API_SECRET: &str = "canary-admin-secret";
 /// The OAuth Client that shadow tokens belong to.
 pub const SHADOW_CLIENT: &str = "shadowclient";
 /// An ordinary client, with the redirect URI `http://localhost:3000/cb`.

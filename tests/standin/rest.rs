@@ -77,6 +77,11 @@ fn found(state: &State, doctype: &str, name: &str) -> Result<Row, Fault> {
         .ok_or_else(|| Fault::not_found(Some(format!("{doctype} {name}"))))
 }
 
+/// Whether there is such a document.
+pub fn exists(state: &State, doctype: &str, name: &str) -> bool {
+    found(state, doctype, name).is_ok()
+}
+
 /// The rows that a list call answers.
 pub fn list(state: &State, caller: &Caller, doctype: &str, query: &Query) -> Result<Vec<Json>, Fault> {
     // Without the right to read users their list is no error: it is short, and the rows of their logins name nobody.
@@ -235,9 +240,19 @@ fn create_user(state: &mut State, sent: &Map<String, Value>) -> Result<String, F
     if state.user(&email).is_some() {
         return Err(Fault::duplicate("User", &email));
     }
+    if !email.split_once('@').is_some_and(|(_, host)| host.contains('.')) {
+        let message = format!("{email} is not a valid Email Address");
+        return Err(Fault::validation("InvalidEmailAddressError", &message));
+    }
     let mut user = User::system(&email, "");
     user.sub = Some(random::hex(39));
     apply_user(&mut user, sent);
+    // Frappe makes a contact of each new user, in the background (seen on a real 15.44 site).
+    let contact = serde_json::json!({ "name": user.full_name(), "first_name": user.first_name, "user": email });
+    if let Value::Object(it) = contact {
+        let stamps = state.stamps("Administrator");
+        state.documents.entry("Contact".to_owned()).or_default().push(Stamped { it, stamps });
+    }
     state.put_user(user);
     Ok(email)
 }
@@ -318,16 +333,34 @@ fn update(
     Ok(())
 }
 
+/// A document that keeps another one from being deleted: its doctype and name.
+fn link_to(state: &State, doctype: &str, name: &str) -> Option<(&'static str, String)> {
+    let bearer = |test: &dyn Fn(&Bearer) -> bool| {
+        let row = state.bearers.iter().find(|row| test(&row.it))?;
+        Some(("OAuth Bearer Token", row.it.access_token.clone()))
+    };
+    match doctype {
+        "User" => bearer(&|row| row.user == name),
+        "OAuth Client" => bearer(&|row| row.client.as_deref() == Some(name)),
+        "Role" => {
+            let rules = state.permissions.custom.values().flatten();
+            let rule = rules.filter(|rule| rule.role == name).map(|_| ("Custom DocPerm", random::hex(10))).next();
+            let user = state.users.iter().find(|row| row.it.roles.iter().any(|role| role == name));
+            rule.or_else(|| user.map(|row| ("User", row.it.name.clone())))
+        }
+        _ => None,
+    }
+}
+
 /// Removes a document.
 pub fn delete(state: &mut State, caller: &Caller, doctype: &str, name: &str) -> Result<(), Fault> {
     check(state, caller, doctype, "delete")?;
     let name = name_of(&found(state, doctype, name)?.document());
+    if let Some((linking, link)) = link_to(state, doctype, &name) {
+        return Err(Fault::linked(doctype, &name, linking, &link));
+    }
     match doctype {
         "User" => {
-            if state.bearers.iter().any(|row| row.it.user == name) {
-                let text = format!("Cannot delete or cancel because User {name} is linked with OAuth Bearer Token");
-                return Err(Fault::validation("LinkExistsError", &text));
-            }
             state.users.retain(|row| row.it.name != name);
             state.sessions.retain(|session| session.user != name);
         }

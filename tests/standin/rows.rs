@@ -1,8 +1,11 @@
 //! The site's records as documents: fields in Frappe's order, with child tables.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Map, Value, json};
 
 use super::json::Json;
+use super::permissions::{RIGHTS, Rule};
 use super::records::{Bearer, Client, User};
 use super::state::{Stamped, Stamps, State};
 
@@ -99,6 +102,8 @@ pub fn rows(state: &State, doctype: &str) -> Option<Vec<Row>> {
             let fields = vec![pair("name", doctype), pair("skip_authorization", "Force")];
             vec![Row { fields, tables: Vec::new(), doctype: doctype.to_owned() }]
         }
+        "Custom DocPerm" => rules(doctype, &state.permissions.custom),
+        "DocPerm" => rules(doctype, &state.permissions.shipped),
         _ => state.documents.get(doctype)?.iter().map(|row| document(doctype, row)).collect(),
     })
 }
@@ -226,6 +231,25 @@ fn settings(state: &State) -> Row {
         pair("session_expiry", "170:00"),
     ];
     Row { fields, tables: Vec::new(), doctype: "System Settings".to_owned() }
+}
+
+/// Permission rules: each is a row of its doctype, with a column for each right.
+fn rules(doctype: &str, rules: &BTreeMap<String, Vec<Rule>>) -> Vec<Row> {
+    let row = |(index, (parent, rule)): (usize, (&String, &Rule))| {
+        let mut fields = vec![
+            pair("name", format!("{parent}-{}-{index}", rule.role)),
+            pair("docstatus", 0),
+            pair("idx", index),
+            pair("parent", parent.as_str()),
+            pair("role", rule.role.as_str()),
+            pair("if_owner", 0),
+            pair("permlevel", rule.level),
+        ];
+        fields.extend(RIGHTS.map(|right| pair(right, u8::from(rule.rights.contains(right)))));
+        Row { fields, tables: Vec::new(), doctype: doctype.to_owned() }
+    };
+    let all = rules.iter().flat_map(|(parent, rules)| rules.iter().map(move |rule| (parent, rule)));
+    all.enumerate().map(row).collect()
 }
 
 fn document(doctype: &str, row: &Stamped<Map<String, Value>>) -> Row {

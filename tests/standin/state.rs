@@ -1,11 +1,12 @@
 //! The site: users, clients, tokens, login sessions, documents.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
 use time::{Duration, OffsetDateTime, UtcOffset};
 
 use super::clock;
+use super::permissions::Permissions;
 use super::random;
 use super::records::{Bearer, Client, LoginSession, StoredFile, User};
 
@@ -50,8 +51,7 @@ pub struct State {
     pub files: Vec<StoredFile>,
     /// doctype → documents without children
     pub documents: BTreeMap<String, Vec<Stamped<Map<String, Value>>>>,
-    /// (doctype, role, read|write|create|delete)
-    pub permissions: BTreeSet<(String, String, String)>,
+    pub permissions: Permissions,
     pub sites: Vec<String>,
     pub time_zone: String,
     pub zone: UtcOffset,
@@ -69,7 +69,7 @@ impl Default for State {
             codes: BTreeMap::new(),
             files: Vec::new(),
             documents: BTreeMap::new(),
-            permissions: BTreeSet::new(),
+            permissions: Permissions::default(),
             sites: Vec::new(),
             time_zone: "Asia/Kolkata".to_owned(),
             zone: time::macros::offset!(+5:30),
@@ -174,8 +174,6 @@ impl State {
             return true;
         }
         let Some(user) = self.user(user) else { return false };
-        user.effective_roles()
-            .into_iter()
-            .any(|role| self.permissions.contains(&(doctype.to_owned(), role, what.to_owned())))
+        self.permissions.allow(&user.effective_roles(), doctype, what)
     }
 }

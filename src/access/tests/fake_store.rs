@@ -221,6 +221,10 @@ impl Store for FakeStore {
         away()
     }
 
+    async fn living_grants(&self, _: UnixTime) -> StoreResult<Vec<(ClientId, u64)>> {
+        away()
+    }
+
     async fn purge(&self, _: UnixTime, _: u32) -> StoreResult<u64> {
         away()
     }

@@ -8,7 +8,10 @@ use std::{
 
 use tempfile::TempDir;
 
-use super::super::{Config, Problems, files};
+use super::super::{
+    Config, Problems,
+    files::{self, ApiKeyFile},
+};
 
 struct Folder(TempDir);
 
@@ -27,7 +30,7 @@ impl Folder {
     /// Loads the least that works, then `more`; the folder itself is where credentials are.
     fn load(&self, more: &str) -> Result<Config, Problems> {
         let text = format!("server.public_url = \"https://erp.example.com\"\n{more}");
-        files::load(&self.file("gateway.toml", text, 0o600), Some(self.0.path()))
+        files::load(&self.file("gateway.toml", text, 0o600), Some(self.0.path()), ApiKeyFile::Needed)
     }
 
     fn load_with_key(&self, key: &Path) -> Result<Config, Problems> {
@@ -86,7 +89,8 @@ fn other_expansions_and_ways_out_of_the_directory_are_refused() {
         );
     }
     let text = "server.public_url = \"https://erp.example.com\"\nerpnext.api_key_file = \"${CREDENTIALS_DIRECTORY}/k\"";
-    let problems = files::load(&folder.file("gateway.toml", text, 0o600), None).expect_err("no directory");
+    let problems =
+        files::load(&folder.file("gateway.toml", text, 0o600), None, ApiKeyFile::Needed).expect_err("no directory");
     assert!(problems.list[0].message.contains("CREDENTIALS_DIRECTORY is not set"), "{problems}");
 }
 
@@ -126,10 +130,11 @@ fn the_group_may_read_what_is_root_s_and_nothing_else() {
 fn a_configuration_that_holds_a_secret_is_a_secret_file() {
     let folder = Folder::new();
     let text = "server.public_url = \"https://erp.example.com\"\nerpnext.api_key = \"key:secret\"";
-    let problems = files::load(&folder.file("open.toml", text, 0o644), None).expect_err("open to others");
+    let problems =
+        files::load(&folder.file("open.toml", text, 0o644), None, ApiKeyFile::Needed).expect_err("open to others");
     assert_eq!(problems.list[0].path, "erpnext.api_key");
     assert!(!problems.to_string().contains("key:secret"), "{problems}");
-    assert!(files::load(&folder.file("closed.toml", text, 0o600), None).is_ok());
+    assert!(files::load(&folder.file("closed.toml", text, 0o600), None, ApiKeyFile::Needed).is_ok());
 }
 
 #[test]
@@ -176,4 +181,32 @@ fn key_files_of_tls_and_store_are_looked_at() {
     folder.assert_wrong(&text, "store.secret_key_file", "chmod");
     // What is not there is made at the first start.
     assert!(folder.load("erpnext.api_key = \"k:s\"\nstore.secret_key_file = \"/nowhere/secret.key\"").is_ok());
+}
+
+#[test]
+fn a_key_that_is_still_to_be_made_may_be_missing_or_empty_and_nothing_else() {
+    let folder = Folder::new();
+    let load = |key: &Path| {
+        let text =
+            format!("server.public_url = \"https://erp.example.com\"\nerpnext.api_key_file = \"{}\"", key.display());
+        files::load(&folder.file("gateway.toml", text, 0o600), None, ApiKeyFile::MayBeMissing)
+    };
+    for unmade in [folder.0.path().join("missing"), folder.file("empty", "", 0o640)] {
+        let config = load(&unmade).unwrap_or_else(|problems| panic!("{problems}"));
+        assert!(config.erpnext.api_key.matches(""));
+    }
+    let made = load(&folder.file("made", "key:secret\n", 0o600)).unwrap_or_else(|problems| panic!("{problems}"));
+    assert!(made.erpnext.api_key.matches("key:secret"));
+    assert!(load(&folder.file("open", "key:secret\n", 0o644)).is_err());
+    assert!(load(&folder.file("junk", "junk\n", 0o600)).is_err());
+}
+
+#[test]
+fn a_secret_that_no_key_names_is_read_as_strictly() {
+    let folder = Folder::new();
+    let read = |file: &Path| files::secret("--admin-key-file", file, None);
+    assert!(read(&folder.file("key", "k:s\n", 0o600)).is_ok_and(|secret| secret.matches("k:s")));
+    let problems = read(&folder.file("open", "k:s\n", 0o644)).expect_err("open to others").to_string();
+    assert!(problems.contains("--admin-key-file: ") && problems.contains("chmod 0600"), "{problems}");
+    assert!(read(&folder.0.path().join("missing")).is_err());
 }

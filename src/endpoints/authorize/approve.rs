@@ -15,7 +15,7 @@ use crate::{
         respond::{Answer, OAuthError},
     },
     erpnext::LoginProbe,
-    oauth::{ErrorCode, TokenHash},
+    oauth::{ErrorCode, TokenHash, UserName},
     telemetry::audit::AuditEvent,
 };
 
@@ -63,9 +63,11 @@ impl Endpoints {
             Decision::Allow => self.allow(stage, handle).await,
             Decision::Deny => {
                 self.use_up(handle).await?;
+                let user = self.user_of(&stage).await;
                 self.issuer.record(&AuditEvent {
                     event: "authorization_denied",
                     client_id: Some(stage.client.id.as_str()),
+                    user: user.as_ref().map(UserName::as_str),
                     address: Some(peer.address),
                     ..AuditEvent::default()
                 });
@@ -96,7 +98,13 @@ impl Endpoints {
         };
         self.use_up(handle).await?;
         self.remember_consent(&stage, &login).await?;
-        self.succeed(&stage, &login).await
+        self.succeed(&stage, &login, "consented").await
+    }
+
+    /// Who is logged in, for the audit trail; a user may deny while ERPNext is away.
+    async fn user_of(&self, stage: &Stage) -> Option<UserName> {
+        let probe = LoginProbe { sid: stage.browser.sid.clone()?, peer: stage.peer.address };
+        self.issuer.directory.login_session(&probe).await.ok().flatten()
     }
 
     /// Takes the stored request: of several who try, one may go on.
@@ -111,6 +119,8 @@ impl Endpoints {
             let probe = LoginProbe { sid: sid.clone(), peer: stage.peer.address };
             self.issuer.directory.end_login_session(&probe).await?;
             self.issuer.store.forget_login(self.logins.hash(sid)).await?;
+            let address = Some(stage.peer.address);
+            self.issuer.record(&AuditEvent { event: "logout", address, ..AuditEvent::default() });
         }
         Ok(see(StatusCode::SEE_OTHER, &self.login_url(stage), None))
     }

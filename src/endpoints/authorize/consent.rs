@@ -13,6 +13,7 @@ use crate::{
     oauth::RedirectUri,
     secret::Secret,
     store::Consent,
+    telemetry::audit::AuditEvent,
 };
 
 /// A consent is asked for again after this time.
@@ -83,7 +84,16 @@ impl Endpoints {
             given_at: now,
             expires_at: now.plus(CONSENT_LIFE),
         };
-        Ok(self.issuer.store.put_consent(consent).await?)
+        self.issuer.store.put_consent(consent).await?;
+        self.issuer.record(&AuditEvent {
+            event: "consent_remembered",
+            client_id: Some(stage.client.id.as_str()),
+            user: Some(login.user.name.as_str()),
+            scope: Some(&stage.request.scopes.to_string()),
+            address: Some(stage.peer.address),
+            ..AuditEvent::default()
+        });
+        Ok(())
     }
 
     /// The token in our forms: it binds a decision to this form, this request and this login session.

@@ -31,7 +31,7 @@ use super::{
 use crate::{
     clock::UnixTime,
     issuer::IssueError,
-    oauth::{AuthorizationRequest, Client, ErrorCode, TokenHash},
+    oauth::{AuthorizationRequest, Client, ErrorCode, GrantId, GrantType, TokenHash},
     secret::Secret,
     store::PendingRequest,
     telemetry::audit::AuditEvent,
@@ -172,21 +172,41 @@ impl Endpoints {
         if let Some(handle) = &stage.handle {
             self.use_up(handle.expose()).await?;
         }
-        self.succeed(&stage, &login).await
+        let asked = if stage.client.skip_consent { "consent_skipped" } else { "consent_remembered" };
+        self.succeed(&stage, &login, asked).await
     }
 
-    /// Gives code or tokens to the client.
-    async fn succeed(&self, stage: &Stage, login: &crate::issuer::Login) -> Result<Answer, OAuthError> {
+    /// Gives code or tokens to the client; `consent` says how the user came to grant them.
+    async fn succeed(
+        &self,
+        stage: &Stage,
+        login: &crate::issuer::Login,
+        consent: &'static str,
+    ) -> Result<Answer, OAuthError> {
         match self.issuer.answer_authorization(&stage.client, &stage.request, login).await {
             Ok(tokens) => {
-                self.issuer.record(&AuditEvent {
+                let access_grant = tokens.access.as_ref().map(|issued| &issued.grant);
+                let event = AuditEvent {
                     event: "authorization_granted",
+                    reason: Some(consent),
                     client_id: Some(stage.client.id.as_str()),
                     user: Some(login.user.name.as_str()),
+                    grant_id: tokens.code_grant.as_ref().or(access_grant).map(GrantId::as_str),
                     scope: Some(&stage.request.scopes.to_string()),
                     address: Some(stage.peer.address),
                     ..AuditEvent::default()
-                });
+                };
+                self.issuer.record(&event);
+                if let Some(grant) = access_grant {
+                    let (grant_id, grant_type) = (Some(grant.as_str()), Some(GrantType::Implicit.as_str()));
+                    self.issuer.record(&AuditEvent {
+                        event: "tokens_issued",
+                        reason: None,
+                        grant_id,
+                        grant_type,
+                        ..event
+                    });
+                }
                 Ok(self.grant_answer(&stage.request, &tokens, stage.redirect))
             }
             Err(IssueError::UserGone | IssueError::RoleMissing) => {

@@ -163,6 +163,10 @@ impl Store for ShadowStore {
     async fn allowance_uses(&self) -> StoreResult<Vec<AllowanceUse>> {
         nothing()
     }
+    async fn living_grants(&self, _: UnixTime) -> StoreResult<Vec<(ClientId, u64)>> {
+        nothing()
+    }
+
     async fn purge(&self, _: UnixTime, _: u32) -> StoreResult<u64> {
         nothing()
     }

@@ -80,6 +80,7 @@ macro_rules! store_contract {
             a_retired_signing_key_makes_room_and_is_kept,
             of_many_first_signing_keys_one_is_kept,
             allowances_add_up,
+            living_grants_are_counted_by_client,
             purging_goes_in_batches_and_spares_what_lives,
             purging_forgets_the_feed_but_not_its_end,
             the_store_is_ready,

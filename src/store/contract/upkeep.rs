@@ -24,6 +24,17 @@ pub async fn allowances_add_up(store: Tested) {
     assert_eq!(all, expected);
 }
 
+pub async fn living_grants_are_counted_by_client(store: Tested) {
+    issued(&store, "long").await;
+    issued(&store, "ended").await;
+    store.issue_grant(NewGrant { refresh: None, ..grant("short") }).await.expect("issued");
+    store.revoke_grant(&GrantId::new("ended"), start()).await.expect("revoked");
+    let client = grant("long").grant.client;
+    assert_eq!(store.living_grants(start()).await.expect("counts"), [(client.clone(), 2)]);
+    assert_eq!(store.living_grants(later(HOUR)).await.expect("counts"), [(client, 1)]);
+    assert!(store.living_grants(later(DAY)).await.expect("counts").is_empty());
+}
+
 pub async fn purging_goes_in_batches_and_spares_what_lives(store: Tested) {
     for number in 0..10 {
         let id = format!("short {number}");

@@ -7,6 +7,7 @@ use rusqlite::params;
 use super::rows::Rows;
 use crate::{
     clock::UnixTime,
+    oauth::ClientId,
     store::{AllowanceUse, StoreError, StoreResult},
 };
 
@@ -58,6 +59,15 @@ pub fn allowance_uses(rows: &Rows<'_>) -> StoreResult<Vec<AllowanceUse>> {
                 last: row.get(3)?,
             })
         },
+    )
+}
+
+pub fn living_grants(rows: &Rows<'_>, now: UnixTime) -> StoreResult<Vec<(ClientId, u64)>> {
+    rows.all(
+        "SELECT client, count(*) FROM grants
+         WHERE site = ?1 AND lasts_until > ?2 AND ended_at IS NULL GROUP BY client ORDER BY client",
+        params![rows.site, now],
+        |row| Ok((row.get(0)?, u64::try_from(row.get::<_, i64>(1)?).unwrap_or_default())),
     )
 }
 

@@ -192,6 +192,10 @@ impl Store for EmbeddedStore {
         self.readers.read(upkeep::allowance_uses).await
     }
 
+    async fn living_grants(&self, now: UnixTime) -> StoreResult<Vec<(ClientId, u64)>> {
+        self.readers.read(move |rows| upkeep::living_grants(rows, now)).await
+    }
+
     async fn purge(&self, now: UnixTime, most: u32) -> StoreResult<u64> {
         self.writer.write(move |rows| upkeep::purge(rows, now, most)).await
     }

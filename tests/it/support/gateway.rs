@@ -114,6 +114,16 @@ impl TestGateway {
         }
     }
 
+    /// Has it leave in order, and waits for that.
+    pub fn stop(&mut self) {
+        if let Some(mut child) = self.child.take() {
+            let id = child.id().to_string();
+            let sent = Command::new("kill").args(["-TERM", &id]).status().expect("kill is there");
+            assert!(sent.success(), "it takes the signal");
+            until("the gateway has left", || child.try_wait().expect("it is our child"));
+        }
+    }
+
     /// Starts it again, on the same store.
     pub fn restart(&mut self) {
         self.kill_9();

@@ -2,6 +2,7 @@
 
 mod failures;
 mod oauth;
+mod permissions;
 mod rest;
 mod site;
 mod wire;

@@ -1,0 +1,103 @@
+//! `token inspect`
+
+use std::io::Write;
+
+use serde::Serialize;
+
+use super::{Found, InspectArgs, find, from_input};
+use crate::{
+    cli::{
+        DONE, REFUSED,
+        output::{self, shown},
+    },
+    clock::UnixTime,
+    server::tools::Tools,
+    store::Grant,
+};
+
+/// What is known of a token.
+#[derive(Serialize)]
+struct Inspected<'a> {
+    kind: &'static str,
+    state: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<&'static str>,
+    #[serde(flatten, skip_serializing_if = "Option::is_none")]
+    known: Option<Known<'a>>,
+}
+
+#[derive(Serialize)]
+struct Known<'a> {
+    client_id: &'a str,
+    user: &'a str,
+    sub: &'a str,
+    scope: String,
+    issued_at: String,
+    expires_at: String,
+    grant_id: &'a str,
+    granted_at: String,
+}
+
+pub(super) fn run(args: &InspectArgs, tools: &Tools, out: &mut dyn Write) -> anyhow::Result<u8> {
+    let token = from_input()?;
+    let found = find(tools, &token)?;
+    let inspected = inspected(&found, tools.clock.now());
+    if args.json {
+        output::json(out, &inspected);
+    } else {
+        print(&inspected, out);
+    }
+    Ok(if inspected.known.is_some() { DONE } else { REFUSED })
+}
+
+fn inspected(found: &Found, now: UnixTime) -> Inspected<'_> {
+    let state = |expires_at: UnixTime| if expires_at > now { "active" } else { "expired" };
+    match found {
+        Found::Access(facts) => Inspected {
+            kind: "access_token",
+            state: state(facts.expires_at),
+            reason: None,
+            known: Some(known(&facts.grant, facts.scopes.to_string(), facts.issued_at, facts.expires_at)),
+        },
+        Found::Refresh(facts) => Inspected {
+            kind: "refresh_token",
+            state: if facts.rotated_at.is_some() { "rotated" } else { state(facts.expires_at) },
+            reason: None,
+            known: Some(known(&facts.grant, facts.grant.scopes.to_string(), facts.issued_at, facts.expires_at)),
+        },
+        Found::Not(reason) => Inspected { kind: "unknown", state: "not_active", reason: Some(reason), known: None },
+    }
+}
+
+fn known(grant: &Grant, scope: String, issued_at: UnixTime, expires_at: UnixTime) -> Known<'_> {
+    Known {
+        client_id: grant.client.as_str(),
+        user: grant.user.name.as_str(),
+        sub: grant.user.sub.as_str(),
+        scope,
+        issued_at: shown(issued_at),
+        expires_at: shown(expires_at),
+        grant_id: grant.id.as_str(),
+        granted_at: shown(grant.created_at),
+    }
+}
+
+fn print(inspected: &Inspected<'_>, out: &mut dyn Write) {
+    let Some(known) = &inspected.known else {
+        let _ = writeln!(out, "not active: {}", inspected.reason.unwrap_or_default());
+        return;
+    };
+    output::pairs(
+        out,
+        &[
+            ("kind", inspected.kind.replace('_', " ")),
+            ("state", inspected.state.to_owned()),
+            ("client", known.client_id.to_owned()),
+            ("user", known.user.to_owned()),
+            ("scopes", known.scope.clone()),
+            ("issued", known.issued_at.clone()),
+            ("expires", known.expires_at.clone()),
+            ("grant", format!("{}, since {}", known.grant_id, known.granted_at)),
+        ],
+    );
+}

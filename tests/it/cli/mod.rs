@@ -1,0 +1,8 @@
+//! The commands, as an operator runs them: the real binary, its output and its exit code. And the audit trail that they
+//! and the gateway leave.
+
+mod audit;
+mod harness;
+mod reports;
+mod setup;
+mod tokens;

@@ -1,0 +1,162 @@
+//! `token inspect` and `token revoke` beside a running gateway.
+
+use std::{fs, time::Duration};
+
+use tokio::time::Instant;
+
+use super::harness::{beside, run};
+use crate::{
+    standin::{ALICE, BOB, Bearer, Failure, ORDINARY_CLIENT},
+    support::{APP, Browser, LEGACY, SHOP, Setup, TestGateway, Tokens, until},
+};
+
+/// How long a running gateway may go on accepting what a command has ended: it reads the feed each second.
+const SOON: Duration = Duration::from_secs(5);
+
+fn has_shadow_token(gateway: &TestGateway, user: &str) -> bool {
+    gateway.standin.bearer_rows().iter().any(|row| row.user == user && row.access_token.starts_with("emp_sh_"))
+}
+
+/// Fails unless the token is refused soon.
+fn is_refused_soon(gateway: &TestGateway, token: &str) {
+    let ended = Instant::now();
+    until("the token is refused", || (gateway.whoami(token).status == 401).then_some(()));
+    assert!(ended.elapsed() < SOON, "refused only after {:?}", ended.elapsed());
+}
+
+#[test]
+fn inspect_tells_what_is_known_of_a_token_and_never_the_token() {
+    let gateway = TestGateway::start();
+    let tokens = gateway.tokens(ALICE, APP, &[]);
+    let inspect = |token: &str| {
+        let done = beside(&gateway, &["token", "inspect", "--json"], &format!("{token}\n"));
+        assert!(!done.out.contains(token) && !done.err.contains(token), "{done:?}");
+        done
+    };
+    let access = inspect(&tokens.access);
+    assert_eq!((access.code, access.err.as_str()), (0, ""), "{access:?}");
+    let known = access.json();
+    for (name, value) in
+        [("kind", "access_token"), ("state", "active"), ("client_id", "app"), ("user", ALICE), ("scope", "all openid")]
+    {
+        assert_eq!(known[name], value, "{known}");
+    }
+    assert!(known["expires_at"].as_str() > known["issued_at"].as_str(), "{known}");
+    let refresh = inspect(&tokens.refresh).json();
+    assert_eq!((&refresh["kind"], &refresh["state"]), (&"refresh_token".into(), &"active".into()));
+    assert_eq!(refresh["grant_id"], known["grant_id"]);
+    gateway.refresh(APP, &tokens.refresh, &[]);
+    assert_eq!(inspect(&tokens.refresh).json()["state"], "rotated");
+    let shown = beside(&gateway, &["token", "inspect"], &tokens.access);
+    assert!(shown.out.contains("client") && shown.out.contains(ALICE), "{shown:?}");
+
+    gateway.standin.add_bearer(Bearer::new("native-token-of-erpnext", ORDINARY_CLIENT, BOB));
+    let shadow = gateway.standin.bearer_rows().into_iter().find(|row| row.access_token.starts_with("emp_sh_"));
+    let code = Browser::of(&gateway, ALICE).code(SHOP, &[]);
+    gateway.acts_as(&tokens.access, ALICE);
+    let shadow = shadow.map_or_else(|| "emp_sh_x".to_owned(), |row| row.access_token);
+    for (token, said) in [
+        (code.as_str(), "authorization code"),
+        (&shadow, "shadow token"),
+        ("native-token-of-erpnext", "not of the gateway's making"),
+        ("emp_at_0123456789", "forged or mistyped"),
+    ] {
+        let unknown = inspect(token);
+        assert_eq!(unknown.code, 1, "{unknown:?}");
+        assert!(unknown.json()["reason"].as_str().is_some_and(|reason| reason.contains(said)), "{unknown:?}");
+    }
+    assert_eq!(beside(&gateway, &["token", "inspect"], "\n").code, 1);
+    assert_eq!(beside(&gateway, &["token", "inspect", &tokens.access], "").code, 2, "no token is an argument");
+}
+
+/// T59 across processes.
+#[test]
+fn a_token_that_is_revoked_by_the_command_is_refused_by_the_running_gateway_within_a_second() {
+    let gateway = TestGateway::start();
+    let (ended, other) = (gateway.tokens(ALICE, SHOP, &[]), gateway.tokens(ALICE, SHOP, &[]));
+    gateway.acts_as(&ended.access, ALICE);
+    let done = beside(&gateway, &["token", "revoke"], &ended.access);
+    assert_eq!((done.code, done.out.as_str()), (0, "ended 1 grant of alice@example.com to shop\n"), "{done:?}");
+    is_refused_soon(&gateway, &ended.access);
+    assert_eq!(gateway.refresh(SHOP, &ended.refresh, &[]).status, 400);
+    gateway.acts_as(&other.access, ALICE);
+    assert_eq!(beside(&gateway, &["token", "revoke"], &ended.access).code, 1, "it has ended");
+    // The refresh token ends the grant as well, also one that was rotated away.
+    let public = gateway.tokens(BOB, APP, &[]);
+    let next = Tokens::of(&gateway.refresh(APP, &public.refresh, &[]));
+    assert_eq!(beside(&gateway, &["token", "revoke"], &public.refresh).code, 0);
+    is_refused_soon(&gateway, &next.access);
+}
+
+#[test]
+fn all_of_a_user_is_ended_with_the_shadow_token_and_nothing_of_another() {
+    let gateway = TestGateway::start();
+    let of_alice = [gateway.tokens(ALICE, SHOP, &[]), gateway.tokens(ALICE, LEGACY, &[])];
+    let of_bob = gateway.tokens(BOB, SHOP, &[]);
+    for tokens in &of_alice {
+        gateway.acts_as(&tokens.access, ALICE);
+    }
+    gateway.acts_as(&of_bob.access, BOB);
+    assert!(has_shadow_token(&gateway, ALICE) && has_shadow_token(&gateway, BOB));
+    let done = beside(&gateway, &["token", "revoke", "--user", ALICE, "--json"], "");
+    assert_eq!(done.code, 0, "{done:?}");
+    assert_eq!(done.json(), serde_json::json!({"grants_ended": 2, "shadow_token_deleted": true, "reason": null}));
+    assert!(!has_shadow_token(&gateway, ALICE) && has_shadow_token(&gateway, BOB));
+    for tokens in &of_alice {
+        is_refused_soon(&gateway, &tokens.access);
+    }
+    gateway.acts_as(&of_bob.access, BOB);
+    let again = beside(&gateway, &["token", "revoke", "--user", ALICE], "");
+    assert_eq!(again.code, 1, "{again:?}");
+    // Who logs in again is served again.
+    let fresh = gateway.tokens(ALICE, SHOP, &[]);
+    gateway.acts_as(&fresh.access, ALICE);
+}
+
+#[test]
+fn grants_end_while_erpnext_is_away_and_the_shadow_token_when_the_command_is_run_again() {
+    let gateway = TestGateway::start();
+    let tokens = gateway.tokens(ALICE, SHOP, &[]);
+    gateway.acts_as(&tokens.access, ALICE);
+    gateway.standin.fail(Failure::Refuse);
+    let done = beside(&gateway, &["token", "revoke", "--user", ALICE], "");
+    assert!(done.code == 1 && done.err.contains("run this again"), "{done:?}");
+    gateway.standin.heal();
+    is_refused_soon(&gateway, &tokens.access);
+    assert!(has_shadow_token(&gateway, ALICE));
+    let again = beside(&gateway, &["token", "revoke", "--user", ALICE], "");
+    assert_eq!(again.code, 0, "{again:?}");
+    assert!(!has_shadow_token(&gateway, ALICE));
+}
+
+#[test]
+fn all_of_a_client_is_ended_and_nothing_of_another() {
+    let gateway = TestGateway::start();
+    let of_shop = [gateway.tokens(ALICE, SHOP, &[]), gateway.tokens(BOB, SHOP, &[])];
+    let of_app = gateway.tokens(ALICE, APP, &[]);
+    let done = beside(&gateway, &["token", "revoke", "--client", "shop"], "");
+    assert_eq!((done.code, done.out.as_str()), (0, "ended 2 grants of shop\n"), "{done:?}");
+    for tokens in &of_shop {
+        is_refused_soon(&gateway, &tokens.access);
+    }
+    gateway.acts_as(&of_app.access, ALICE);
+    let both = beside(&gateway, &["token", "revoke", "--client", "shop", "--user", ALICE], "");
+    assert_eq!(both.code, 2, "{both:?}");
+}
+
+#[test]
+fn a_store_that_is_not_there_is_not_made() {
+    let mut gateway = Setup::new().start();
+    gateway.stop();
+    let text = fs::read_to_string(gateway.folder().join("gateway.toml")).expect("the configuration");
+    let elsewhere = gateway.folder().join("elsewhere.toml");
+    fs::write(&elsewhere, text.replace("empress.db", "missing.db")).expect("a file");
+    fs::set_permissions(&elsewhere, std::os::unix::fs::PermissionsExt::from_mode(0o600)).expect("permissions");
+    for arguments in
+        [&["token", "inspect"][..], &["token", "revoke"], &["token", "revoke", "--user", ALICE], &["report"]]
+    {
+        let done = run(&elsewhere, arguments, "token");
+        assert!(done.code == 1 && done.err.contains("missing.db is not there"), "{arguments:?}: {done:?}");
+    }
+    assert!(!gateway.folder().join("missing.db").exists());
+}
