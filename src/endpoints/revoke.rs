@@ -27,7 +27,7 @@ impl Endpoints {
         }
         let token = form.get("token").ok_or_else(|| OAuthError::invalid_request("the parameter token is missing"))?;
         if let Some(presented) = self.issuer.presented_token(token).await? {
-            self.revoke_presented(&presented, client.as_deref(), peer).await?;
+            self.revoke_presented(token, &presented, client.as_deref(), peer).await?;
         }
         let mut answer = json(StatusCode::OK, &serde_json::json!({}));
         no_store(&mut answer);
@@ -39,6 +39,7 @@ impl Endpoints {
 
     async fn revoke_presented(
         &self,
+        token: &str,
         presented: &PresentedToken,
         caller: Option<&Client>,
         peer: Peer,
@@ -58,7 +59,7 @@ impl Endpoints {
                 }
             }
         }
-        self.issuer.end_grant(presented.grant()).await?;
+        self.issuer.revoke(token, presented).await?;
         self.issuer.record(&AuditEvent {
             event: "grant_revoked",
             reason: Some("revocation_endpoint"),

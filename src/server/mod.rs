@@ -12,6 +12,7 @@ pub mod sockets;
 mod systemd;
 pub mod tls;
 pub mod tools;
+mod upkeep;
 
 pub use run::{ask_parts, run, start};
 pub use site::erpnext_settings;

@@ -6,7 +6,7 @@ use anyhow::Context;
 
 use super::{
     admin::{AdminSources, NotReady, Readiness},
-    background::Background,
+    background::{Background, Periods},
     edge::{ConnectionLimits, EdgeEvents, EdgeSettings, Minimum},
     lifecycle::{Prepared, Running, ServerSettings, TlsListeners},
     signals::{Ended, SignalWatch},
@@ -59,7 +59,7 @@ pub fn start(config: &Config) -> anyhow::Result<Running> {
         None => Audit::with_log(),
     };
     let site = Arc::new(Site::new(config, &metrics, audit, &prepared.runtime())?);
-    let background = Background::new(Arc::clone(&site), config.tokens.key_rotation, prepared.shutdown());
+    let background = Background::new(Arc::clone(&site), periods(config), prepared.shutdown());
     let gateway = Gateway::new(gateway_parts(config, &site, &metrics)?, &config.erpnext);
     let mut running = prepared.start(gateway, admin_sources(&site, &metrics), edge_events(&metrics))?;
     let (tally, clock) = (Arc::clone(&site.tally), Arc::clone(&site.clock));
@@ -85,11 +85,27 @@ pub fn ask_parts(config: &Config) -> anyhow::Result<Vec<NotReady>> {
         config.store.secret_key_file = scratch.join("secret.key");
     }
     let site = Site::new(&config, &Metrics::new(), Audit::with_log(), runtime.handle());
-    let asked = site.map(|site| runtime.block_on(readiness(Arc::new(site))).err().unwrap_or_default());
+    let asked = site.map(|site| runtime.block_on(ask_site(Arc::new(site))));
     if fresh {
         std::fs::remove_dir_all(&scratch).context("the scratch folder")?;
     }
     asked
+}
+
+const fn periods(config: &Config) -> Periods {
+    Periods { key_rotation: config.tokens.key_rotation, client_sync: config.erpnext.client_sync_interval }
+}
+
+async fn ask_site(site: Arc<Site>) -> Vec<NotReady> {
+    if let Err(missing) = readiness(Arc::clone(&site)).await {
+        return missing;
+    }
+    if let Err(error) = site.clients.sync().await {
+        return vec![NotReady { part: "erpnext", reason: error.to_string() }];
+    }
+    let idle =
+        |id| NotReady { part: "client", reason: format!("ERPNext has no client \"{id}\", but a block is about it") };
+    site.clients.idle_overrides().into_iter().map(idle).collect()
 }
 
 fn gateway_parts(config: &Config, site: &Site, metrics: &Arc<Metrics>) -> anyhow::Result<GatewayParts> {
