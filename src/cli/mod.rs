@@ -3,6 +3,7 @@
 mod check;
 mod client;
 mod client_use;
+mod key;
 mod key_file;
 mod output;
 mod report;
@@ -53,6 +54,9 @@ enum Command {
     /// Tells what is known of a token, or ends grants
     #[command(subcommand)]
     Token(token::TokenCommand),
+    /// Shows the signing keys, or replaces them
+    #[command(subcommand)]
+    Key(key::KeyCommand),
     /// Says which clients use which allowance, and which could be strict
     Report(report::ReportArgs),
 }
@@ -87,6 +91,7 @@ impl Cli {
             Command::SetupErpnext(args) => setup_erpnext::run(&args, out, err),
             Command::Client(command) => client::run(&command, out, err),
             Command::Token(command) => token::run(&command, out, err),
+            Command::Key(command) => key::run(&command, out, err),
             Command::Report(args) => report::run(&args, out, err),
         })
     }

@@ -16,6 +16,9 @@ use crate::{
     store::{Store, StoreError, StoredSigningKey},
 };
 
+/// For so long another process may go on signing with a key that has been retired.
+const HEARD_OF: Duration = Duration::from_secs(60);
+
 /// Why something could not be signed.
 #[derive(Debug, thiserror::Error)]
 pub enum SigningError {
@@ -69,12 +72,14 @@ impl SigningKeys {
         Ok(())
     }
 
-    /// Retires keys older than `age` and makes their successors; tells how many.
+    /// Takes in what other processes have rotated, retires keys older than `age` and makes their successors; tells how
+    /// many.
     ///
     /// # Errors
     /// When the store can't keep the new key: the next round makes it then, and until it does the old one, which this
     /// process still has, signs on.
     pub async fn rotate_older_than(&self, age: Duration, now: UnixTime) -> Result<usize, SigningError> {
+        self.reload().await?;
         let due: Vec<_> = self.keys.load().iter().filter(|key| key.is_due(age, now)).cloned().collect();
         for key in &due {
             self.store.retire_signing_key(&key.id, now).await?;
@@ -104,10 +109,11 @@ impl SigningKeys {
         keys.iter().rev().find(|key| key.algorithm == algorithm && key.retired_at.is_none()).cloned()
     }
 
-    /// The public keys (RFC 7517 §5): active ones, and those retired less than `token_life` ago.
+    /// The public keys (RFC 7517 §5): active ones, and retired ones while a token that they signed may live.
     #[must_use]
     pub fn jwks(&self, token_life: Duration, now: UnixTime) -> Value {
-        let published = |key: &&Arc<SigningKey>| key.retired_at.is_none_or(|at| at.plus(token_life) > now);
+        let life = token_life + HEARD_OF;
+        let published = |key: &&Arc<SigningKey>| key.retired_at.is_none_or(|at| at.plus(life) > now);
         let keys: Vec<Value> = self.keys.load().iter().filter(published).map(|key| key.public.clone()).collect();
         serde_json::json!({ "keys": keys })
     }

@@ -19,8 +19,8 @@ const PURGE_INTERVAL: Duration = Duration::from_secs(60);
 const PURGE_BATCH: u32 = 500;
 /// What was counted for the audit trail is written this often.
 const TALLY_INTERVAL: Duration = Duration::from_secs(60);
-/// Whether a signing key is due for rotation is looked at this often.
-const KEYS_INTERVAL: Duration = Duration::from_secs(3600);
+/// Whether a signing key is due for rotation, or another process has rotated some, is looked at this often.
+const KEYS_INTERVAL: Duration = Duration::from_secs(10);
 
 /// How often things are done.
 #[derive(Clone, Copy, Debug)]
