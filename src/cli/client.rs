@@ -11,7 +11,7 @@ use super::{
     output, report,
 };
 use crate::{
-    config::{Config, Problems},
+    config::{ClientSettings, Config, Problems},
     oauth::{Client, ClientMode, GrantType, RedirectUri},
     server::tools::Tools,
 };
@@ -151,8 +151,15 @@ fn show(args: &ShowArgs, config: &Config, out: &mut dyn Write, err: &mut dyn Wri
 
 /// The registered clients, with what the store has counted of them if it can be read.
 fn all(config: &Config) -> Vec<Shown> {
-    let clients = report::registered(config);
-    let uses = Tools::open(config).and_then(|tools| report::uses(&clients, &tools)).ok();
+    let from_store = || {
+        let tools = Tools::open(config)?;
+        let clients = tools.clients(config)?;
+        let uses = report::uses(&clients, &tools)?;
+        anyhow::Ok((clients, Some(uses)))
+    };
+    // Before the gateway has run once there are those of the file.
+    let of_file = || config.client.iter().filter(|block| !block.is_override()).map(ClientSettings::to_client);
+    let (clients, uses) = from_store().unwrap_or_else(|_| (of_file().collect(), None));
     let mut shown: Vec<Shown> = clients.iter().map(|client| describe(client, uses.as_deref())).collect();
     shown.sort_by(|one, other| one.id.cmp(&other.id));
     shown

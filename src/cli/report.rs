@@ -1,6 +1,6 @@
 //! `report`: which clients use which allowance, how often and when last, and which could be strict.
 
-use std::io::Write;
+use std::{io::Write, time::Duration};
 
 use clap::Args;
 use serde::Serialize;
@@ -10,11 +10,7 @@ use super::{
     client_use::{self, ClientUse},
     output,
 };
-use crate::{
-    config::{ClientSettings, Config},
-    oauth::Client,
-    server::tools::Tools,
-};
+use crate::{config::Config, oauth::Client, server::tools::Tools, store::NativeCount};
 
 /// The arguments of `report`.
 #[derive(Debug, Args)]
@@ -26,10 +22,27 @@ pub(super) struct ReportArgs {
     json: bool,
 }
 
+/// Tokens that ERPNext issued count as used when they were within this.
+const LATELY: Duration = Duration::from_secs(7 * 86_400);
+
 /// What the report tells.
 #[derive(Serialize)]
 struct Report {
     clients: Vec<ClientUse>,
+    native_tokens: Vec<NativeUse>,
+}
+
+/// How many tokens that ERPNext issued a client still has.
+#[derive(Serialize)]
+struct NativeUse {
+    client: String,
+    /// Access tokens that have not expired.
+    access: u64,
+    /// Refresh tokens that no refresh has replaced.
+    refresh: u64,
+    /// Of either kind, used within seven days.
+    used_lately: u64,
+    last_used: Option<String>,
 }
 
 /// Prints it, and says how to exit.
@@ -54,12 +67,20 @@ pub(super) fn run(args: &ReportArgs, out: &mut dyn Write, err: &mut dyn Write) -
 }
 
 fn report(config: &Config, tools: &Tools) -> anyhow::Result<Report> {
-    Ok(Report { clients: uses(&registered(config), tools)? })
+    Ok(Report { clients: uses(&tools.clients(config)?, tools)?, native_tokens: native_tokens(tools)? })
 }
 
-/// The clients that are registered.
-pub(super) fn registered(config: &Config) -> Vec<Client> {
-    config.client.iter().map(ClientSettings::to_client).collect()
+fn native_tokens(tools: &Tools) -> anyhow::Result<Vec<NativeUse>> {
+    let now = tools.clock.now();
+    let counts = tools.runtime.block_on(tools.store.native_counts(now.minus(LATELY), now))?;
+    let count = |count: NativeCount| NativeUse {
+        client: count.client.as_str().to_owned(),
+        access: count.access,
+        refresh: count.refresh,
+        used_lately: count.used,
+        last_used: count.last_used.map(output::shown),
+    };
+    Ok(counts.into_iter().map(count).collect())
 }
 
 /// What clients have used, as far as the store has counted; the running gateway writes its counts every ten seconds.
@@ -86,4 +107,21 @@ fn print(report: &Report, out: &mut dyn Write) {
         }
     }
     output::table(out, &["CLIENT", "VERDICT", "ALLOWANCE", "USES", "LAST"], &rows);
+    print_native_tokens(&report.native_tokens, out);
+}
+
+fn print_native_tokens(natives: &[NativeUse], out: &mut dyn Write) {
+    if natives.iter().all(|native| native.access == 0 && native.refresh == 0) {
+        let _ = writeln!(out, "\nNo token that ERPNext issued is left: erpnext.native_tokens may be \"refuse\".");
+        return;
+    }
+    let used: u64 = natives.iter().map(|native| native.used_lately).sum();
+    let _ = writeln!(out, "\nTokens that ERPNext issued; {used} were used within seven days:");
+    let row = |native: &NativeUse| {
+        let last = native.last_used.clone().unwrap_or_else(|| "never".to_owned());
+        let counts = [native.access, native.refresh, native.used_lately].map(|count| count.to_string());
+        [native.client.clone()].into_iter().chain(counts).chain([last]).collect()
+    };
+    let rows: Vec<Vec<String>> = natives.iter().map(row).collect();
+    output::table(out, &["CLIENT", "ACCESS", "REFRESH", "USED", "LAST"], &rows);
 }

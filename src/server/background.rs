@@ -8,6 +8,7 @@ use tokio::{
 };
 
 use super::{
+    counts,
     site::Site,
     upkeep::{ClientUpkeep, NativeUpkeep},
 };
@@ -45,7 +46,7 @@ impl Background {
         Self { site, periods, shutdown }
     }
 
-    /// Runs all tasks until the shutdown begins.
+    /// Runs all tasks until the shutdown begins. What is left to write then is written when nothing runs any more.
     pub async fn run(self) {
         let erpnext = Arc::clone(&self.site.erpnext).background(self.shutdown.clone());
         let clients = ClientUpkeep::new(Arc::clone(&self.site));
@@ -53,12 +54,11 @@ impl Background {
         let natives = NativeUpkeep::new(Arc::clone(&self.site));
         let natives = self.every(self.periods.client_sync, || natives.round());
         let revocations = self.site.access.follow_revocations(self.shutdown.clone());
-        let counts = self.every(COUNTS_INTERVAL, || self.write_counts());
+        let counts = self.every(COUNTS_INTERVAL, || counts::write(&self.site));
         let purge = self.every(PURGE_INTERVAL, || self.purge());
         let keys = self.every(KEYS_INTERVAL, || self.rotate_keys());
         let tally = self.every(TALLY_INTERVAL, || self.write_tally());
         tokio::join!(erpnext, clients, natives, revocations, counts, purge, keys, tally);
-        self.write_counts().await;
     }
 
     async fn every<F: Future<Output = ()>>(&self, period: Duration, task: impl Fn() -> F) {
@@ -70,20 +70,6 @@ impl Background {
                 _ = tick.tick() => task().await,
                 () = stopped(&mut shutdown) => return,
             }
-        }
-    }
-
-    async fn write_counts(&self) {
-        if let Some(natives) = &self.site.natives {
-            natives.write_uses().await;
-        }
-        let uses = self.site.issuer.allowances.take();
-        if uses.is_empty() {
-            return;
-        }
-        if let Err(error) = self.site.store.count_allowances(uses.clone()).await {
-            tracing::error!(%error, "the counts of used allowances can't be written yet");
-            self.site.issuer.allowances.put_back(uses);
         }
     }
 

@@ -3,6 +3,7 @@
 
 pub mod admin;
 pub mod background;
+mod counts;
 pub mod edge;
 pub mod lifecycle;
 mod run;

@@ -7,6 +7,7 @@ use anyhow::Context;
 use super::{
     admin::{AdminSources, NotReady, Readiness},
     background::{Background, Periods},
+    counts,
     edge::{ConnectionLimits, EdgeEvents, EdgeSettings, Minimum},
     lifecycle::{Prepared, Running, ServerSettings, TlsListeners},
     signals::{Ended, SignalWatch},
@@ -62,8 +63,7 @@ pub fn start(config: &Config) -> anyhow::Result<Running> {
     let background = Background::new(Arc::clone(&site), periods(config), prepared.shutdown());
     let gateway = Gateway::new(gateway_parts(config, &site, &metrics)?, &config.erpnext);
     let mut running = prepared.start(gateway, admin_sources(&site, &metrics), edge_events(&metrics))?;
-    let (tally, clock) = (Arc::clone(&site.tally), Arc::clone(&site.clock));
-    running.at_end(move || tally.write(clock.now()));
+    running.at_end(move || counts::write_last(&site));
     running.spawn(background.run());
     Ok(running)
 }

@@ -68,8 +68,7 @@ impl Site {
         let random: Arc<dyn Random> = Arc::new(OsRandom);
         let secret_key = secret_key::load_or_make(&config.store.secret_key_file)?;
         let store: Arc<dyn Store> = Arc::new(open_store(&config.store.path, &secret_key)?);
-        let (overrides, clients) = client_blocks(config);
-        let algorithms = signing_algorithms(config, &clients);
+        let algorithms = signing_algorithms(config, &client_blocks(config).1);
         let settings = endpoint_settings(config, &algorithms);
         let ground = Ground {
             store: Arc::clone(&store),
@@ -79,8 +78,7 @@ impl Site {
         };
         let gone = Arc::new(UsersGone::default());
         let erpnext = Arc::new(Erpnext::new(&erpnext_settings(config), ground, hooks(metrics, &audit, &gone, io))?);
-        let upstream = sync_is_on(config).then(|| erpnext.clients(client_rules(config, overrides)));
-        let registry = Arc::new(ClientRegistry::with_upstream(clients, upstream));
+        let registry = Arc::new(registry(config, &erpnext));
         let natives = (config.erpnext.native_tokens == NativeTokensSetting::Accept).then(|| erpnext.native_tokens());
         let natives = natives.map(Arc::new);
         io.block_on(recall(&registry, natives.as_deref())).context("what the store has of ERPNext")?;
@@ -124,7 +122,19 @@ impl Site {
             settings,
         });
         let tally = Arc::new(Tally::new(audit));
-        Ok(Self { store, erpnext, clients: registry, natives, access, issuer, endpoints, clock, random, secret_key, tally })
+        Ok(Self {
+            store,
+            erpnext,
+            clients: registry,
+            natives,
+            access,
+            issuer,
+            endpoints,
+            clock,
+            random,
+            secret_key,
+            tally,
+        })
     }
 }
 
@@ -189,9 +199,12 @@ fn client_blocks(config: &Config) -> (Vec<ClientSettings>, Vec<Client>) {
     (overrides.into_iter().cloned().collect(), own.into_iter().map(ClientSettings::to_client).collect())
 }
 
-fn client_rules(config: &Config, overrides: Vec<ClientSettings>) -> ClientRules {
-    let erpnext = &config.erpnext;
-    ClientRules { mode: erpnext.client_mode, password_grant: erpnext.password_grant, overrides }
+/// The clients of the file, and where ERPNext's are known from. Nothing is asked yet.
+pub(super) fn registry(config: &Config, erpnext: &Erpnext) -> ClientRegistry {
+    let (overrides, clients) = client_blocks(config);
+    let (mode, password_grant) = (config.erpnext.client_mode, config.erpnext.password_grant);
+    let rules = ClientRules { mode, password_grant, overrides };
+    ClientRegistry::with_upstream(clients, sync_is_on(config).then(|| erpnext.clients(rules)))
 }
 
 /// How the gateway's own calls reach ERPNext.

@@ -16,7 +16,7 @@ use crate::{
     clock::{Clock, SystemClock},
     config::Config,
     erpnext::{Erpnext, Ground, Hooks},
-    oauth::TokenMint,
+    oauth::{Client, TokenMint},
     random::OsRandom,
     store::{Store, secret_key},
     telemetry::{
@@ -81,6 +81,16 @@ impl Tools {
         let erpnext = Erpnext::new(&site::erpnext_settings(config), ground, Hooks::default())?;
         let (audit_file, store_file) = (config.log.audit_file.clone(), settings.path.clone());
         Ok(Self { runtime, store, erpnext, mint: TokenMint::new(&secret_key), clock, audit_file, store_file })
+    }
+
+    /// The registered clients: those of the configuration, and those that ERPNext had when the gateway asked last.
+    ///
+    /// # Errors
+    /// When the store can't be read.
+    pub fn clients(&self, config: &Config) -> anyhow::Result<Vec<Client>> {
+        let registry = site::registry(config, &self.erpnext);
+        self.runtime.block_on(registry.recall())?;
+        Ok(registry.known().iter().map(|client| Client::clone(client)).collect())
     }
 
     /// Opens the audit trail, for a command that is about to change something.

@@ -18,4 +18,5 @@ mod durability;
 mod edge;
 mod flows;
 mod layering;
+mod move_in;
 mod security;

@@ -64,6 +64,7 @@ pub async fn a_native_row_that_changes_upstream_changes_here(store: Tested) {
 
 pub async fn a_native_refresh_token_is_adopted_once_by_many_at_once(store: Tested) {
     import(&store, native("a")).await;
+    assert!(store.living_grants(start()).await.expect("an answer").is_empty(), "before its first refresh");
     let refreshes = (0..10).map(|number| {
         let (store, added) = (store.clone(), RefreshSuccession::Add { added: hash(&format!("ours {number}")) });
         let mut step = step("a refresh", added, later(HOUR));
@@ -76,6 +77,7 @@ pub async fn a_native_refresh_token_is_adopted_once_by_many_at_once(store: Teste
         let facts = store.refresh_token(hash(&format!("ours {number}")), later(HOUR)).await.expect("an answer");
         assert_eq!(facts.expect("known").grant.id.as_str(), "native-a");
     }
+    assert_eq!(store.living_grants(later(HOUR)).await.expect("an answer"), [(ClientId::new("client"), 1)]);
     let facts = store.refresh_token(hash("a refresh"), later(HOUR)).await.expect("an answer").expect("still known");
     assert!(facts.is_adopted());
     // Its own access token has expired: ERPNext's row has done its work, and the grant goes on without it.

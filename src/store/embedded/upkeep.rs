@@ -64,8 +64,12 @@ pub fn allowance_uses(rows: &Rows<'_>) -> StoreResult<Vec<AllowanceUse>> {
 
 pub fn living_grants(rows: &Rows<'_>, now: UnixTime) -> StoreResult<Vec<(ClientId, u64)>> {
     rows.all(
-        "SELECT client, count(*) FROM grants
-         WHERE site = ?1 AND lasts_until > ?2 AND ended_at IS NULL GROUP BY client ORDER BY client",
+        // A token that ERPNext issued says nothing of what its client does, before its first refresh here.
+        "SELECT client, count(*) FROM grants g
+         WHERE site = ?1 AND lasts_until > ?2 AND ended_at IS NULL AND NOT EXISTS (
+             SELECT 1 FROM native_tokens n INDEXED BY native_tokens_grant
+             WHERE n.site = ?1 AND n.grant_id = g.id AND n.refresh IS g.newest_refresh)
+         GROUP BY client ORDER BY client",
         params![rows.site, now],
         |row| Ok((row.get(0)?, u64::try_from(row.get::<_, i64>(1)?).unwrap_or_default())),
     )

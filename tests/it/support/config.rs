@@ -12,12 +12,14 @@ pub struct Setup {
     table: Table,
     pub(super) ready_path: &'static str,
     pub(super) waits_for_first_calls: bool,
+    by_hand: bool,
 }
 
 impl Setup {
     /// The clients of the tests, limits that no test meets by accident, users that are believed for long.
     pub fn new() -> Self {
-        let mut setup = Self { table: Table::new(), ready_path: "/readyz", waits_for_first_calls: true };
+        let mut setup =
+            Self { table: Table::new(), ready_path: "/readyz", waits_for_first_calls: true, by_hand: false };
         for limit in ["token_failures", "introspection_misses", "authorize", "login_failures"] {
             setup = setup.set(&format!("limits.{limit}"), "1000000/m");
         }
@@ -93,6 +95,18 @@ impl Setup {
         self
     }
 
+    /// The configuration is written by the test itself: `gateway.toml` in the gateway's folder.
+    #[must_use]
+    pub fn by_hand(mut self) -> Self {
+        self.by_hand = true;
+        self
+    }
+
+    /// A stand-in, and a gateway that has not been started.
+    pub fn unstarted(self) -> TestGateway {
+        TestGateway::unstarted(self)
+    }
+
     /// Starts the gateway, with a stand-in of its own.
     pub fn start(self) -> TestGateway {
         self.start_on(|_| ())
@@ -105,6 +119,9 @@ impl Setup {
 
     /// Writes the file, and the secret that it names.
     pub(super) fn write(&self, folder: &Path, port: u16, admin: u16, erpnext: &str) {
+        if self.by_hand {
+            return;
+        }
         let key = format!("{}:{}\n", standin::GATEWAY_API_KEY, standin::GATEWAY_API_SECRET);
         write_secret(&folder.join("erpnext.key"), &key);
         let in_folder = |name: &str| folder.join(name).to_string_lossy().into_owned();

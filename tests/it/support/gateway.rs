@@ -43,15 +43,19 @@ impl TestGateway {
         Setup::new().start()
     }
 
-    pub(super) fn new(setup: Setup, site: impl FnOnce(&StandIn)) -> Self {
-        let mut gateway = Self {
+    pub(super) fn unstarted(setup: Setup) -> Self {
+        Self {
             standin: StandIn::start(),
             setup,
             folder: tempfile::tempdir().expect("a folder"),
             port: Port::reserve(),
             admin: Port::reserve(),
             child: None,
-        };
+        }
+    }
+
+    pub(super) fn new(setup: Setup, site: impl FnOnce(&StandIn)) -> Self {
+        let mut gateway = Self::unstarted(setup);
         site(&gateway.standin);
         gateway.run();
         if gateway.setup.waits_for_first_calls {
@@ -138,6 +142,10 @@ impl TestGateway {
 
     pub fn port(&self) -> u16 {
         self.port.number
+    }
+
+    pub fn admin_port(&self) -> u16 {
+        self.admin.number
     }
 
     pub fn folder(&self) -> &Path {

@@ -20,3 +20,4 @@ CREATE TABLE native_tokens (
     PRIMARY KEY (site, access)
 ) WITHOUT ROWID;
 CREATE INDEX native_tokens_refresh ON native_tokens (site, refresh) WHERE refresh IS NOT NULL;
+CREATE INDEX native_tokens_grant ON native_tokens (site, grant_id);
