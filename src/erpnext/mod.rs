@@ -7,6 +7,7 @@
 mod adapter;
 mod agent;
 mod answer;
+mod bases;
 mod clients;
 mod credentials;
 mod directory;
@@ -68,6 +69,12 @@ impl Erpnext {
     #[must_use]
     pub fn own_client_id(&self) -> Option<ClientId> {
         self.adapter.own_client.known()
+    }
+
+    /// Asks each upstream, and the realtime server where there is one of its own, whether it lives; what does not answer,
+    /// and why.
+    pub async fn ask_each(&self, realtime: Option<&str>) -> Vec<String> {
+        self.adapter.agent.ask_each(realtime).await
     }
 
     /// Forgets the shadow token that is kept for a name, and has it deleted upstream: before the store forgets it with

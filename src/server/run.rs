@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     access::Realm,
-    config::Config,
+    config::{Config, Origin},
     erpnext::Directory,
     oauth::LoginHasher,
     proxy::{Gateway, GatewayParts, LoginWatch},
@@ -61,8 +61,10 @@ pub fn start(config: &Config) -> anyhow::Result<Running> {
     let site = Arc::new(Site::new(config, &metrics, audit, &prepared.runtime())?);
     let background = Background::new(Arc::clone(&site), config.tokens.key_rotation, prepared.shutdown());
     let gateway = Gateway::new(gateway_parts(config, &site, &metrics)?, &config.erpnext);
+    let upkeep = gateway.upkeep(&prepared.shutdown());
     let running = prepared.start(gateway, admin_sources(&site, &metrics), edge_events(&metrics))?;
     running.spawn(background.run());
+    running.spawn(upkeep);
     Ok(running)
 }
 
@@ -83,11 +85,19 @@ pub fn ask_parts(config: &Config) -> anyhow::Result<Vec<NotReady>> {
         config.store.secret_key_file = scratch.join("secret.key");
     }
     let site = Site::new(&config, &Metrics::new(), Audit::with_log(), runtime.handle());
-    let asked = site.map(|site| runtime.block_on(readiness(Arc::new(site))).err().unwrap_or_default());
+    let asked = site.map(|site| runtime.block_on(ask_all(Arc::new(site), &config)));
     if fresh {
         std::fs::remove_dir_all(&scratch).context("the scratch folder")?;
     }
     asked
+}
+
+/// Whether the parts are ready, and which of several upstreams does not answer.
+async fn ask_all(site: Arc<Site>, config: &Config) -> Vec<NotReady> {
+    let each = site.erpnext.ask_each(config.erpnext.socketio_url.as_ref().map(Origin::as_str)).await;
+    let mut missing = readiness(Arc::clone(&site)).await.err().unwrap_or_default();
+    missing.extend(each.into_iter().map(|reason| NotReady { part: "erpnext", reason }));
+    missing
 }
 
 fn gateway_parts(config: &Config, site: &Site, metrics: &Arc<Metrics>) -> anyhow::Result<GatewayParts> {
@@ -101,6 +111,7 @@ fn gateway_parts(config: &Config, site: &Site, metrics: &Arc<Metrics>) -> anyhow
         metrics: Arc::clone(metrics),
         trusted_proxies: config.server.trusted_proxies.clone(),
         realm: Realm::new(config.server.public_url.as_str()),
+        public_url: config.server.public_url.origin().clone(),
     })
 }
 
