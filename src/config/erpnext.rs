@@ -106,7 +106,9 @@ impl ErpnextSettings {
     pub(super) fn check(&self, findings: &mut Findings<'_>) {
         if findings.has("erpnext.url") && findings.has("erpnext.urls") {
             findings.add("erpnext.urls", "give erpnext.url or erpnext.urls, not both");
-        } else if let Some(twice) = self.urls.iter().enumerate().find(|(at, url)| self.urls.iter().take(*at).any(|other| other == *url)) {
+        } else if let Some(twice) =
+            self.urls.iter().enumerate().find(|(at, url)| self.urls.iter().take(*at).any(|other| other == *url))
+        {
             findings.add(&format!("erpnext.urls[{}]", twice.0), "is in the list already");
         } else if findings.has("erpnext.urls") && self.urls.is_empty() {
             findings.add("erpnext.urls", "the list is empty: give one upstream");

@@ -103,8 +103,9 @@ impl RequestContext {
         self.terms.as_ref().is_some_and(|terms| terms.service == Service::Realtime)
     }
 
-    /// Whether the answer must not set cookies: it is not the browser's own.
+    /// Whether the answer must not set cookies: it is not the browser's own. The realtime server sets none; ERPNext, where
+    /// it stands in for one, would set those of a session in the query.
     pub fn hides_cookies(&self) -> bool {
-        self.is_bearer() || self.terms.as_ref().is_some_and(|terms| terms.sid_in_query)
+        self.is_bearer() || self.is_realtime() || self.terms.as_ref().is_some_and(|terms| terms.sid_in_query)
     }
 }

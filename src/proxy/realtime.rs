@@ -73,11 +73,8 @@ mod tests {
 
     #[test]
     fn the_realtime_server_is_asked_as_from_the_public_url() {
-        let own = (
-            Some("erp.example.com".to_owned()),
-            Some("https://erp.example.com".to_owned()),
-            Some("site1".to_owned()),
-        );
+        let own =
+            (Some("erp.example.com".to_owned()), Some("https://erp.example.com".to_owned()), Some("site1".to_owned()));
         assert_eq!(sent(&[("Host", "erp.example.com")]), own);
         assert_eq!(sent(&[("Host", "10.0.0.1:8080"), ("Origin", "http://10.0.0.1:8080")]), own);
         assert_eq!(sent(&[("Host", "evil.example")]), own, "nobody else is asked who a client is");

@@ -185,7 +185,8 @@ mod tests {
         }
         let mut context = RequestContext::new(HeaderValue::from_static("r1"), UnixTime::default());
         context.peer = DownstreamPeer { address: PEER, secure: true };
-        let headers = UpstreamHeaders { site_name: Some(HeaderValue::from_static("site1")), host: None, realtime: None };
+        let headers =
+            UpstreamHeaders { site_name: Some(HeaderValue::from_static("site1")), host: None, realtime: None };
         headers.apply(&mut request, &context).expect("applied");
         request
     }

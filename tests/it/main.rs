@@ -18,3 +18,4 @@ mod edge;
 mod flows;
 mod layering;
 mod security;
+mod upstream;

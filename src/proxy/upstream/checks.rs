@@ -7,11 +7,7 @@ use http::{
     HeaderValue, StatusCode,
     header::{ACCEPT, CONNECTION, HOST, USER_AGENT},
 };
-use pingora::{
-    connectors::http::Connector,
-    http::RequestHeader,
-    upstreams::peer::HttpPeer,
-};
+use pingora::{connectors::http::Connector, http::RequestHeader, upstreams::peer::HttpPeer};
 use tokio::{
     sync::watch,
     task::JoinSet,

@@ -36,8 +36,7 @@ impl Health {
     /// A connection for a request was made though the server counted as unreachable: all others did, too. Whether that
     /// changes anything. What checks have found is theirs to take back.
     pub(super) fn reached(&self) -> bool {
-        !self.is_up()
-            && self.state.compare_exchange(UNREACHABLE, UP, Ordering::Relaxed, Ordering::Relaxed).is_ok()
+        !self.is_up() && self.state.compare_exchange(UNREACHABLE, UP, Ordering::Relaxed, Ordering::Relaxed).is_ok()
     }
 
     /// A check has ended. Whether that changes anything.

@@ -1,7 +1,7 @@
 //! The servers that do the same work: which of them gets a request, and under which addresses they are found.
 
 use std::{
-    net::SocketAddr,
+    net::{IpAddr, SocketAddr},
     sync::{
         Arc,
         atomic::{AtomicBool, AtomicUsize, Ordering},
@@ -44,6 +44,8 @@ pub(super) enum Order {
 #[derive(Debug)]
 pub(super) struct Pool {
     sources: Vec<Source>,
+    /// Whether one of them is a name, which may have other addresses later.
+    names: bool,
     order: Order,
     timeouts: Timeouts,
     members: ArcSwap<Vec<Arc<Member>>>,
@@ -74,22 +76,31 @@ pub struct Member {
 impl Pool {
     pub(super) fn new(origins: &[Origin], order: Order, timeouts: Timeouts, metrics: &UpstreamMetrics) -> Self {
         let source = |origin: &Origin| Source { origin: origin.clone(), metrics: metrics.server(origin.as_str()) };
-        Self {
+        let mut pool = Self {
             sources: origins.iter().map(source).collect(),
+            names: origins.iter().any(|origin| origin.host().parse::<IpAddr>().is_err()),
             order,
             timeouts,
             members: ArcSwap::default(),
             next: AtomicUsize::new(0),
-            stale: AtomicBool::new(false),
+            stale: AtomicBool::new(true),
             resolving: tokio::sync::Mutex::default(),
             troubled: Notify::new(),
-        }
+        };
+        let written = pool.sources.iter().enumerate().filter_map(|(index, source)| {
+            let address = SocketAddr::new(source.origin.host().parse().ok()?, source.origin.port());
+            Some(Arc::new(pool.member(index, &source.origin, address)))
+        });
+        let members: Vec<_> = written.collect();
+        pool.members = ArcSwap::new(Arc::new(members));
+        (0..pool.sources.len()).for_each(|index| pool.show(index));
+        pool
     }
 
     /// The server for the next attempt at a request: one that is well and has not failed it yet, else one that has not,
     /// else any. Never none, as long as a name has an address.
     pub(super) async fn choose(&self, attempts: &Attempts) -> pingora::Result<Arc<Member>> {
-        if self.members.load().is_empty() || (self.stale.load(Ordering::Relaxed) && self.may_have_moved()) {
+        if self.members.load().is_empty() || (self.names && self.stale.load(Ordering::Relaxed)) {
             self.resolve().await;
         }
         let members = self.members.load();
@@ -111,8 +122,8 @@ impl Pool {
     }
 
     /// Whether a name may have other addresses than those that are known.
-    pub(super) fn may_have_moved(&self) -> bool {
-        self.sources.iter().any(|source| source.origin.host().parse::<std::net::IpAddr>().is_err())
+    pub(super) const fn may_have_moved(&self) -> bool {
+        self.names
     }
 
     /// The servers at their addresses now.

@@ -3,7 +3,8 @@
 use std::sync::{Arc, OnceLock};
 
 use prometheus::{
-    Counter, Gauge, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry, core::Collector, proto::MetricFamily,
+    Counter, Gauge, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry, core::Collector,
+    proto::MetricFamily,
 };
 
 /// The metrics of one process; not prometheus's global one, so that tests do not share it.

@@ -11,12 +11,13 @@ use crate::standin;
 pub struct Setup {
     table: Table,
     pub(super) ready_path: &'static str,
+    beside: Vec<String>,
 }
 
 impl Setup {
     /// The clients of the tests, limits that no test meets by accident, users that are believed for long.
     pub fn new() -> Self {
-        let mut setup = Self { table: Table::new(), ready_path: "/readyz" };
+        let mut setup = Self { table: Table::new(), ready_path: "/readyz", beside: Vec::new() };
         for limit in ["token_failures", "introspection_misses", "authorize", "login_failures"] {
             setup = setup.set(&format!("limits.{limit}"), "1000000/m");
         }
@@ -64,6 +65,13 @@ impl Setup {
         self
     }
 
+    /// Another upstream, after the gateway's stand-in.
+    #[must_use]
+    pub fn beside(mut self, url: String) -> Self {
+        self.beside.push(url);
+        self
+    }
+
     /// Takes the gateway as started before ERPNext has answered it.
     #[must_use]
     pub fn without_erpnext(mut self) -> Self {
@@ -81,11 +89,18 @@ impl Setup {
         let key = format!("{}:{}\n", standin::GATEWAY_API_KEY, standin::GATEWAY_API_SECRET);
         write_secret(&folder.join("erpnext.key"), &key);
         let in_folder = |name: &str| folder.join(name).to_string_lossy().into_owned();
-        let whole = Self { table: self.table.clone(), ready_path: self.ready_path }
+        let whole = Self { table: self.table.clone(), ..Self::new() };
+        let upstream: (&str, Value) = if self.beside.is_empty() {
+            ("erpnext.url", erpnext.into())
+        } else {
+            let urls: Vec<_> = [erpnext.to_owned()].into_iter().chain(self.beside.iter().cloned()).collect();
+            ("erpnext.urls", urls.into())
+        };
+        let whole = whole
             .set("server.listen", vec![format!("127.0.0.1:{port}")])
             .set("server.public_url", format!("http://127.0.0.1:{port}"))
             .set("admin.listen", format!("127.0.0.1:{admin}"))
-            .set("erpnext.url", erpnext)
+            .set(upstream.0, upstream.1)
             .set("erpnext.api_key_file", in_folder("erpnext.key"))
             .set("store.path", in_folder("empress.db"))
             .set("store.secret_key_file", in_folder("secret.key"));

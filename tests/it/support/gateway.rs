@@ -17,8 +17,9 @@ const OWN_CLIENT: &str = "/api/resource/OAuth%20Client?";
 
 fn is_upkeep(record: &Recorded) -> bool {
     let lists = ["/api/resource/User?", "/api/resource/User%20Social%20Login?", OWN_CLIENT];
-    record.header("authorization").is_some_and(|value| value.starts_with("token gateway-key:"))
-        && lists.iter().any(|list| record.target.starts_with(list))
+    let is_check = record.header("user-agent").is_some_and(|value| value.contains("health check"));
+    let by_account = record.header("authorization").is_some_and(|value| value.starts_with("token gateway-key:"));
+    is_check || (by_account && lists.iter().any(|list| record.target.starts_with(list)))
 }
 
 /// A gateway and the stand-in behind it. Both end when it is dropped.
@@ -38,8 +39,13 @@ impl TestGateway {
     }
 
     pub(super) fn new(setup: Setup) -> Self {
+        Self::before(StandIn::start(), setup)
+    }
+
+    /// One before this stand-in.
+    pub fn before(standin: StandIn, setup: Setup) -> Self {
         let mut gateway = Self {
-            standin: StandIn::start(),
+            standin,
             setup,
             folder: tempfile::tempdir().expect("a folder"),
             port: Port::reserve(),
@@ -115,6 +121,11 @@ impl TestGateway {
     pub fn restart_with(&mut self, setup: Setup) {
         self.setup = setup;
         self.restart();
+    }
+
+    /// Its process.
+    pub fn pid(&self) -> u32 {
+        self.child.as_ref().expect("it runs").id()
     }
 
     pub fn port(&self) -> u16 {

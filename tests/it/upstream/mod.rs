@@ -1,0 +1,6 @@
+//! The servers behind the gateway: shared load, checks, repeated requests, and what a realtime server needs.
+
+mod balancing;
+mod bulk;
+mod ended;
+mod realtime;
