@@ -1,6 +1,7 @@
 //! A bearer token opens a websocket or an answer without an end, and is revoked: the check at the start does not help
 //! any more. So the token of such an answer is checked again every few seconds, as if a new request came with it, and
-//! when it is not good any more the answer ends. Answers that are short by their own word cost nothing here.
+//! when it is not good any more the answer ends. So does a poll that the realtime server holds. Answers that are short
+//! by their own word cost nothing here.
 
 use std::{
     panic::AssertUnwindSafe,
@@ -104,20 +105,23 @@ impl Drop for Lease {
     }
 }
 
-/// The lease of an answer that begins, if it needs one.
-pub(super) fn of(
-    gateway: &Gateway,
-    session: &Session,
-    answer: &ResponseHeader,
-    context: &RequestContext,
-) -> Option<Lease> {
-    context.permit.as_ref()?;
-    let request = session.req_header();
-    if request.method == Method::HEAD || !may_last(answer) {
-        return None;
+/// Gives the request a lease, if it has a token and none yet.
+pub(super) fn take(gateway: &Gateway, session: &Session, context: &mut RequestContext) {
+    if context.permit.is_some() && context.lease.is_none() {
+        context.lease = begin(gateway, session, context);
     }
+}
+
+/// The same where the answer that begins needs one.
+pub(super) fn take_for(gateway: &Gateway, session: &Session, answer: &ResponseHeader, context: &mut RequestContext) {
+    if session.req_header().method != Method::HEAD && may_last(answer) {
+        take(gateway, session, context);
+    }
+}
+
+fn begin(gateway: &Gateway, session: &Session, context: &RequestContext) -> Option<Lease> {
     let mut headers = HeaderMap::with_capacity(1);
-    headers.insert(AUTHORIZATION, request.headers.get(AUTHORIZATION)?.clone());
+    headers.insert(AUTHORIZATION, session.req_header().headers.get(AUTHORIZATION)?.clone());
     let watch = Watch {
         access: Arc::clone(&gateway.parts.access),
         clock: Arc::clone(&gateway.parts.clock),

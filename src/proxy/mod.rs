@@ -261,6 +261,10 @@ impl ProxyHttp for Gateway {
         session: &mut Session,
         context: &mut RequestContext,
     ) -> pingora::Result<Box<HttpPeer>> {
+        // A poll is held before its answer begins.
+        if context.is_realtime() {
+            lease::take(self, session, context);
+        }
         self.upstreams.peer(session, context).await
     }
 
@@ -308,6 +312,16 @@ impl ProxyHttp for Gateway {
         context: &mut RequestContext,
     ) -> pingora::Result<()> {
         upstream::take_answer(self, session, answer, context).await
+    }
+
+    async fn response_filter(
+        &self,
+        session: &mut Session,
+        answer: &mut ResponseHeader,
+        _context: &mut RequestContext,
+    ) -> pingora::Result<()> {
+        upstream::without_chunks(session, answer);
+        Ok(())
     }
 
     fn upstream_response_body_filter(

@@ -2,7 +2,7 @@
 //! was recorded to do, with its quirks and its holes,
 //! and keeps every request byte for byte.
 //!
-//! Not ERPNext's: the methods `echo`, `slow`, `large`, `stream`, `status`, `set_cookie`, the paths
+//! Not ERPNext's: `/assets/standin/desk.js` (bench's nginx would serve it), the methods `echo`, `slow`, `large`, `stream`, `status`, `set_cookie`, the paths
 //! `/ws-echo` and `/ws-refused`, and that header names with `_` are merged with those with `-`
 //! (gunicorn before 22), so that a test sees when they get through.
 #![allow(dead_code, unused_imports, reason = "each test binary and the demo use their own part of it")]
@@ -22,6 +22,7 @@
     reason = "test code: a broken stand-in may panic"
 )]
 
+pub mod assets;
 mod auth;
 mod body;
 mod clock;

@@ -1,6 +1,9 @@
 //! What becomes of an answer's header on its way down, and what a failure is to the peer.
 
-use http::{StatusCode, header::SET_COOKIE};
+use http::{
+    StatusCode, Version,
+    header::{SET_COOKIE, TRANSFER_ENCODING},
+};
 use pingora::{Error, ErrorSource, ErrorType, http::ResponseHeader, proxy::Session};
 
 use crate::{
@@ -43,8 +46,16 @@ pub(in crate::proxy) async fn take_answer(
         gateway.parts.logins.observe(&session.req_header().headers, &answer.headers, context.now).await;
     }
     answer.insert_header(X_REQUEST_ID.clone(), context.request_id.clone())?;
-    context.lease = lease::of(gateway, session, answer, context);
+    lease::take_for(gateway, session, answer, context);
     Ok(())
+}
+
+/// A client of HTTP/1.0 knows no chunks: its answer ends with the connection (RFC 9112 §6.1, §6.3).
+pub(in crate::proxy) fn without_chunks(session: &mut Session, answer: &mut ResponseHeader) {
+    if session.req_header().version == Version::HTTP_10 && answer.headers.contains_key(TRANSFER_ENCODING) {
+        answer.remove_header(&TRANSFER_ENCODING);
+        session.as_downstream_mut().set_keepalive(None);
+    }
 }
 
 /// Whether the request should be sent once more with a credential that has replaced the one that ERPNext refused. Only

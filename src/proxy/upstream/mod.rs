@@ -14,7 +14,7 @@ use pingora::{proxy::Session, upstreams::peer::HttpPeer};
 use tokio::sync::watch;
 
 pub(super) use self::{
-    answer::{refused_by, take_answer},
+    answer::{refused_by, take_answer, without_chunks},
     checks::Probe,
     retry::{after_failed_connection, after_failure},
 };

@@ -10,5 +10,6 @@ mod main_job;
 mod methods;
 mod other_grants;
 mod pages;
+mod passing;
 mod prompts;
 mod refresh;

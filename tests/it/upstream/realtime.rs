@@ -143,11 +143,19 @@ fn a_client_that_polls_joins_and_waits_for_events() {
 }
 
 #[test]
-fn a_poll_with_a_revoked_token_is_refused() {
+fn a_poll_ends_with_its_token_and_the_next_one_is_refused() {
     let realtime = Realtime::start();
     let gateway = gateway(&realtime);
     let tokens = gateway.tokens(ALICE, SHOP, &[]);
     let session = polled(&gateway, &tokens.access);
+    let target = format!("{POLL}&sid={session}");
+    let head = format!("GET {target} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {}\r\n\r\n", tokens.access);
+    let (mut waiting, polls) = (gateway.connect(), realtime.asked().len());
+    waiting.write(head.as_bytes()).expect("it reads");
+    until("the poll waits", || (realtime.asked().len() > polls).then_some(()));
     assert_eq!(gateway.revoke(SHOP, &tokens.access).status, 200);
+    let begun = tokio::time::Instant::now();
+    assert_eq!(waiting.rest().expect("its end"), b"");
+    assert!(begun.elapsed() < std::time::Duration::from_secs(5));
     assert_eq!(poll(&gateway, &session, &tokens.access, None).status, 401);
 }
