@@ -168,8 +168,8 @@ impl Watch {
             sleep(LOOK_INTERVAL).await;
             match self.look().await {
                 Ok(()) => believed = Instant::now(),
-                Err(denial) if cannot_tell(&denial) && believed.elapsed() < BELIEVED => {}
-                Err(_) => return,
+                Err(denial) if ends(&denial, believed.elapsed()) => return,
+                Err(_) => {}
             }
         }
     }
@@ -180,8 +180,10 @@ impl Watch {
     }
 }
 
-fn cannot_tell(denial: &Denial) -> bool {
-    denial.answer().status.is_server_error()
+/// Whether an answer ends for this denial, when its token was last found good so long ago.
+fn ends(denial: &Denial, since: Duration) -> bool {
+    let cannot_tell = denial.answer().status.is_server_error();
+    !cannot_tell || since >= BELIEVED
 }
 
 #[cfg(test)]
@@ -204,6 +206,18 @@ mod tests {
         assert!(!answer(200, Some("0")));
         assert!(!answer(204, None));
         assert!(!answer(304, None));
+    }
+
+    #[test]
+    fn a_token_that_is_not_good_ends_it_at_once_and_one_that_cannot_be_checked_after_a_minute() {
+        let scope = Denial::InsufficientScope("all".to_owned());
+        for denial in [Denial::InactiveToken, Denial::UserGone, Denial::MalformedToken, scope] {
+            assert!(ends(&denial, Duration::ZERO), "{denial:?}");
+        }
+        for denial in [Denial::LookupFailed, Denial::UpstreamUnavailable, Denial::Broken] {
+            assert!(!ends(&denial, Duration::from_secs(59)), "{denial:?}");
+            assert!(ends(&denial, Duration::from_secs(60)), "{denial:?}");
+        }
     }
 
     #[tokio::test]

@@ -101,10 +101,10 @@ impl Gateway {
     }
 
     /// Looks after the servers behind us until `shutdown` says so: is to run beside the requests.
-    pub fn upkeep(&self, shutdown: &watch::Receiver<bool>) -> impl Future<Output = ()> + Send + 'static {
+    pub fn upkeep(&self, shutdown: &watch::Receiver<bool>) -> impl Future<Output = ()> + Send + use<> {
         let public = HeaderValue::from_str(self.parts.public_url.authority());
         let host = self.headers.host.clone().or(public.ok()).unwrap_or_else(|| HeaderValue::from_static("localhost"));
-        self.upstreams.upkeep(Probe::new(host, self.headers.site_name.clone()), shutdown)
+        self.upstreams.upkeep(&Probe::new(host, self.headers.site_name.clone()), shutdown)
     }
 
     /// Decides what becomes of a request. `true`: it has been answered.

@@ -108,8 +108,9 @@ async fn check(pool: &Arc<Pool>, probe: &Probe, connector: &Arc<Connector>) {
         return;
     }
     let mut checks = JoinSet::new();
-    for member in members.iter().cloned() {
-        let (pool, probe, connector) = (Arc::clone(pool), probe.clone(), Arc::clone(connector));
+    for member in members.iter() {
+        let (member, pool, probe) = (Arc::clone(member), Arc::clone(pool), probe.clone());
+        let connector = Arc::clone(connector);
         checks.spawn(async move {
             let asked = timeout(CHECK_TIMEOUT, probe.ask(&connector, &member.peer())).await;
             pool.checked(&member, matches!(asked, Ok(Ok(true))));

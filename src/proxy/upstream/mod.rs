@@ -69,17 +69,17 @@ impl Upstreams {
         let realtime = Timeouts { response: web.response.max(POLL_TIMEOUT), ..web };
         let socketio = settings.socketio_url.as_slice();
         Self {
-            web: Arc::new(Pool::new(settings.upstreams(), Order::RoundRobin, web, metrics)),
-            realtime: (!socketio.is_empty()).then(|| Arc::new(Pool::new(socketio, Order::First, realtime, metrics))),
+            web: Arc::new(Pool::new(settings.upstreams(), web, metrics)),
+            realtime: (!socketio.is_empty()).then(|| Arc::new(Pool::new(socketio, realtime, metrics))),
         }
     }
 
     /// Checks the servers and looks their names up again, until `shutdown` says so.
     pub(super) fn upkeep(
         &self,
-        probe: Probe,
+        probe: &Probe,
         shutdown: &watch::Receiver<bool>,
-    ) -> impl Future<Output = ()> + Send + 'static {
+    ) -> impl Future<Output = ()> + Send + use<> {
         let web = watch(Arc::clone(&self.web), probe.clone(), shutdown.clone());
         let realtime = self.realtime.clone().map(|pool| watch(pool, probe.of_realtime(), shutdown.clone()));
         async move {
@@ -105,7 +105,8 @@ impl Upstreams {
         session: &mut Session,
         context: &mut RequestContext,
     ) -> pingora::Result<Box<HttpPeer>> {
-        let member = self.of(context).choose(&context.attempts).await?;
+        let order = if context.is_realtime() { Order::First } else { Order::RoundRobin };
+        let member = self.of(context).choose(order, &context.attempts).await?;
         let mut peer = member.peer();
         context.attempts.begin(member);
         if upgrades(session) {

@@ -11,7 +11,11 @@ use std::{
 
 use arc_swap::ArcSwap;
 use pingora::{ErrorType, OkOrErr, upstreams::peer::HttpPeer};
-use tokio::{net::lookup_host, sync::Notify, time::timeout};
+use tokio::{
+    net::lookup_host,
+    sync::{Mutex, MutexGuard, Notify},
+    time::timeout,
+};
 
 use super::{Attempts, health::Health};
 use crate::{
@@ -46,13 +50,12 @@ pub(super) struct Pool {
     sources: Vec<Source>,
     /// Whether one of them is a name, which may have other addresses later.
     names: bool,
-    order: Order,
     timeouts: Timeouts,
     members: ArcSwap<Vec<Arc<Member>>>,
     next: AtomicUsize,
     /// A connection failed: names may have other addresses by now.
     stale: AtomicBool,
-    resolving: tokio::sync::Mutex<()>,
+    resolving: Mutex<()>,
     /// Told when a server was found unreachable.
     pub(super) troubled: Notify,
 }
@@ -74,17 +77,16 @@ pub struct Member {
 }
 
 impl Pool {
-    pub(super) fn new(origins: &[Origin], order: Order, timeouts: Timeouts, metrics: &UpstreamMetrics) -> Self {
+    pub(super) fn new(origins: &[Origin], timeouts: Timeouts, metrics: &UpstreamMetrics) -> Self {
         let source = |origin: &Origin| Source { origin: origin.clone(), metrics: metrics.server(origin.as_str()) };
         let mut pool = Self {
             sources: origins.iter().map(source).collect(),
             names: origins.iter().any(|origin| origin.host().parse::<IpAddr>().is_err()),
-            order,
             timeouts,
             members: ArcSwap::default(),
             next: AtomicUsize::new(0),
             stale: AtomicBool::new(true),
-            resolving: tokio::sync::Mutex::default(),
+            resolving: Mutex::default(),
             troubled: Notify::new(),
         };
         let written = pool.sources.iter().enumerate().filter_map(|(index, source)| {
@@ -99,12 +101,18 @@ impl Pool {
 
     /// The server for the next attempt at a request: one that is well and has not failed it yet, else one that has not,
     /// else any. Never none, as long as a name has an address.
-    pub(super) async fn choose(&self, attempts: &Attempts) -> pingora::Result<Arc<Member>> {
-        if self.members.load().is_empty() || (self.names && self.stale.load(Ordering::Relaxed)) {
+    pub(super) async fn choose(&self, order: Order, attempts: &Attempts) -> pingora::Result<Arc<Member>> {
+        if self.names && self.stale.load(Ordering::Relaxed) && self.stale.swap(false, Ordering::Relaxed) {
             self.resolve().await;
+        } else if self.members.load().is_empty() {
+            let alone = self.resolving.lock().await;
+            // Who held the lock may have found them.
+            if self.members.load().is_empty() {
+                self.look_up(&alone).await;
+            }
         }
         let members = self.members.load();
-        let start = match self.order {
+        let start = match order {
             Order::RoundRobin => self.next.fetch_add(1, Ordering::Relaxed) % members.len().max(1),
             Order::First => 0,
         };
@@ -133,7 +141,11 @@ impl Pool {
 
     /// Looks the names up again. A name that can't be resolved keeps the addresses that it had.
     pub(super) async fn resolve(&self) {
-        let _alone = self.resolving.lock().await;
+        let alone = self.resolving.lock().await;
+        self.look_up(&alone).await;
+    }
+
+    async fn look_up(&self, _alone: &MutexGuard<'_, ()>) {
         self.stale.store(false, Ordering::Relaxed);
         let known = self.members.load_full();
         let mut members = Vec::with_capacity(known.len());
@@ -233,18 +245,18 @@ mod tests {
 
     const TIMEOUTS: Timeouts = Timeouts { connect: Duration::from_secs(1), response: Duration::from_secs(1) };
 
-    fn pool(order: Order, origins: &[&str]) -> Pool {
+    fn pool(origins: &[&str]) -> Pool {
         let origins: Vec<Origin> = origins.iter().map(|origin| origin.parse().expect("an origin")).collect();
-        Pool::new(&origins, order, TIMEOUTS, &Metrics::new().upstream)
+        Pool::new(&origins, TIMEOUTS, &Metrics::new().upstream)
     }
 
     async fn next(pool: &Pool, attempts: &Attempts) -> u16 {
-        pool.choose(attempts).await.expect("a server").address.port()
+        pool.choose(Order::RoundRobin, attempts).await.expect("a server").address.port()
     }
 
     #[tokio::test]
     async fn each_server_has_its_turn_and_one_that_is_out_has_none() {
-        let pool = pool(Order::RoundRobin, &["http://127.0.0.1:1", "http://127.0.0.1:2", "http://127.0.0.1:3"]);
+        let pool = pool(&["http://127.0.0.1:1", "http://127.0.0.1:2", "http://127.0.0.1:3"]);
         let mut taken = Vec::new();
         for _ in 0..6 {
             taken.push(next(&pool, &Attempts::default()).await);
@@ -267,7 +279,7 @@ mod tests {
 
     #[tokio::test]
     async fn with_all_servers_out_each_is_tried_once_anyway() {
-        let pool = pool(Order::RoundRobin, &["http://127.0.0.1:1", "http://127.0.0.1:2"]);
+        let pool = pool(&["http://127.0.0.1:1", "http://127.0.0.1:2"]);
         pool.resolve().await;
         for member in pool.members().iter() {
             pool.unreachable(member);
@@ -275,7 +287,7 @@ mod tests {
         let mut attempts = Attempts::default();
         let mut tried = Vec::new();
         while pool.has_another(&attempts) {
-            let member = pool.choose(&attempts).await.expect("a server");
+            let member = pool.choose(Order::RoundRobin, &attempts).await.expect("a server");
             tried.push(member.address.port());
             attempts.begin(member);
             attempts.fail();
@@ -290,20 +302,21 @@ mod tests {
 
     #[tokio::test]
     async fn the_first_that_is_well_gets_all_that_a_client_polls() {
-        let pool = pool(Order::First, &["http://127.0.0.1:1", "http://127.0.0.1:2"]);
+        let pool = pool(&["http://127.0.0.1:1", "http://127.0.0.1:2"]);
+        let first = async || pool.choose(Order::First, &Attempts::default()).await.expect("a server");
         for _ in 0..3 {
-            assert_eq!(next(&pool, &Attempts::default()).await, 1);
+            assert_eq!(first().await.address.port(), 1);
+            next(&pool, &Attempts::default()).await;
         }
-        let first = pool.members().first().cloned().expect("two servers");
-        pool.unreachable(&first);
-        assert_eq!(next(&pool, &Attempts::default()).await, 2);
+        pool.unreachable(&first().await);
+        assert_eq!(first().await.address.port(), 2);
     }
 
     #[tokio::test]
     async fn a_name_is_looked_up_and_its_servers_keep_their_state_when_it_is_again() {
-        let pool = pool(Order::RoundRobin, &["http://localhost:1"]);
+        let pool = pool(&["http://localhost:1"]);
         assert!(pool.may_have_moved());
-        let member = pool.choose(&Attempts::default()).await.expect("localhost has an address");
+        let member = pool.choose(Order::RoundRobin, &Attempts::default()).await.expect("localhost has an address");
         assert!(member.address.ip().is_loopback());
         pool.unreachable(&member);
         pool.resolve().await;
@@ -314,8 +327,8 @@ mod tests {
     #[tokio::test]
     async fn a_name_without_an_address_is_no_route() {
         // RFC 6761 §6.4: it never has one.
-        let pool = pool(Order::RoundRobin, &["http://nowhere.invalid:1"]);
-        let error = pool.choose(&Attempts::default()).await.expect_err("no address");
+        let pool = pool(&["http://nowhere.invalid:1"]);
+        let error = pool.choose(Order::RoundRobin, &Attempts::default()).await.expect_err("no address");
         assert_eq!(error.etype(), &ErrorType::ConnectNoRoute);
     }
 }
