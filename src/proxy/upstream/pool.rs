@@ -308,7 +308,8 @@ mod tests {
             assert_eq!(first().await.address.port(), 1);
             next(&pool, &Attempts::default()).await;
         }
-        pool.unreachable(&first().await);
+        let member = first().await;
+        pool.unreachable(&member);
         assert_eq!(first().await.address.port(), 2);
     }
 
