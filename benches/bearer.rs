@@ -62,6 +62,8 @@ fn main() {
         store: Arc::clone(&store),
         directory: support::OneUser::new(),
         clients: Arc::new(ClientRegistry::new(vec![support::client()])),
+        natives: None,
+        user_ttl: std::time::Duration::from_secs(30),
     };
     let new_check = || AccessCheck::new(ground(), &CacheSettings::default());
     let (terms, known) = (terms(), presenting(token.text.expose()));

@@ -57,6 +57,7 @@ async fn issuer(store: Arc<dyn Store>, algorithm: SigningAlgorithm) -> Issuer {
     Issuer {
         store,
         directory: support::OneUser::new(),
+        natives: None,
         mint: Arc::new(TokenMint::new(&support::key())),
         signing: Arc::new(signing),
         clock: Arc::new(ManualClock::at(NOW)),

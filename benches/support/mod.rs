@@ -5,7 +5,7 @@ use std::{net::IpAddr, sync::Arc, time::Duration};
 use async_trait::async_trait;
 use empress_gateway::{
     clock::UnixTime,
-    erpnext::{Directory, DirectoryError, DirectoryUser, LoginProbe, PasswordCheck, UpstreamUser},
+    erpnext::{Directory, DirectoryError, DirectoryUser, Freshness, LoginProbe, PasswordCheck, UpstreamUser},
     oauth::{
         Allowances, Client, ClientAuthMethod, ClientId, ClientMode, ClientSource, GrantType, IdTokenClaims, Pkce,
         Profile, RedirectUri, ResponseType, Scopes, SiteId, Subject, UserName,
@@ -94,8 +94,8 @@ impl Directory for OneUser {
         Ok(Some(DirectoryUser { name, sub, enabled: true }))
     }
 
-    async fn roles(&self, _: &UserName) -> Result<Vec<String>, DirectoryError> {
-        Ok(Vec::new())
+    async fn has_role(&self, _: &UserName, _: &[String], _: Freshness) -> Result<bool, DirectoryError> {
+        Ok(true)
     }
 
     async fn profile(&self, user: &GrantUser) -> Result<Option<Profile>, DirectoryError> {

@@ -3,6 +3,7 @@
 
 use std::{sync::Arc, time::Duration};
 
+use http::HeaderValue;
 use moka::future::Cache;
 
 use super::{
@@ -17,9 +18,6 @@ use crate::{
 };
 
 /// What is known of an active access token.
-///
-/// A token that ERPNext issued itself will be one of these too once they are imported: with the header to forward it by
-/// in place of the user's credential.
 #[derive(Debug)]
 pub struct CachedToken {
     /// Its grant.
@@ -34,7 +32,9 @@ pub struct CachedToken {
     pub issued_at: UnixTime,
     /// When it ends.
     pub expires_at: UnixTime,
-    pub(super) looked_up_at: UnixTime,
+    /// `Authorization` of a token that ERPNext issued itself: it goes upstream as it is.
+    pub(super) native: Option<HeaderValue>,
+    pub(super) believed_until: UnixTime,
     pub(super) stamp: Stamp,
 }
 
@@ -51,7 +51,6 @@ pub(super) enum Missed {
 pub(super) struct TokenCache {
     known: Cache<TokenHash, Arc<CachedToken>>,
     unknown: Cache<TokenHash, UnixTime>,
-    ttl: Duration,
     unknown_ttl: Duration,
 }
 
@@ -63,12 +62,11 @@ impl TokenCache {
                 .max_capacity(settings.unknown_capacity)
                 .time_to_live(settings.unknown_ttl)
                 .build(),
-            ttl: settings.ttl,
             unknown_ttl: settings.unknown_ttl,
         }
     }
 
-    /// What was found within `cache.ttl` and since the last revocation; anything older is forgotten.
+    /// What is believed still, and was found since the last revocation; anything older is forgotten.
     pub(super) async fn known(
         &self,
         token: &TokenHash,
@@ -76,7 +74,7 @@ impl TokenCache {
         now: UnixTime,
     ) -> Option<Arc<CachedToken>> {
         let found = self.known.get(token).await?;
-        if now.since(found.looked_up_at) < self.ttl && invalidation.holds(found.stamp) {
+        if now < found.believed_until && invalidation.holds(found.stamp) {
             return Some(found);
         }
         self.known.invalidate(token).await;

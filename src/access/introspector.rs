@@ -3,6 +3,8 @@
 
 use std::{sync::Arc, time::Duration};
 
+use http::HeaderValue;
+
 use super::{
     AccessGround,
     cache::{CachedToken, Missed, TokenCache},
@@ -11,9 +13,9 @@ use super::{
 use crate::{
     clock::UnixTime,
     config::CacheSettings,
-    erpnext::DirectoryError,
-    oauth::{Recognised, TokenHash, TokenKind},
-    store::StoreError,
+    erpnext::{DirectoryError, Freshness, Possible},
+    oauth::{Client, Recognised, TokenHash, TokenKind},
+    store::{AccessTokenFacts, StoreError},
 };
 
 /// No look-up may take longer.
@@ -27,12 +29,15 @@ pub enum LookupFailed {
     /// The store can't answer.
     #[error(transparent)]
     Store(Arc<StoreError>),
-    /// The token's client can't be looked up.
+    /// The token's client, or whether its user has the role that the client asks for, can't be looked up.
     #[error(transparent)]
-    Client(DirectoryError),
+    Directory(DirectoryError),
     /// It takes too long.
     #[error("the look-up takes too long")]
     TooSlow,
+    /// The token may be one that ERPNext issued, and those have not all been read yet.
+    #[error("the tokens that ERPNext issued have not been read yet")]
+    NotRead,
 }
 
 /// What a presented token turned out to be.
@@ -42,7 +47,7 @@ pub(super) enum Introspected {
     Active { token: Arc<CachedToken>, cached: bool },
     /// Of our prefix, but never made by us, or none of its kinds that may be presented here: no look-up was spent.
     Malformed,
-    /// Not of our format. Tokens that ERPNext issued are unknown until they are imported (decision 2).
+    /// Not of our format, and none that ERPNext issued.
     Foreign,
     /// Unknown, expired or revoked.
     Inactive,
@@ -50,12 +55,22 @@ pub(super) enum Introspected {
 
 pub(super) struct Introspector {
     cache: TokenCache,
+    ttl: Duration,
     pub(super) invalidation: Invalidation,
+}
+
+/// A token that is worth a look-up.
+#[derive(Clone, Copy)]
+struct Asked<'a> {
+    hash: TokenHash,
+    /// The text of a token that ERPNext issued.
+    native: Option<&'a str>,
+    now: UnixTime,
 }
 
 impl Introspector {
     pub(super) fn new(settings: &CacheSettings) -> Self {
-        Self { cache: TokenCache::new(settings), invalidation: Invalidation::default() }
+        Self { cache: TokenCache::new(settings), ttl: settings.ttl, invalidation: Invalidation::default() }
     }
 
     pub(super) async fn introspect(
@@ -64,26 +79,34 @@ impl Introspector {
         presented: &str,
         now: UnixTime,
     ) -> Result<Introspected, LookupFailed> {
-        match ground.mint.recognise(presented) {
-            Recognised::Ours(TokenKind::Access) => {}
+        let asked = match ground.mint.recognise(presented) {
+            Recognised::Ours(TokenKind::Access) => Asked { hash: TokenHash::of(presented), native: None, now },
             Recognised::Ours(TokenKind::Refresh | TokenKind::Code | TokenKind::Handle) | Recognised::Malformed => {
                 return Ok(Introspected::Malformed);
             }
-            Recognised::Foreign => return Ok(Introspected::Foreign),
-        }
-        let hash = TokenHash::of(presented);
-        if let Some(token) = self.cache.known(&hash, &self.invalidation, now).await {
+            Recognised::Foreign => {
+                let Some(natives) = &ground.natives else { return Ok(Introspected::Foreign) };
+                let hash = TokenHash::of(presented);
+                match natives.possible(&hash) {
+                    Possible::Yes => Asked { hash, native: Some(presented), now },
+                    Possible::No => return Ok(Introspected::Foreign),
+                    Possible::Unknown => return Err(LookupFailed::NotRead),
+                }
+            }
+        };
+        if let Some(token) = self.cache.known(&asked.hash, &self.invalidation, now).await {
             return Ok(active(token, true, now));
         }
-        self.ask(ground, hash, now).await
+        self.ask(ground, asked).await
     }
 
-    async fn ask(&self, ground: &AccessGround, hash: TokenHash, now: UnixTime) -> Result<Introspected, LookupFailed> {
+    async fn ask(&self, ground: &AccessGround, asked: Asked<'_>) -> Result<Introspected, LookupFailed> {
+        let Asked { hash, now, .. } = asked;
         if self.cache.is_unknown(&hash, now).await {
             return Ok(Introspected::Inactive);
         }
         for _ in 0..ATTEMPTS {
-            match self.cache.found_by(hash, self.look_up(ground, hash, now)).await {
+            match self.cache.found_by(hash, self.look_up(ground, asked)).await {
                 // The look-up that we joined began before a revocation: once more.
                 Ok(token) if !self.invalidation.holds(token.stamp) => {
                     self.cache.known(&hash, &self.invalidation, now).await;
@@ -96,7 +119,8 @@ impl Introspector {
         Err(LookupFailed::TooSlow)
     }
 
-    async fn look_up(&self, ground: &AccessGround, hash: TokenHash, now: UnixTime) -> Result<Arc<CachedToken>, Missed> {
+    async fn look_up(&self, ground: &AccessGround, asked: Asked<'_>) -> Result<Arc<CachedToken>, Missed> {
+        let Asked { hash, native, now } = asked;
         let began = self.invalidation.begin();
         let failed = |error| Missed::Failed(LookupFailed::Store(Arc::new(error)));
         let facts = tokio::time::timeout(LOOKUP_TIMEOUT, ground.store.access_token(hash, now))
@@ -104,25 +128,50 @@ impl Introspector {
             .map_err(|_| Missed::Failed(LookupFailed::TooSlow))?
             .map_err(failed)?;
         let client = match &facts {
-            Some(facts) => ground.clients.client(&facts.grant.client).await,
+            Some(facts) => client_of(ground, facts).await,
             None => Ok(None),
         };
-        let client = client.map_err(|error| Missed::Failed(LookupFailed::Client(error)))?;
+        let client = client.map_err(|error| Missed::Failed(LookupFailed::Directory(error)))?;
         let (Some(facts), Some(client)) = (facts, client) else {
             self.cache.remember_unknown(hash, now).await;
             return Err(Missed::Unknown);
         };
+        if let (Some(natives), Some(_)) = (&ground.natives, native) {
+            natives.note_use(hash, now);
+        }
+        let by_role = !client.allowed_roles.is_empty();
         Ok(Arc::new(CachedToken {
             stamp: self.invalidation.stamp(began, &facts.grant.id),
             user: ground.directory.upstream_user(&facts.grant.user),
             grant: facts.grant.id,
-            client,
             scopes: facts.scopes,
             issued_at: facts.issued_at,
             expires_at: facts.expires_at,
-            looked_up_at: now,
+            native: native.and_then(as_presented),
+            // Whether the user has the client's role is asked again as often as anything else about the user.
+            believed_until: now.plus(if by_role { self.ttl.min(ground.user_ttl) } else { self.ttl }),
+            client,
         }))
     }
+}
+
+/// The client that a token belongs to; `None` when there is none any more, or its user may not use it any more.
+async fn client_of(ground: &AccessGround, facts: &AccessTokenFacts) -> Result<Option<Arc<Client>>, DirectoryError> {
+    let Some(client) = ground.clients.client(&facts.grant.client).await? else { return Ok(None) };
+    if client.allowed_roles.is_empty() {
+        return Ok(Some(client));
+    }
+    let (user, roles) = (&facts.grant.user.name, &client.allowed_roles);
+    let may = ground.directory.has_role(user, roles, Freshness::Checking).await?;
+    Ok(may.then_some(client))
+}
+
+/// The header that a native token goes upstream with, whatever white space and letter case it came with: ERPNext takes
+/// one with two blanks for none at all.
+fn as_presented(token: &str) -> Option<HeaderValue> {
+    let mut header = HeaderValue::try_from(format!("Bearer {token}")).ok()?;
+    header.set_sensitive(true);
+    Some(header)
 }
 
 fn active(token: Arc<CachedToken>, cached: bool, now: UnixTime) -> Introspected {

@@ -12,7 +12,7 @@ mod permit;
 #[cfg(test)]
 mod tests;
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use http::{HeaderMap, HeaderValue};
 
@@ -27,7 +27,7 @@ use self::introspector::{Introspected, Introspector};
 use crate::{
     clock::UnixTime,
     config::{CacheSettings, RouteAuth},
-    erpnext::{ClientRegistry, Directory, DirectoryError, UpstreamUser},
+    erpnext::{ClientRegistry, Directory, DirectoryError, NativeTokens, UpstreamUser},
     oauth::{TOKEN_PREFIX, TokenMint},
     route::{Service, Terms},
     store::Store,
@@ -43,6 +43,10 @@ pub struct AccessGround {
     pub directory: Arc<dyn Directory>,
     /// Knows the clients: tokens of one that is disabled or gone are refused.
     pub clients: Arc<ClientRegistry>,
+    /// Knows which tokens may be ERPNext's own; `None`: those are refused.
+    pub natives: Option<Arc<NativeTokens>>,
+    /// How long what is known of a user is believed.
+    pub user_ttl: Duration,
 }
 
 /// The check.
@@ -117,7 +121,7 @@ impl AccessCheck {
     /// After ERPNext answered 401: the credential to try once more with; `None` when the 401 was its own, or that can't be
     /// told.
     pub async fn renew_credential(&self, permit: &Permit) -> Option<HeaderValue> {
-        let used = permit.credential.as_ref()?;
+        let used = permit.credential.as_ref().filter(|_| permit.token.native.is_none())?;
         match self.ground.directory.renew_after_unauthorized(&permit.token.user, used).await {
             Ok(renewed) => renewed,
             Err(error) => {
@@ -133,9 +137,10 @@ impl AccessCheck {
             return Err(Denial::InsufficientScope(terms.demand.challenge()));
         }
         self.check_user(&token.user, now)?;
-        let credential = match terms.service {
-            Service::Web => Some(self.credential(&token.user, now).await?),
-            Service::Realtime => None,
+        let credential = match (terms.service, &token.native) {
+            (Service::Web, None) => Some(self.credential(&token.user, now).await?),
+            (Service::Web, Some(native)) => Some(native.clone()),
+            (Service::Realtime, _) => None,
         };
         Ok(Permit { credential, token, cached })
     }

@@ -86,12 +86,13 @@ mod tests {
     fn a_good_file_is_ok_with_what_is_worth_knowing() {
         let folder = tempfile::tempdir().expect("a folder");
         let file = folder.path().join("gateway.toml");
-        write(&file, "server.public_url = \"https://erp.example.com\"\nerpnext.api_key = \"k:s\"\n");
+        let text = "server.public_url = \"https://erp.example.com\"\nerpnext.api_key = \"k:s\"\n\
+                    [[client]]\nid = \"s1p7u9lop3\"\nmode = \"strict\"\n";
+        write(&file, text);
         let (code, out, err) = check(&file, false);
         assert_eq!((code, err.as_str()), (DONE, ""));
         assert!(out.starts_with(&format!("{}: ok\n", file.display())), "{out}");
-        assert!(out.contains("notice: erpnext.clients"), "{out}");
-        assert!(out.contains("notice: erpnext.native_tokens"), "{out}");
+        assert!(out.contains("notice: client[0]"), "{out}");
     }
 
     #[test]

@@ -67,7 +67,34 @@ pub struct ClientSettings {
     /// Where its public keys are. Default none.
     #[serde(deserialize_with = "empty_is_none")]
     pub jwks_uri: Option<String>,
+    /// The keys that the block has: one that overrides a client of ERPNext's changes these alone.
+    #[serde(skip)]
+    pub given: Vec<&'static str>,
 }
+
+/// What a block may say of a client that ERPNext registers, all but its secret and its redirect URIs, and what each key
+/// changes. `allow` adds and never takes away.
+pub(super) const OVERRIDABLE: [(&str, Override); 13] = [
+    ("name", |client, block| client.name.clone_from(&block.name)),
+    ("scopes", |client, block| client.scopes = block.scopes.clone()),
+    ("grant_types", |client, block| client.grant_types.clone_from(&block.grant_types)),
+    ("response_types", |client, block| client.response_types.clone_from(&block.response_types)),
+    ("auth_method", |client, block| {
+        client.auth_method = block.auth_method;
+        client.pkce = block.pkce;
+    }),
+    ("pkce", |client, block| client.pkce = block.pkce),
+    ("mode", |client, block| client.mode = block.mode),
+    ("allow", |client, block| client.allow = client.allow.iter().chain(block.allow.iter()).collect()),
+    ("id_token_claims", |client, block| client.id_token_claims = block.id_token_claims),
+    ("skip_consent", |client, block| client.skip_consent = block.skip_consent),
+    ("service_user", |client, block| client.service_user.clone_from(&block.service_user)),
+    ("id_token_alg", |client, block| client.id_token_alg = block.id_token_alg),
+    ("allowed_roles", |client, block| client.allowed_roles.clone_from(&block.allowed_roles)),
+];
+
+/// Changes a client to what the block's has.
+type Override = fn(&mut Client, &Client);
 
 impl Default for ClientSettings {
     fn default() -> Self {
@@ -93,11 +120,39 @@ impl Default for ClientSettings {
             backchannel_logout_uri: None,
             jwks: None,
             jwks_uri: None,
+            given: Vec::new(),
         }
     }
 }
 
 impl ClientSettings {
+    /// Notes which keys the block has.
+    pub(super) fn note_given(&mut self, has: impl Fn(&str) -> bool) {
+        self.given = OVERRIDABLE.iter().map(|(key, _)| *key).filter(|key| has(key)).collect();
+    }
+
+    /// Whether the block, where clients are read from ERPNext, is about one of those.
+    #[must_use]
+    pub fn is_override(&self) -> bool {
+        !self.has_secret() && self.redirect_uris.is_empty()
+    }
+
+    /// A client of ERPNext's as this block has it.
+    #[must_use]
+    pub fn override_client(&self, client: Client) -> Client {
+        let block = self.to_client();
+        let mut client = client;
+        for (key, take) in OVERRIDABLE {
+            if self.given.contains(&key) {
+                take(&mut client, &block);
+            }
+        }
+        if self.allow.contains(Allowance::Password) && !client.grant_types.contains(&GrantType::Password) {
+            client.grant_types.push(GrantType::Password);
+        }
+        client
+    }
+
     /// How it authenticates: as said, or as having a secret tells.
     #[must_use]
     pub fn auth_method(&self) -> ClientAuthMethod {

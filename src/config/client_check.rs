@@ -1,10 +1,14 @@
 //! The rules of a `[[client]]` that go over more than one key.
 
-use super::{client::ClientSettings, findings::Findings};
+use super::{ClientSync, client::ClientSettings, findings::Findings};
 use crate::oauth::{Allowance, ClientAuthMethod, ClientMode, GrantType, Pkce, SigningAlgorithm};
 
+const USE_METHOD: &str = "use \"client_secret_basic\", \"client_secret_post\" or \"none\"";
+const NOTHING_TO_DO: &str = "the list is empty: the client could do nothing";
+const NEEDS_SERVICE_USER: &str = "needed by the grant type client_credentials: the ERPNext user that the tokens act as";
+
 /// Checks every client, and that no two have one id.
-pub(super) fn check(clients: &[ClientSettings], findings: &mut Findings<'_>) {
+pub(super) fn check(clients: &[ClientSettings], sync: ClientSync, findings: &mut Findings<'_>) {
     for (index, client) in clients.iter().enumerate() {
         let rules = Rules { client, at: format!("client[{index}]") };
         rules.check_id(findings);
@@ -13,18 +17,14 @@ pub(super) fn check(clients: &[ClientSettings], findings: &mut Findings<'_>) {
         {
             findings.add(&rules.key("id"), format!("client[{earlier}] has the same id"));
         }
-        if rules.is_override(findings) {
-            findings.not_built(
-                &rules.at,
-                "a block that overrides a client of ERPNext (it has neither a secret nor redirect_uris); to register a client \
-                 here, give it secret_file, or redirect_uris",
-            );
-            continue;
+        if sync == ClientSync::Sync && client.is_override() {
+            rules.check_override(findings);
+        } else {
+            rules.check_secret(findings);
+            rules.check_grant_types(findings);
+            rules.check_pkce(findings);
+            rules.check_algorithm(findings);
         }
-        rules.check_secret(findings);
-        rules.check_grant_types(findings);
-        rules.check_pkce(findings);
-        rules.check_algorithm(findings);
         rules.check_unbuilt(findings);
     }
 }
@@ -43,12 +43,22 @@ impl Rules<'_> {
         keys.iter().all(|key| findings.sound(&[&self.key(key)]))
     }
 
-    fn is_override(&self, findings: &Findings<'_>) -> bool {
-        let says_nothing =
-            !self.client.has_secret() && self.client.redirect_uris.is_empty() && self.client.auth_method.is_none();
-        says_nothing
-            && !self.client.id.is_empty()
-            && self.sound(&["secret", "secret_file", "redirect_uris", "auth_method"], findings)
+    /// A block without secret and redirect URIs is about a client of ERPNext's, which has both.
+    fn check_override(&self, findings: &mut Findings<'_>) {
+        if !self.sound(&["secret", "secret_file", "redirect_uris"], findings) {
+            return;
+        }
+        if self.client.auth_method == Some(ClientAuthMethod::Secret) {
+            findings.add(&self.key("auth_method"), USE_METHOD);
+        }
+        if self.client.grant_types.is_empty() {
+            findings.add(&self.key("grant_types"), NOTHING_TO_DO);
+        }
+        let path = self.key("service_user");
+        let own = self.client.grant_types.contains(&GrantType::ClientCredentials);
+        if own && self.client.service_user.is_none() && self.sound(&["grant_types", "service_user"], findings) {
+            findings.add(&path, NEEDS_SERVICE_USER);
+        }
     }
 
     /// RFC 6749 appendix A.1: visible characters and blanks; a colon would split the Basic credentials elsewhere.
@@ -72,7 +82,7 @@ impl Rules<'_> {
         let method = self.key("auth_method");
         match client.auth_method {
             Some(ClientAuthMethod::Secret) => {
-                findings.add(&method, "use \"client_secret_basic\", \"client_secret_post\" or \"none\"");
+                findings.add(&method, USE_METHOD);
             }
             Some(ClientAuthMethod::None) if client.has_secret() => {
                 findings.add(
@@ -94,7 +104,7 @@ impl Rules<'_> {
         let (client, path) = (self.client, self.key("grant_types"));
         let uses = |grant_type| client.grant_types.contains(&grant_type);
         if client.grant_types.is_empty() {
-            findings.add(&path, "the list is empty: the client could do nothing");
+            findings.add(&path, NOTHING_TO_DO);
         }
         let redirects = uses(GrantType::AuthorizationCode) || client.is_implicit();
         if redirects && client.redirect_uris.is_empty() {
@@ -121,7 +131,7 @@ impl Rules<'_> {
     fn check_client_credentials(&self, used: bool, findings: &mut Findings<'_>) {
         let path = self.key("service_user");
         if used && self.client.service_user.is_none() {
-            findings.add(&path, "needed by the grant type client_credentials: the ERPNext user that the tokens act as");
+            findings.add(&path, NEEDS_SERVICE_USER);
         } else if !used && self.client.service_user.is_some() {
             findings.add(&path, "is only for the grant type client_credentials: add it to grant_types");
         }

@@ -129,33 +129,13 @@ impl ErpnextSettings {
                 findings.add(path, "goes into a header: only visible ASCII characters, no blanks");
             }
         }
-        self.check_unbuilt(findings);
-    }
-
-    fn check_unbuilt(&self, findings: &mut Findings<'_>) {
-        let default = Self::default();
-        if self.client_sync_interval != default.client_sync_interval {
-            findings.not_built("erpnext.client_sync_interval", "clients from ERPNext");
-        }
-        if self.client_mode != default.client_mode {
-            findings.not_built("erpnext.client_mode", "clients from ERPNext");
-        }
     }
 
     /// What an operator should know though nothing is wrong.
     pub(super) fn notices(&self) -> Vec<String> {
         let mut notices = Vec::new();
-        if self.clients == ClientSync::Sync {
-            notices.push("erpnext.clients = \"sync\": clients from ERPNext are not read yet, only the [[client]] blocks of this file count".to_owned());
-        }
-        if self.native_tokens == NativeTokens::Accept {
-            notices.push(
-                "erpnext.native_tokens = \"accept\": tokens that ERPNext issued are not read yet, they are refused"
-                    .to_owned(),
-            );
-        }
-        if self.password_grant {
-            notices.push("erpnext.password_grant = true: it is for clients from ERPNext, which are not read yet; a [[client]] needs allow = [\"password\"]".to_owned());
+        if self.password_grant && self.clients == ClientSync::Off {
+            notices.push("erpnext.password_grant = true: it is for clients from ERPNext, which erpnext.clients = \"off\" leaves out; a [[client]] needs allow = [\"password\"]".to_owned());
         }
         notices
     }

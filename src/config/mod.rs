@@ -112,6 +112,9 @@ impl Config {
     /// What the document says, and everything that is wrong with it short of the files that it names.
     fn check(document: &Document) -> (Self, Vec<Problem>) {
         let (mut config, problems) = document.read::<Self>();
+        for (index, client) in config.client.iter_mut().enumerate() {
+            client.note_given(|key| document.has(&format!("client[{index}].{key}")));
+        }
         let mut findings = Findings::new(document, problems);
         config.server.check(&mut findings);
         config.erpnext.check(&mut findings);
@@ -121,7 +124,7 @@ impl Config {
         config.registration.check(&mut findings);
         config.login.check(&mut findings);
         config.check_listeners(&mut findings);
-        client_check::check(&config.client, &mut findings);
+        client_check::check(&config.client, config.erpnext.clients, &mut findings);
         route::check(&config.route, &mut findings);
         if let [only] = config.erpnext.urls.as_slice() {
             config.erpnext.url = only.clone();
@@ -148,6 +151,13 @@ impl Config {
     #[must_use]
     pub fn notices(&self) -> Vec<String> {
         let mut notices = self.erpnext.notices();
+        let overrides = self.client.iter().enumerate().filter(|(_, client)| client.is_override());
+        for (index, client) in overrides.filter(|_| self.erpnext.clients == ClientSync::Sync) {
+            notices.push(format!(
+                "client[{index}]: without a secret and redirect_uris, it changes the client \"{}\" of ERPNext's",
+                client.id
+            ));
+        }
         if !self.admin.listen.ip().is_loopback() {
             notices.push(format!(
                 "admin.listen = \"{}\": metrics are open to whoever can connect there",

@@ -63,7 +63,7 @@ impl Endpoints {
         let client = answer.extensions().get::<AnswerOf>().map(|of| Arc::clone(&of.0));
         let registered = match client {
             Some(client) => client.redirect_uris.iter().any(|uri| uri.origin_or_scheme() == origin),
-            None => self.clients.redirect_origins().contains(origin),
+            None => self.clients.known().redirect_origins.contains(origin),
         };
         if registered || self.settings.allowed_origins.contains(origin) {
             set(answer, header::ACCESS_CONTROL_ALLOW_ORIGIN, origin);

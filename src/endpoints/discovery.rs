@@ -7,19 +7,22 @@ use super::{
     EndpointSettings, Endpoints,
     respond::{Answer, json as json_answer, set},
 };
-use crate::oauth::{ResponseType, SigningAlgorithm};
+use crate::{
+    erpnext::KnownClients,
+    oauth::{ResponseType, SigningAlgorithm},
+};
 
 /// Where the endpoints stand on the public origin.
 pub const METHOD_PATH: &str = "/api/method/frappe.integrations.oauth2.";
 
-/// The documents change only with the configuration.
+/// The documents change with the configuration and, in scopes and grant types, with the clients.
 const METADATA_MAX_AGE: &str = "public, max-age=3600";
 /// Clients must see a new key soon after it signs.
 const JWKS_MAX_AGE: &str = "public, max-age=300";
 
 impl Endpoints {
     pub(super) fn discovery(&self) -> Answer {
-        document(&metadata(&self.settings), METADATA_MAX_AGE)
+        document(&metadata(&self.settings, &self.clients.known()), METADATA_MAX_AGE)
     }
 
     pub(super) fn resource_metadata(&self, path: &str) -> Answer {
@@ -28,7 +31,7 @@ impl Endpoints {
         let metadata = json!({
             "resource": resource,
             "authorization_servers": [self.settings.public_origin],
-            "scopes_supported": self.settings.scopes,
+            "scopes_supported": self.clients.known().scopes,
             "bearer_methods_supported": ["header"],
             "jwks_uri": format!("{}/.well-known/jwks.json", self.settings.public_origin),
         });
@@ -48,7 +51,7 @@ fn document(value: &Value, cache_control: &str) -> Answer {
 }
 
 /// The metadata of the authorization server (OpenID Connect Discovery §3, RFC 8414 §2).
-fn metadata(settings: &EndpointSettings) -> Value {
+fn metadata(settings: &EndpointSettings, clients: &KnownClients) -> Value {
     let origin = &settings.public_origin;
     let method = |name: &str| format!("{origin}{METHOD_PATH}{name}");
     let response_types: Vec<String> =
@@ -63,10 +66,10 @@ fn metadata(settings: &EndpointSettings) -> Value {
         "revocation_endpoint": method("revoke_token"),
         "introspection_endpoint": method("introspect_token"),
         "jwks_uri": format!("{origin}/.well-known/jwks.json"),
-        "scopes_supported": settings.scopes,
+        "scopes_supported": clients.scopes,
         "response_types_supported": response_types,
         "response_modes_supported": ["query", "fragment", "form_post"],
-        "grant_types_supported": settings.grant_types,
+        "grant_types_supported": clients.grant_types,
         "subject_types_supported": ["public"],
         "id_token_signing_alg_values_supported": algorithms,
         "token_endpoint_auth_methods_supported": client_auth,

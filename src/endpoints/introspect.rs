@@ -89,6 +89,9 @@ impl Endpoints {
             }
             self.issuer.count(&client, Allowance::OpenIntrospection);
         }
+        if !self.issuer.is_accepted_upstream(token, &presented).await? {
+            return Ok(None);
+        }
         if is_json {
             self.issuer.count(&client, Allowance::JsonIntrospection);
         }

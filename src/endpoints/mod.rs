@@ -30,7 +30,7 @@ use crate::{
     access::AccessCheck,
     erpnext::ClientRegistry,
     issuer::Issuer,
-    oauth::{GrantType, LoginHasher, SigningAlgorithm},
+    oauth::{LoginHasher, SigningAlgorithm},
     route::Endpoint,
     secret::DerivedKey,
 };
@@ -45,10 +45,6 @@ pub struct EndpointSettings {
     pub public_origin: String,
     /// What the pages call the site.
     pub site_name: String,
-    /// The scopes that discovery names.
-    pub scopes: Vec<String>,
-    /// The grant types that some client may use.
-    pub grant_types: Vec<GrantType>,
     /// The algorithms that id_tokens may be signed with.
     pub signing_algorithms: Vec<SigningAlgorithm>,
     /// Origins whose scripts may read, besides those of clients.

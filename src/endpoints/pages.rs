@@ -180,8 +180,6 @@ mod tests {
         EndpointSettings {
             public_origin: "https://erp.example".to_owned(),
             site_name: "erp.example".to_owned(),
-            scopes: Vec::new(),
-            grant_types: Vec::new(),
             signing_algorithms: Vec::new(),
             allowed_origins: super::super::Origins::new(),
             introspection_needs_client: false,

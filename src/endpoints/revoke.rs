@@ -27,7 +27,7 @@ impl Endpoints {
         }
         let token = form.get("token").ok_or_else(|| OAuthError::invalid_request("the parameter token is missing"))?;
         if let Some(presented) = self.issuer.presented_token(token).await? {
-            self.revoke_presented(&presented, client.as_deref()).await?;
+            self.revoke_presented(token, &presented, client.as_deref()).await?;
         }
         let mut answer = json(StatusCode::OK, &serde_json::json!({}));
         no_store(&mut answer);
@@ -37,7 +37,12 @@ impl Endpoints {
         Ok(answer)
     }
 
-    async fn revoke_presented(&self, presented: &PresentedToken, caller: Option<&Client>) -> Result<(), OAuthError> {
+    async fn revoke_presented(
+        &self,
+        token: &str,
+        presented: &PresentedToken,
+        caller: Option<&Client>,
+    ) -> Result<(), OAuthError> {
         match caller {
             // RFC 7009 §2.1: refused, without a word on whether the token is good.
             Some(caller) if caller.id != *presented.client() => return Ok(()),
@@ -53,7 +58,7 @@ impl Endpoints {
                 }
             }
         }
-        self.issuer.end_grant(presented.grant()).await?;
+        self.issuer.revoke(token, presented).await?;
         self.issuer.record(&AuditEvent {
             event: "grant_revoked",
             client_id: Some(presented.client().as_str()),

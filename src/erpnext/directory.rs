@@ -59,6 +59,15 @@ pub enum PasswordCheck {
     SecondFactor,
 }
 
+/// How young an answer must be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Freshness {
+    /// Something is about to be issued: at most `user_ttl` old.
+    Issuing,
+    /// A token is checked: as young as what is known of the user, whose every change is heard of within `user_ttl`.
+    Checking,
+}
+
 /// Users and logins as the upstream knows them. [`super::Erpnext`] is the real one; tests use their own.
 #[async_trait]
 pub trait Directory: Send + Sync + 'static {
@@ -66,8 +75,8 @@ pub trait Directory: Send + Sync + 'static {
     async fn login_session(&self, probe: &LoginProbe) -> Result<Option<UserName>, DirectoryError>;
     /// The user as known at most `user_ttl` ago; `None`: there is none.
     async fn user(&self, name: &UserName) -> Result<Option<DirectoryUser>, DirectoryError>;
-    /// The roles in effect, at most `user_ttl` old.
-    async fn roles(&self, name: &UserName) -> Result<Vec<String>, DirectoryError>;
+    /// Whether the user has one of these roles now, the automatic ones included.
+    async fn has_role(&self, name: &UserName, roles: &[String], freshness: Freshness) -> Result<bool, DirectoryError>;
     /// The profile for userinfo and id_token, kept until the user changes, at most some minutes; `None` when the user is
     /// gone, disabled or somebody else.
     async fn profile(&self, user: &GrantUser) -> Result<Option<Profile>, DirectoryError>;

@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use super::{
-    DirectoryError,
+    DirectoryError, Freshness,
     adapter::Adapter,
     kept::Holds,
     profile::{self, ProfileAnswer},
@@ -13,14 +13,34 @@ use crate::{
     store::GrantUser,
 };
 
+/// The roles that Frappe gives by itself: to everybody who has logged in, and to whoever may use Desk.
+const EVERYBODY: &str = "All";
+const DESK_USER: &str = "Desk User";
 /// What changes the profile without the user's `modified`, such as a role profile, shows after this at the latest.
 const PROFILE_TTL: Duration = Duration::from_secs(5 * 60);
 
 impl Adapter {
-    pub(super) async fn roles(self: &Arc<Self>, name: &UserName) -> Result<Vec<String>, DirectoryError> {
-        let holds = Holds { now: self.now(), ttl: self.user_ttl, edition: String::new() };
+    /// Whether the user has one of these roles. The automatic ones are told without a call.
+    pub(super) async fn has_role(
+        self: &Arc<Self>,
+        name: &UserName,
+        roles: &[String],
+        freshness: Freshness,
+    ) -> Result<bool, DirectoryError> {
+        let listed = self.users.listed(name);
+        let is_system = listed.as_ref().is_some_and(|known| known.is_system);
+        if roles.iter().any(|role| role == EVERYBODY || (is_system && role == DESK_USER)) {
+            return Ok(true);
+        }
+        let ttl = match freshness {
+            Freshness::Issuing => self.user_ttl,
+            Freshness::Checking => PROFILE_TTL.max(self.user_ttl),
+        };
+        let edition = listed.map(|known| known.modified).unwrap_or_default();
+        let holds = Holds { now: self.now(), ttl, edition };
         let (agent, asked) = (Arc::clone(&self.agent), name.clone());
-        self.roles.get(name.clone(), holds, async move { profile::roles(&agent, &asked).await }).await
+        let has = self.roles.get(name.clone(), holds, async move { profile::roles(&agent, &asked).await }).await?;
+        Ok(has.iter().any(|role| roles.contains(role)))
     }
 
     pub(super) async fn profile(self: &Arc<Self>, user: &GrantUser) -> Result<Option<Profile>, DirectoryError> {

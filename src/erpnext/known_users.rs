@@ -30,6 +30,8 @@ const FRAPPE_TIME: StaticFormatDescription =
 pub(super) struct KnownUser {
     pub(super) sub: Subject,
     pub(super) enabled: bool,
+    /// Whether Frappe gives it the automatic role of those who may use Desk.
+    pub(super) is_system: bool,
     /// Frappe's time of the last change, in its own zone: only compared.
     pub(super) modified: String,
 }
@@ -129,6 +131,11 @@ pub(super) fn derived_subject(issuer: &str, name: &UserName) -> Subject {
     Subject::new(text)
 }
 
+/// From when on rows are to be read so that none is missed that changed after this one; the same text where it is no time.
+pub(super) fn changed_before(modified: &str) -> String {
+    earlier(modified, LONGEST_REQUEST).unwrap_or_else(|| modified.to_owned())
+}
+
 fn earlier(modified: &str, by: Duration) -> Option<String> {
     let time = PrimitiveDateTime::parse(modified, FRAPPE_TIME).ok()?;
     time.checked_sub(by.try_into().ok()?)?.format(FRAPPE_TIME).ok()
@@ -139,7 +146,12 @@ mod tests {
     use super::*;
 
     fn user(sub: &str, enabled: bool, second: u32) -> KnownUser {
-        KnownUser { sub: Subject::new(sub), enabled, modified: format!("2026-11-24 01:30:{second:02}.547399") }
+        KnownUser {
+            sub: Subject::new(sub),
+            enabled,
+            is_system: true,
+            modified: format!("2026-11-24 01:30:{second:02}.547399"),
+        }
     }
 
     fn alice() -> UserName {

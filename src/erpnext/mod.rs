@@ -16,7 +16,9 @@ mod flights;
 mod hex;
 mod kept;
 mod known_users;
+mod list;
 mod login_session;
+mod natives;
 mod own_client;
 mod profile;
 mod settings;
@@ -35,8 +37,9 @@ use tokio::sync::watch;
 
 use self::adapter::Adapter;
 pub use self::{
-    clients::ClientRegistry,
-    directory::{Directory, DirectoryError, DirectoryUser, LoginProbe, PasswordCheck},
+    clients::{ClientChanges, ClientRegistry, ClientRules, KnownClients, UpstreamClients},
+    directory::{Directory, DirectoryError, DirectoryUser, Freshness, LoginProbe, PasswordCheck},
+    natives::{NativeTokens, Possible},
     settings::{ErpnextSettings, Ground, Hooks, InvalidSettings},
     upstream_user::UpstreamUser,
 };
@@ -75,6 +78,18 @@ impl Erpnext {
     /// and why.
     pub async fn ask_each(&self, realtime: Option<&str>) -> Vec<String> {
         self.adapter.agent.ask_each(realtime).await
+    }
+
+    /// The clients that are registered in ERPNext. Nothing is asked yet.
+    #[must_use]
+    pub fn clients(&self, rules: ClientRules) -> UpstreamClients {
+        UpstreamClients::new(Arc::clone(&self.adapter), rules)
+    }
+
+    /// The tokens that ERPNext issued itself. Nothing is asked yet.
+    #[must_use]
+    pub fn native_tokens(&self) -> NativeTokens {
+        NativeTokens::new(Arc::clone(&self.adapter))
     }
 
     /// Forgets the shadow token that is kept for a name, and has it deleted upstream: before the store forgets it with
@@ -135,8 +150,8 @@ impl Directory for Erpnext {
         self.on_io(async move { adapter.user(&name).await }).await
     }
 
-    async fn roles(&self, name: &UserName) -> Result<Vec<String>, DirectoryError> {
-        self.adapter.roles(name).await
+    async fn has_role(&self, name: &UserName, roles: &[String], freshness: Freshness) -> Result<bool, DirectoryError> {
+        self.adapter.has_role(name, roles, freshness).await
     }
 
     async fn profile(&self, user: &GrantUser) -> Result<Option<Profile>, DirectoryError> {

@@ -16,7 +16,7 @@ use super::{
 use crate::oauth::{ClientId, Scope, Scopes};
 
 /// What the client is called in ERPNext.
-const APP_NAME: &str = "Empress Gateway";
+pub(super) const APP_NAME: &str = "Empress Gateway";
 /// What every shadow token has, and so what the client must have.
 pub(super) const SHADOW_SCOPES: &str = "all openid";
 

@@ -87,7 +87,7 @@ struct Who {
 /// Whether ERPNext takes the credential for this user's.
 pub(super) async fn is_alive(agent: &Agent, user: &UserName, credential: &HeaderValue) -> Result<bool, DirectoryError> {
     let path = ["api", "method", "frappe.realtime.get_user_info"];
-    let answer = agent.send(Call::get("probe shadow token", &path, As::Bearer(credential))).await?.for_user()?;
+    let answer = agent.send(Call::get("probe token", &path, As::Bearer(credential))).await?.for_user()?;
     let who = answer.map(|answer| answer.read::<Message<Who>>()).transpose()?;
     Ok(who.is_some_and(|who| who.message.user.as_deref() == Some(user.as_str())))
 }
@@ -115,9 +115,9 @@ pub(super) async fn delete(agent: &Agent, token: &Secret) -> Result<(), Director
 }
 
 /// `false`: there is no such row.
-async fn delete_row(agent: &Agent, name: &str) -> Result<bool, DirectoryError> {
+pub(super) async fn delete_row(agent: &Agent, name: &str) -> Result<bool, DirectoryError> {
     let payload: Value = json!({ "doctype": DOCTYPE, "name": name });
-    let call = Call::post("delete shadow token", &["api", "method", "frappe.client.delete"], payload);
+    let call = Call::post("delete token", &["api", "method", "frappe.client.delete"], payload);
     Ok(agent.send(call).await?.for_account("delete on OAuth Bearer Token")?.is_some())
 }
 

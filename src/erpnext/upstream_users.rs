@@ -70,7 +70,7 @@ mod tests {
     }
 
     fn known(sub: &str, enabled: bool) -> KnownUser {
-        KnownUser { sub: Subject::new(sub), enabled, modified: String::new() }
+        KnownUser { sub: Subject::new(sub), enabled, is_system: true, modified: String::new() }
     }
 
     #[test]

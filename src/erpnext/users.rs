@@ -15,9 +15,10 @@ use serde_json::json;
 
 use super::{
     DirectoryError, DirectoryUser,
-    agent::{Agent, As, Call, Payload},
-    answer::{Answer, Data},
+    agent::{Agent, As, Call},
+    answer::Data,
     known_users::{ADMINISTRATOR, Change, Extent, KnownUser, KnownUsers, derived_subject},
+    list::{self, List, PAGE},
     login_session::GUEST,
 };
 use crate::{
@@ -25,14 +26,14 @@ use crate::{
     oauth::{Subject, UserName},
 };
 
-/// Rows of one list call.
-const PAGE: usize = 500;
 /// Subjects of so many users are asked for by name; of more, all are.
 const MAX_NAMED: usize = 50;
 /// Names without a user that are remembered, and for how long at most.
 const ABSENT_CAPACITY: u64 = 10_000;
 const ABSENT_TTL: Duration = Duration::from_secs(10);
 const NEEDS_READ: &str = "read on User";
+/// The type of the users who may use Desk.
+const SYSTEM_USER: &str = "System User";
 const MAX_NAME: usize = 140;
 /// While ERPNext can't list its users, they are believed for so many times `user_ttl`, and at least this long.
 const BELIEVED_TTLS: u32 = 4;
@@ -55,6 +56,8 @@ struct UserRow {
     name: UserName,
     enabled: u8,
     #[serde(default)]
+    user_type: String,
+    #[serde(default)]
     modified: String,
     #[serde(default)]
     social_logins: Vec<SocialLogin>,
@@ -67,6 +70,13 @@ struct SocialLogin {
     #[serde(default)]
     provider: Option<String>,
     userid: Option<String>,
+}
+
+impl UserRow {
+    fn known_as(&self, sub: Subject) -> KnownUser {
+        let is_system = self.user_type == SYSTEM_USER;
+        KnownUser { sub, enabled: self.enabled != 0, is_system, modified: self.modified.clone() }
+    }
 }
 
 impl Users {
@@ -102,7 +112,7 @@ impl Users {
     /// Administrator, whom ERPNext shows to nobody else, is always there, and enabled.
     fn administrator(&self) -> KnownUser {
         let sub = derived_subject(&self.issuer, &UserName::new(ADMINISTRATOR));
-        KnownUser { sub, enabled: true, modified: String::new() }
+        KnownUser { sub, enabled: true, is_system: true, modified: String::new() }
     }
 
     /// One round: lists the users, or those that changed, and tells what changed.
@@ -123,7 +133,7 @@ impl Users {
         let mut changes = Vec::new();
         for row in news {
             let sub = subjects.get(&row.name).cloned().unwrap_or_else(|| derived_subject(&self.issuer, &row.name));
-            let user = KnownUser { sub, enabled: row.enabled != 0, modified: row.modified.clone() };
+            let user = row.known_as(sub);
             changes.extend(known.learn(&row.name, user).map(|change| (row.name.clone(), change)));
         }
         changes.extend(gone.into_iter().map(|name| (name.clone(), known.forget(&name))));
@@ -146,10 +156,10 @@ impl Users {
             self.absent.insert(name.clone(), now);
             return Ok(None);
         };
-        let login = row.social_logins.into_iter().find(|login| login.provider.as_deref() == Some("frappe"));
-        let sub = login.and_then(|login| login.userid).filter(|sub| !sub.is_empty());
+        let login = row.social_logins.iter().find(|login| login.provider.as_deref() == Some("frappe"));
+        let sub = login.and_then(|login| login.userid.clone()).filter(|sub| !sub.is_empty());
         let sub = sub.map_or_else(|| derived_subject(&self.issuer, &row.name), Subject::new);
-        let user = KnownUser { sub, enabled: row.enabled != 0, modified: row.modified };
+        let user = row.known_as(sub);
         if self.read().user(&row.name).is_none() {
             self.write().learn(&row.name, user.clone());
         }
@@ -168,8 +178,10 @@ impl Users {
             Extent::Whole => json!([]),
             Extent::ModifiedSince(since) => json!([["modified", ">=", since]]),
         };
-        let fixed = [("fields", r#"["name","enabled","modified"]"#.to_owned()), ("filters", filters.to_string())];
-        let mut rows: Vec<UserRow> = self.pages("users", "User", &fixed).await?;
+        let filters = filters.to_string();
+        let query = [("fields", r#"["name","enabled","user_type","modified"]"#), ("filters", filters.as_str())];
+        let users = List { what: "users", doctype: "User", needs: NEEDS_READ, query: &query };
+        let mut rows: Vec<UserRow> = list::all(&self.agent, users).await?;
         rows.retain(|row| row.name.as_str() != GUEST);
         Ok(rows)
     }
@@ -184,9 +196,10 @@ impl Users {
             let names: Vec<&str> = users.iter().map(|row| row.name.as_str()).collect();
             filters.push(json!(["parent", "in", names]));
         }
-        let fields = r#"["parent","userid"]"#.to_owned();
-        let fixed = [("parent", "User".to_owned()), ("fields", fields), ("filters", json!(filters).to_string())];
-        let rows: Vec<SocialLogin> = self.pages("subjects", "User Social Login", &fixed).await?;
+        let filters = json!(filters).to_string();
+        let query = [("parent", "User"), ("fields", r#"["parent","userid"]"#), ("filters", filters.as_str())];
+        let logins = List { what: "subjects", doctype: "User Social Login", needs: NEEDS_READ, query: &query };
+        let rows: Vec<SocialLogin> = list::all(&self.agent, logins).await?;
         let mut subjects = HashMap::new();
         for row in rows {
             let Some(parent) = row.parent else { return Err(may_not_read_users()) };
@@ -210,33 +223,6 @@ impl Users {
             }
         }
         Ok(vanished)
-    }
-
-    async fn pages<T: serde::de::DeserializeOwned>(
-        &self,
-        what: &'static str,
-        doctype: &str,
-        fixed: &[(&str, String)],
-    ) -> Result<Vec<T>, DirectoryError> {
-        let mut rows = Vec::new();
-        loop {
-            let (start, length) = (rows.len().to_string(), PAGE.to_string());
-            let mut query: Vec<(&str, &str)> = fixed.iter().map(|(key, value)| (*key, value.as_str())).collect();
-            query.extend([("order_by", "name asc"), ("limit_start", &start), ("limit_page_length", &length)]);
-            let path = ["api", "resource", doctype];
-            let method = http::Method::GET;
-            let call = Call { what, method, path: &path, query: &query, payload: Payload::None, by: As::Account };
-            let answer: Option<Answer> = self.agent.send(call).await?.for_account(NEEDS_READ)?;
-            let Some(answer) = answer else {
-                return Err(DirectoryError::Unavailable(format!("{what}: no such list at [erpnext].url")));
-            };
-            let page = answer.read::<Data<Vec<T>>>()?.data;
-            let last = page.len() < PAGE;
-            rows.extend(page);
-            if last {
-                return Ok(rows);
-            }
-        }
     }
 
     fn read(&self) -> RwLockReadGuard<'_, KnownUsers> {

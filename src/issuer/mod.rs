@@ -23,7 +23,7 @@ pub use signing::{SigningError, SigningKeys};
 
 use crate::{
     clock::{Clock, UnixTime},
-    erpnext::Directory,
+    erpnext::{Directory, Freshness, NativeTokens},
     oauth::{
         Allowance, Client, GrantId, GrantType, Scope, Scopes, SigningAlgorithm, TokenHash, TokenKind, TokenMint,
         UserName,
@@ -60,6 +60,8 @@ pub struct Issuer {
     pub store: Arc<dyn Store>,
     /// Who the users are.
     pub directory: Arc<dyn Directory>,
+    /// Knows the tokens that ERPNext issued itself; `None`: those are refused.
+    pub natives: Option<Arc<NativeTokens>>,
     /// Makes tokens.
     pub mint: Arc<TokenMint>,
     /// Signs id_tokens.
@@ -118,8 +120,7 @@ impl Issuer {
         if client.allowed_roles.is_empty() {
             return Ok(());
         }
-        let roles = self.directory.roles(&user.name).await?;
-        let has_one = roles.iter().any(|role| client.allowed_roles.contains(role));
+        let has_one = self.directory.has_role(&user.name, &client.allowed_roles, Freshness::Issuing).await?;
         if has_one { Ok(()) } else { Err(IssueError::RoleMissing) }
     }
 

@@ -4,6 +4,7 @@
 use super::{GrantRefusal, IdTokenParts, IssueError, IssuedTokens, Issuer};
 use crate::{
     clock::UnixTime,
+    erpnext::{DirectoryError, NativeTokens},
     oauth::{Allowance, Client, ClientId, Recognised, Scope, Scopes, TokenHash, TokenKind},
     secret::Secret,
     store::{Grant, RefreshOutcome, RefreshStep, RefreshSuccession, RefreshTokenFacts},
@@ -67,11 +68,37 @@ impl Issuer {
 
     async fn refresh_facts(&self, presented: &Secret, now: UnixTime) -> Result<RefreshTokenFacts, IssueError> {
         let text = presented.expose();
-        if self.mint.recognise(text) != Recognised::Ours(TokenKind::Refresh) {
-            return Err(GrantRefusal::MalformedRefreshToken.into());
+        match (self.mint.recognise(text), &self.natives) {
+            (Recognised::Ours(TokenKind::Refresh), _) => {
+                let facts = self.store.refresh_token(TokenHash::of(text), now).await?;
+                facts.ok_or_else(|| GrantRefusal::UnknownRefreshToken.into())
+            }
+            (Recognised::Foreign, Some(natives)) => self.native_refresh_facts(natives, text, now).await,
+            _ => Err(GrantRefusal::MalformedRefreshToken.into()),
         }
-        let facts = self.store.refresh_token(TokenHash::of(text), now).await?;
-        facts.ok_or_else(|| GrantRefusal::UnknownRefreshToken.into())
+    }
+
+    /// A refresh token that ERPNext issued stands among ours since it was read. The first use is the last moment at which
+    /// ERPNext can say that it has been revoked there; from then on the grant is ours.
+    async fn native_refresh_facts(
+        &self,
+        natives: &NativeTokens,
+        text: &str,
+        now: UnixTime,
+    ) -> Result<RefreshTokenFacts, IssueError> {
+        let hash = TokenHash::of(text);
+        let Some(facts) = self.store.refresh_token(hash, now).await? else {
+            if natives.are_complete() {
+                return Err(GrantRefusal::MalformedRefreshToken.into());
+            }
+            return Err(DirectoryError::Unavailable("ERPNext's tokens have not been read yet".to_owned()).into());
+        };
+        if !facts.is_adopted() && !natives.has_refresh(text).await? {
+            self.end_grant(&facts.grant.id).await?;
+            return Err(GrantRefusal::UnknownRefreshToken.into());
+        }
+        natives.note_use(hash, now);
+        Ok(facts)
     }
 
     /// With the original `auth_time` and `sid`, without `nonce` (OpenID Connect Core §12.2).
@@ -108,6 +135,10 @@ impl Issuer {
             let successor = self.mint.successor(presented.expose(), facts.generation);
             let grace_millis = u64::try_from(self.settings.refresh_grace.as_millis()).unwrap_or(u64::MAX);
             (RefreshSuccession::Rotate { successor: successor.hash, grace_millis }, successor.text)
+        } else if self.mint.recognise(presented.expose()) == Recognised::Foreign {
+            // One of ERPNext's gives way to one of ours, and goes on working for a client that does not notice.
+            let added = self.mint.mint(TokenKind::Refresh, &*self.random);
+            (RefreshSuccession::Add { added: added.hash }, added.text)
         } else {
             (RefreshSuccession::Keep, presented.clone())
         }

@@ -2,6 +2,8 @@
 
 use super::{IssueError, Issuer};
 use crate::{
+    clock::UnixTime,
+    erpnext::{DirectoryError, NativeTokens},
     oauth::{ClientId, GrantId, Recognised, TokenHash, TokenKind, UserName},
     store::{AccessTokenFacts, RefreshTokenFacts},
     telemetry::audit::AuditEvent,
@@ -43,17 +45,77 @@ impl Issuer {
     /// When the store can't answer.
     pub async fn presented_token(&self, text: &str) -> Result<Option<PresentedToken>, IssueError> {
         let now = self.clock.now();
+        let hash = TokenHash::of(text);
         let found = match self.mint.recognise(text) {
             Recognised::Ours(TokenKind::Access) => {
-                self.store.access_token(TokenHash::of(text), now).await?.map(PresentedToken::Access)
+                self.store.access_token(hash, now).await?.map(PresentedToken::Access)
             }
-            Recognised::Ours(TokenKind::Refresh) => {
-                let facts = self.store.refresh_token(TokenHash::of(text), now).await?;
-                facts.filter(|facts| facts.rotated_at.is_none()).map(PresentedToken::Refresh)
-            }
-            Recognised::Ours(TokenKind::Code | TokenKind::Handle) | Recognised::Malformed | Recognised::Foreign => None,
+            Recognised::Ours(TokenKind::Refresh) => self.presented_refresh_token(hash, now).await?,
+            Recognised::Foreign => match &self.natives {
+                Some(natives) => self.presented_native(natives, text, now).await?,
+                None => None,
+            },
+            Recognised::Ours(TokenKind::Code | TokenKind::Handle) | Recognised::Malformed => None,
         };
         Ok(found)
+    }
+
+    async fn presented_refresh_token(
+        &self,
+        hash: TokenHash,
+        now: UnixTime,
+    ) -> Result<Option<PresentedToken>, IssueError> {
+        let facts = self.store.refresh_token(hash, now).await?;
+        Ok(facts.filter(|facts| facts.rotated_at.is_none()).map(PresentedToken::Refresh))
+    }
+
+    /// A token that ERPNext issued, as far as the store knows.
+    async fn presented_native(
+        &self,
+        natives: &NativeTokens,
+        text: &str,
+        now: UnixTime,
+    ) -> Result<Option<PresentedToken>, IssueError> {
+        let hash = TokenHash::of(text);
+        let found = match self.store.access_token(hash, now).await? {
+            Some(facts) => Some(PresentedToken::Access(facts)),
+            None => self.presented_refresh_token(hash, now).await?,
+        };
+        // What nobody has read nobody can tell of as long as not all have been.
+        if found.is_none() && !natives.are_complete() {
+            return Err(DirectoryError::Unavailable("ERPNext's tokens have not been read yet".to_owned()).into());
+        }
+        Ok(found)
+    }
+
+    /// Whether a token that is active here is so in ERPNext, too, where ERPNext issued it: what is deleted there is heard
+    /// of late.
+    ///
+    /// # Errors
+    /// When ERPNext can't answer.
+    pub async fn is_accepted_upstream(&self, text: &str, token: &PresentedToken) -> Result<bool, IssueError> {
+        let (Recognised::Foreign, Some(natives)) = (self.mint.recognise(text), &self.natives) else {
+            return Ok(true);
+        };
+        Ok(match token {
+            PresentedToken::Access(facts) => natives.accepts(text, &facts.grant.user.name).await?,
+            // Once it has been used here, ERPNext's row of it goes with its access token.
+            PresentedToken::Refresh(facts) if facts.is_adopted() => true,
+            PresentedToken::Refresh(_) => natives.has_refresh(text).await?,
+        })
+    }
+
+    /// Ends the grant of a token that was presented to that end. One of ERPNext's own ends there, too, though that is not
+    /// waited for: nobody can use it past us.
+    ///
+    /// # Errors
+    /// When the store can't keep it: the grant goes on then.
+    pub async fn revoke(&self, text: &str, token: &PresentedToken) -> Result<(), IssueError> {
+        self.end_grant(token.grant()).await?;
+        if let (Recognised::Foreign, Some(natives)) = (self.mint.recognise(text), &self.natives) {
+            natives.forget_upstream(text);
+        }
+        Ok(())
     }
 
     /// Ends a grant: in the store first, then wherever its tokens are remembered.
@@ -79,6 +141,31 @@ impl Issuer {
             let event = AuditEvent { event: "user_gone", user: Some(user.as_str()), ..AuditEvent::default() };
             self.record(&event);
         }
+        Ok(())
+    }
+
+    /// Ends all grants of a client that is no more, with its consents.
+    ///
+    /// # Errors
+    /// When the store can't keep it: the grants go on then.
+    pub async fn end_grants_of_client(&self, client: &ClientId) -> Result<(), IssueError> {
+        let ended = self.store.revoke_client(client, self.clock.now()).await?;
+        for grant in &ended {
+            (self.grant_ended)(grant);
+        }
+        let event = AuditEvent { event: "client_gone", client_id: Some(client.as_str()), ..AuditEvent::default() };
+        self.record(&event);
+        Ok(())
+    }
+
+    /// A client is another one than before: what users consented to with it is asked again (decision 16).
+    ///
+    /// # Errors
+    /// When the store can't keep it.
+    pub async fn client_changed(&self, client: &ClientId) -> Result<(), IssueError> {
+        self.store.forget_consents(client).await?;
+        let event = AuditEvent { event: "client_changed", client_id: Some(client.as_str()), ..AuditEvent::default() };
+        self.record(&event);
         Ok(())
     }
 }

@@ -1,4 +1,4 @@
-//! What runs beside the requests: users kept in step, revocations of other processes, expired rows, counts, keys.
+//! What runs beside the requests: users, clients and ERPNext's own tokens kept in step, revocations of other processes, expired rows, counts, keys.
 
 use std::{sync::Arc, time::Duration};
 
@@ -7,7 +7,10 @@ use tokio::{
     time::{MissedTickBehavior, interval},
 };
 
-use super::site::Site;
+use super::{
+    site::Site,
+    upkeep::{ClientUpkeep, NativeUpkeep},
+};
 
 /// Counts of used allowances are written this often.
 const COUNTS_INTERVAL: Duration = Duration::from_secs(10);
@@ -17,28 +20,41 @@ const PURGE_BATCH: u32 = 500;
 /// Whether a signing key is due for rotation is looked at this often.
 const KEYS_INTERVAL: Duration = Duration::from_secs(3600);
 
+/// How often things are done.
+#[derive(Clone, Copy, Debug)]
+pub struct Periods {
+    /// A signing key is rotated when it is so old.
+    pub key_rotation: Duration,
+    /// ERPNext's clients, and the tokens that it issued, are asked for this often.
+    pub client_sync: Duration,
+}
+
 /// The tasks of a site.
 pub struct Background {
     site: Arc<Site>,
-    key_rotation: Duration,
+    periods: Periods,
     shutdown: watch::Receiver<bool>,
 }
 
 impl Background {
     /// Takes what the tasks work on.
     #[must_use]
-    pub fn new(site: Arc<Site>, key_rotation: Duration, shutdown: watch::Receiver<bool>) -> Self {
-        Self { site, key_rotation, shutdown }
+    pub fn new(site: Arc<Site>, periods: Periods, shutdown: watch::Receiver<bool>) -> Self {
+        Self { site, periods, shutdown }
     }
 
     /// Runs all tasks until the shutdown begins.
     pub async fn run(self) {
         let erpnext = Arc::clone(&self.site.erpnext).background(self.shutdown.clone());
+        let clients = ClientUpkeep::new(Arc::clone(&self.site));
+        let clients = self.every(self.periods.client_sync, || clients.round());
+        let natives = NativeUpkeep::new(Arc::clone(&self.site));
+        let natives = self.every(self.periods.client_sync, || natives.round());
         let revocations = self.site.access.follow_revocations(self.shutdown.clone());
         let counts = self.every(COUNTS_INTERVAL, || self.write_counts());
         let purge = self.every(PURGE_INTERVAL, || self.purge());
         let keys = self.every(KEYS_INTERVAL, || self.rotate_keys());
-        tokio::join!(erpnext, revocations, counts, purge, keys);
+        tokio::join!(erpnext, clients, natives, revocations, counts, purge, keys);
         self.write_counts().await;
     }
 
@@ -55,6 +71,9 @@ impl Background {
     }
 
     async fn write_counts(&self) {
+        if let Some(natives) = &self.site.natives {
+            natives.write_uses().await;
+        }
         let uses = self.site.issuer.allowances.take();
         if uses.is_empty() {
             return;
@@ -77,7 +96,7 @@ impl Background {
 
     async fn rotate_keys(&self) {
         let now = self.site.clock.now();
-        match self.site.issuer.signing.rotate_older_than(self.key_rotation, now).await {
+        match self.site.issuer.signing.rotate_older_than(self.periods.key_rotation, now).await {
             Ok(0) => {}
             Ok(count) => tracing::info!(count, "signing keys rotated"),
             Err(error) => tracing::error!(%error, "the signing keys can't be rotated yet"),

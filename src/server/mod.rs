@@ -11,5 +11,6 @@ pub mod site;
 pub mod sockets;
 mod systemd;
 pub mod tls;
+mod upkeep;
 
 pub use run::{ask_parts, run, start};

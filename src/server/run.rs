@@ -6,7 +6,7 @@ use anyhow::Context;
 
 use super::{
     admin::{AdminSources, NotReady, Readiness},
-    background::Background,
+    background::{Background, Periods},
     edge::{ConnectionLimits, EdgeEvents, EdgeSettings, Minimum},
     lifecycle::{Prepared, Running, ServerSettings, TlsListeners},
     signals::{Ended, SignalWatch},
@@ -59,7 +59,7 @@ pub fn start(config: &Config) -> anyhow::Result<Running> {
         None => Audit::with_log(),
     };
     let site = Arc::new(Site::new(config, &metrics, audit, &prepared.runtime())?);
-    let background = Background::new(Arc::clone(&site), config.tokens.key_rotation, prepared.shutdown());
+    let background = Background::new(Arc::clone(&site), periods(config), prepared.shutdown());
     let gateway = Gateway::new(gateway_parts(config, &site, &metrics)?, &config.erpnext);
     let upkeep = gateway.upkeep(&prepared.shutdown());
     let running = prepared.start(gateway, admin_sources(&site, &metrics), edge_events(&metrics))?;
@@ -92,12 +92,29 @@ pub fn ask_parts(config: &Config) -> anyhow::Result<Vec<NotReady>> {
     asked
 }
 
-/// Whether the parts are ready, and which of several upstreams does not answer.
+const fn periods(config: &Config) -> Periods {
+    Periods { key_rotation: config.tokens.key_rotation, client_sync: config.erpnext.client_sync_interval }
+}
+
+/// What is not ready, and which of several upstreams does not answer.
 async fn ask_all(site: Arc<Site>, config: &Config) -> Vec<NotReady> {
-    let each = site.erpnext.ask_each(config.erpnext.socketio_url.as_ref().map(Origin::as_str)).await;
-    let mut missing = readiness(Arc::clone(&site)).await.err().unwrap_or_default();
+    let realtime = config.erpnext.socketio_url.as_ref().map(Origin::as_str);
+    let each = site.erpnext.ask_each(realtime).await;
+    let mut missing = ask_site(site).await;
     missing.extend(each.into_iter().map(|reason| NotReady { part: "erpnext", reason }));
     missing
+}
+
+async fn ask_site(site: Arc<Site>) -> Vec<NotReady> {
+    if let Err(missing) = readiness(Arc::clone(&site)).await {
+        return missing;
+    }
+    if let Err(error) = site.clients.sync().await {
+        return vec![NotReady { part: "erpnext", reason: error.to_string() }];
+    }
+    let idle =
+        |id| NotReady { part: "client", reason: format!("ERPNext has no client \"{id}\", but a block is about it") };
+    site.clients.idle_overrides().into_iter().map(idle).collect()
 }
 
 fn gateway_parts(config: &Config, site: &Site, metrics: &Arc<Metrics>) -> anyhow::Result<GatewayParts> {

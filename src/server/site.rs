@@ -9,11 +9,11 @@ use tokio::runtime::Handle;
 use crate::{
     access::{AccessCheck, AccessGround},
     clock::{Clock, SystemClock},
-    config::{Config, Rate},
+    config::{ClientSettings, ClientSync, Config, NativeTokens as NativeTokensSetting, Rate},
     endpoints::{Allotment, EndpointSettings, Endpoints, Limit, Limits},
-    erpnext::{ClientRegistry, Erpnext, ErpnextSettings, Ground, Hooks},
+    erpnext::{ClientRegistry, ClientRules, DirectoryError, Erpnext, ErpnextSettings, Ground, Hooks, NativeTokens},
     issuer::{AllowanceCounter, Issuer, IssuerSettings, SigningKeys},
-    oauth::{Allowance, Client, GrantType, LoginHasher, Scope, SigningAlgorithm, SiteId, TokenMint, UserName},
+    oauth::{Allowance, Client, ClientMode, LoginHasher, SigningAlgorithm, SiteId, TokenMint, UserName},
     random::{OsRandom, Random},
     secret::{Purpose, SecretKey},
     store::{EmbeddedStore, Store, secret_key},
@@ -31,6 +31,10 @@ pub struct Site {
     pub store: Arc<dyn Store>,
     /// The users and their credentials.
     pub erpnext: Arc<Erpnext>,
+    /// The registered clients.
+    pub clients: Arc<ClientRegistry>,
+    /// The tokens that ERPNext issued itself, unless they are refused.
+    pub natives: Option<Arc<NativeTokens>>,
     /// The bearer check.
     pub access: Arc<AccessCheck>,
     /// What creates and ends grants.
@@ -55,10 +59,9 @@ impl Site {
         let random: Arc<dyn Random> = Arc::new(OsRandom);
         let secret_key = secret_key::load_or_make(&config.store.secret_key_file)?;
         let store: Arc<dyn Store> = Arc::new(open_store(&config.store.path, &secret_key)?);
-        let clients: Vec<Client> = config.client.iter().map(crate::config::ClientSettings::to_client).collect();
+        let (overrides, clients) = client_blocks(config);
         let algorithms = signing_algorithms(config, &clients);
-        let settings = endpoint_settings(config, &clients, &algorithms);
-        let registry = Arc::new(ClientRegistry::new(clients));
+        let settings = endpoint_settings(config, &algorithms);
         let ground = Ground {
             store: Arc::clone(&store),
             clock: Arc::clone(&clock),
@@ -67,12 +70,19 @@ impl Site {
         };
         let gone = Arc::new(UsersGone::default());
         let erpnext = Arc::new(Erpnext::new(&erpnext_settings(config), ground, hooks(metrics, &gone, io))?);
+        let upstream = sync_is_on(config).then(|| erpnext.clients(client_rules(config, overrides)));
+        let registry = Arc::new(ClientRegistry::with_upstream(clients, upstream));
+        let natives = (config.erpnext.native_tokens == NativeTokensSetting::Accept).then(|| erpnext.native_tokens());
+        let natives = natives.map(Arc::new);
+        io.block_on(recall(&registry, natives.as_deref())).context("what the store has of ERPNext")?;
         let mint = Arc::new(TokenMint::new(&secret_key));
         let ground = AccessGround {
             mint: Arc::clone(&mint),
             store: Arc::clone(&store),
             directory: Arc::clone(&erpnext) as _,
             clients: Arc::clone(&registry),
+            natives: natives.clone(),
+            user_ttl: config.erpnext.user_ttl,
         };
         let access = Arc::new(AccessCheck::new(ground, &config.cache));
         let signing = io.block_on(SigningKeys::load(Arc::clone(&store), &algorithms, clock.now()));
@@ -82,6 +92,7 @@ impl Site {
         let issuer = Arc::new(Issuer {
             store: Arc::clone(&store),
             directory: Arc::clone(&erpnext) as _,
+            natives: natives.clone(),
             mint,
             signing,
             clock: Arc::clone(&clock),
@@ -97,13 +108,22 @@ impl Site {
         let endpoints = Arc::new(Endpoints {
             issuer: Arc::clone(&issuer),
             access: Arc::clone(&access),
-            clients: registry,
+            clients: Arc::clone(&registry),
             logins: LoginHasher::new(&secret_key),
             form_key: secret_key.derive(Purpose::Form),
             limits: limits(config),
             settings,
         });
-        Ok(Self { store, erpnext, access, issuer, endpoints, clock, random, secret_key })
+        Ok(Self { store, erpnext, clients: registry, natives, access, issuer, endpoints, clock, random, secret_key })
+    }
+}
+
+/// Takes what the store has of ERPNext, for while ERPNext is away.
+async fn recall(clients: &ClientRegistry, natives: Option<&NativeTokens>) -> Result<(), DirectoryError> {
+    clients.recall().await?;
+    match natives {
+        Some(natives) => natives.recall().await,
+        None => Ok(()),
     }
 }
 
@@ -140,6 +160,22 @@ fn open_store(path: &Path, key: &SecretKey) -> anyhow::Result<EmbeddedStore> {
     EmbeddedStore::open(path, SiteId::new(ONLY_SITE), key).context("[store].path")
 }
 
+fn sync_is_on(config: &Config) -> bool {
+    config.erpnext.clients == ClientSync::Sync
+}
+
+/// The blocks that are about clients of ERPNext's, and the clients that the others register.
+fn client_blocks(config: &Config) -> (Vec<ClientSettings>, Vec<Client>) {
+    let (overrides, own): (Vec<_>, Vec<_>) =
+        config.client.iter().partition(|block| sync_is_on(config) && block.is_override());
+    (overrides.into_iter().cloned().collect(), own.into_iter().map(ClientSettings::to_client).collect())
+}
+
+fn client_rules(config: &Config, overrides: Vec<ClientSettings>) -> ClientRules {
+    let erpnext = &config.erpnext;
+    ClientRules { mode: erpnext.client_mode, password_grant: erpnext.password_grant, overrides }
+}
+
 fn erpnext_settings(config: &Config) -> ErpnextSettings {
     let erpnext = &config.erpnext;
     ErpnextSettings {
@@ -170,13 +206,14 @@ fn issuer_settings(config: &Config) -> IssuerSettings {
 /// The gateway's own algorithm first, then those that clients have instead.
 fn signing_algorithms(config: &Config, clients: &[Client]) -> Vec<SigningAlgorithm> {
     let mut algorithms = vec![config.tokens.id_token_alg];
-    for algorithm in clients.iter().filter_map(|client| client.id_token_alg) {
+    for algorithm in config.client.iter().filter_map(|client| client.id_token_alg) {
         if !algorithms.contains(&algorithm) {
             algorithms.push(algorithm);
         }
     }
     let by_secret = |client: &Client| client.allows(Allowance::Hs256) && client.secret.is_some();
-    if clients.iter().any(by_secret) && !algorithms.contains(&SigningAlgorithm::Hs256) {
+    let upstream = sync_is_on(config) && config.erpnext.client_mode == ClientMode::Compat;
+    if (upstream || clients.iter().any(by_secret)) && !algorithms.contains(&SigningAlgorithm::Hs256) {
         algorithms.push(SigningAlgorithm::Hs256);
     }
     // OpenID Connect Discovery §3: RS256 must be there.
@@ -186,28 +223,10 @@ fn signing_algorithms(config: &Config, clients: &[Client]) -> Vec<SigningAlgorit
     algorithms
 }
 
-fn endpoint_settings(config: &Config, clients: &[Client], algorithms: &[SigningAlgorithm]) -> EndpointSettings {
-    let mut scopes: Vec<String> =
-        [Scope::ALL, Scope::OPENID, "profile", "email", "roles"].into_iter().map(str::to_owned).collect();
-    let mut grant_types = vec![GrantType::AuthorizationCode, GrantType::RefreshToken];
-    for client in clients {
-        for scope in client.scopes.iter().map(Scope::as_str) {
-            if !scopes.iter().any(|known| known == scope) {
-                scopes.push(scope.to_owned());
-            }
-        }
-        let others = client.grant_types.iter().filter(|grant_type| **grant_type != GrantType::Implicit);
-        for grant_type in others {
-            if !grant_types.contains(grant_type) {
-                grant_types.push(*grant_type);
-            }
-        }
-    }
+fn endpoint_settings(config: &Config, algorithms: &[SigningAlgorithm]) -> EndpointSettings {
     EndpointSettings {
         public_origin: config.server.public_url.as_str().to_owned(),
         site_name: config.server.public_url.origin().host().to_owned(),
-        scopes,
-        grant_types,
         signing_algorithms: algorithms.to_vec(),
         allowed_origins: config.cors.allowed_origins.iter().map(|origin| origin.as_str().to_owned()).collect(),
         introspection_needs_client: config.introspection.require_client_auth,

@@ -16,9 +16,9 @@ use async_trait::async_trait;
 
 pub use embedded::EmbeddedStore;
 pub use records::{
-    AccessTokenFacts, AllowanceUse, CodeRecord, Consent, Grant, GrantUser, NewAccessToken, NewGrant, NewRefreshToken,
-    PendingRequest, RefreshOutcome, RefreshStep, RefreshSuccession, RefreshTokenFacts, Revocation, RevocationSeq,
-    ShadowToken, StoredSigningKey, TakenCode,
+    AccessTokenFacts, AllowanceUse, CodeRecord, Consent, Grant, GrantUser, KeptClient, NativeCount, NativeImport,
+    NativeRow, NativeState, NewAccessToken, NewGrant, NewRefreshToken, PendingRequest, RefreshOutcome, RefreshStep,
+    RefreshSuccession, RefreshTokenFacts, Revocation, RevocationSeq, ShadowToken, StoredSigningKey, TakenCode,
 };
 
 use crate::{
@@ -124,6 +124,31 @@ pub trait Store: Send + Sync + 'static {
     async fn put_signing_key(&self, key: StoredSigningKey) -> StoreResult<StoredSigningKey>;
     /// Takes a key out of use for signing.
     async fn retire_signing_key(&self, key: &KeyId, now: UnixTime) -> StoreResult<()>;
+
+    // What ERPNext has
+
+    /// The clients that the upstream had when it was last asked.
+    async fn upstream_clients(&self) -> StoreResult<Vec<KeptClient>>;
+    /// Keeps these clients of the upstream in place of all earlier ones.
+    async fn put_upstream_clients(&self, clients: Vec<KeptClient>) -> StoreResult<()>;
+    /// Forgets what users have consented to with a client: it is another one now.
+    async fn forget_consents(&self, client: &ClientId) -> StoreResult<()>;
+    /// Takes in rows of tokens that the upstream issued. A row that is new becomes a grant with its tokens, one that has
+    /// changed changes them, one that is revoked ends the grant; a grant that has ended stays so.
+    async fn import_natives(&self, rows: Vec<NativeRow>, now: UnixTime) -> StoreResult<NativeImport>;
+    /// The access tokens of all native rows that are kept.
+    async fn native_tokens(&self) -> StoreResult<Vec<TokenHash>>;
+    /// The upstream has these rows no more: they are forgotten, and their grants end unless a refresh has made them ours;
+    /// tells which grants ended.
+    async fn forget_natives(&self, access: Vec<TokenHash>, now: UnixTime) -> StoreResult<Vec<GrantId>>;
+    /// Notes when native tokens, access or refresh, were last used.
+    async fn note_native_uses(&self, uses: Vec<(TokenHash, UnixTime)>) -> StoreResult<()>;
+    /// How many native tokens there are by client, and how many of them were used since then.
+    async fn native_counts(&self, since: UnixTime, now: UnixTime) -> StoreResult<Vec<NativeCount>>;
+    /// How far the upstream's native rows have been read: `None` until all of them were read once.
+    async fn native_cursor(&self) -> StoreResult<Option<String>>;
+    /// Keeps how far they have been read.
+    async fn put_native_cursor(&self, cursor: String) -> StoreResult<()>;
 
     // Report and upkeep
 

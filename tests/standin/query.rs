@@ -14,8 +14,8 @@ pub struct Query {
     pub fields: Vec<String>,
     /// All must hold.
     pub filters: Vec<Filter>,
-    /// Field and whether descending.
-    pub order: Option<(String, bool)>,
+    /// Fields and whether descending, the first counting most.
+    pub order: Vec<(String, bool)>,
     /// 0 is no limit.
     pub limit: usize,
     /// Rows to skip.
@@ -42,7 +42,8 @@ impl Query {
             Some(Value::String(field)) => vec![clean(&field)],
             _ => vec!["name".to_owned()],
         };
-        let order = request.value("order_by").map(|text| {
+        let order = request.value("order_by").unwrap_or_else(|| "name".to_owned());
+        let order = order.split(',').map(|text| {
             let mut words = text.split_whitespace();
             let field = clean(words.next().unwrap_or("name"));
             (field, words.next().is_some_and(|word| word.eq_ignore_ascii_case("desc")))
@@ -50,7 +51,7 @@ impl Query {
         Self {
             fields,
             filters: request.json_value("filters").map(filters).unwrap_or_default(),
-            order,
+            order: order.collect(),
             limit: number(["limit_page_length", "limit"], 20),
             start: number(["limit_start", "start"], 0),
         }
@@ -63,9 +64,11 @@ impl Query {
 
     /// The order of two rows; by name where none is asked for.
     pub fn compare(&self, a: &Row, b: &Row) -> Ordering {
-        let (field, descending) = self.order.as_ref().map_or(("name", false), |(f, d)| (f, *d));
-        let order = compare(&a.value(field), &b.value(field));
-        if descending { order.reverse() } else { order }
+        let orders = self.order.iter().map(|(field, descending)| {
+            let order = compare(&a.value(field), &b.value(field));
+            if *descending { order.reverse() } else { order }
+        });
+        orders.fold(Ordering::Equal, Ordering::then)
     }
 }
 

@@ -14,7 +14,7 @@ use http::HeaderValue;
 
 use crate::{
     clock::UnixTime,
-    erpnext::{Directory, DirectoryError, DirectoryUser, LoginProbe, PasswordCheck, UpstreamUser},
+    erpnext::{Directory, DirectoryError, DirectoryUser, Freshness, LoginProbe, PasswordCheck, UpstreamUser},
     oauth::{Profile, UserName},
     secret::Secret,
     store::GrantUser,
@@ -25,6 +25,8 @@ pub(super) struct FakeDirectory {
     user: Mutex<Option<Arc<UpstreamUser>>>,
     pub(super) failure: Mutex<Option<DirectoryError>>,
     pub(super) made: AtomicUsize,
+    /// The roles of everybody.
+    pub(super) roles: Mutex<Vec<String>>,
 }
 
 fn away<T>() -> Result<T, DirectoryError> {
@@ -41,8 +43,8 @@ impl Directory for FakeDirectory {
         away()
     }
 
-    async fn roles(&self, _: &UserName) -> Result<Vec<String>, DirectoryError> {
-        away()
+    async fn has_role(&self, _: &UserName, roles: &[String], _: Freshness) -> Result<bool, DirectoryError> {
+        Ok(roles.iter().any(|role| self.roles.lock().expect("no panic").contains(role)))
     }
 
     async fn profile(&self, _: &GrantUser) -> Result<Option<Profile>, DirectoryError> {

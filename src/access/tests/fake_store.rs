@@ -15,9 +15,9 @@ use crate::{
     clock::UnixTime,
     oauth::{ClientId, GrantId, KeyId, Subject, TokenHash, UserName},
     store::{
-        AccessTokenFacts, AllowanceUse, CodeRecord, Consent, NewGrant, PendingRequest, RefreshOutcome, RefreshStep,
-        RefreshTokenFacts, Revocation, RevocationSeq, ShadowToken, Store, StoreError, StoreResult, StoredSigningKey,
-        TakenCode,
+        AccessTokenFacts, AllowanceUse, CodeRecord, Consent, KeptClient, NativeCount, NativeImport, NativeRow,
+        NewGrant, PendingRequest, RefreshOutcome, RefreshStep, RefreshTokenFacts, Revocation, RevocationSeq,
+        ShadowToken, Store, StoreError, StoreResult, StoredSigningKey, TakenCode,
     },
 };
 
@@ -183,6 +183,36 @@ impl Store for FakeStore {
         away()
     }
 
+    async fn upstream_clients(&self) -> StoreResult<Vec<KeptClient>> {
+        away()
+    }
+    async fn put_upstream_clients(&self, _: Vec<KeptClient>) -> StoreResult<()> {
+        away()
+    }
+    async fn forget_consents(&self, _: &ClientId) -> StoreResult<()> {
+        away()
+    }
+    async fn import_natives(&self, _: Vec<NativeRow>, _: UnixTime) -> StoreResult<NativeImport> {
+        away()
+    }
+    async fn native_tokens(&self) -> StoreResult<Vec<TokenHash>> {
+        away()
+    }
+    async fn forget_natives(&self, _: Vec<TokenHash>, _: UnixTime) -> StoreResult<Vec<GrantId>> {
+        away()
+    }
+    async fn note_native_uses(&self, _: Vec<(TokenHash, UnixTime)>) -> StoreResult<()> {
+        away()
+    }
+    async fn native_counts(&self, _: UnixTime, _: UnixTime) -> StoreResult<Vec<NativeCount>> {
+        away()
+    }
+    async fn native_cursor(&self) -> StoreResult<Option<String>> {
+        away()
+    }
+    async fn put_native_cursor(&self, _: String) -> StoreResult<()> {
+        away()
+    }
     async fn count_allowances(&self, _: Vec<AllowanceUse>) -> StoreResult<()> {
         away()
     }

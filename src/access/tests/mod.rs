@@ -21,6 +21,7 @@ use crate::{
 
 const LIFE: Duration = Duration::from_secs(3600);
 const TTL: Duration = Duration::from_secs(60);
+const USER_TTL: Duration = Duration::from_secs(30);
 const UNKNOWN_TTL: Duration = Duration::from_secs(10);
 
 struct Scene {
@@ -42,6 +43,8 @@ impl Scene {
             store: Arc::<FakeStore>::clone(&store),
             directory: Arc::<FakeDirectory>::clone(&directory),
             clients: Arc::new(ClientRegistry::new(vec![client])),
+            natives: None,
+            user_ttl: USER_TTL,
         };
         let settings = CacheSettings { capacity: 1000, ttl: TTL, unknown_capacity: 100, unknown_ttl: UNKNOWN_TTL };
         Self {

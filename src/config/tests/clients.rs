@@ -84,7 +84,6 @@ fn keys_that_contradict_each_other_are_refused() {
         (format!("{URIS}{SECRET}auth_method = \"client_secret\""), "auth_method", "client_secret_basic"),
         (format!("{URIS}{SECRET}secret_file = \"/x\""), "secret", "not both"),
         (SECRET.to_owned(), "redirect_uris", "needed by the grant type authorization_code"),
-        ("auth_method = \"none\"".to_owned(), "redirect_uris", "needed"),
         (format!("{URIS}{SECRET}grant_types = []"), "grant_types", "empty"),
         (
             format!("{URIS}{SECRET}grant_types = [\"authorization_code\", \"password\"]"),
@@ -115,6 +114,41 @@ fn keys_that_contradict_each_other_are_refused() {
 }
 
 #[test]
+fn a_block_without_secret_and_redirect_uris_changes_what_it_names_of_a_client_of_erpnext() {
+    let upstream = || {
+        let registered =
+            client(&format!("{URIS}{SECRET}mode = \"compat\"\nallowed_roles = [\"Desk User\"]\nskip_consent = true"));
+        Client { name: "Shop app".to_owned(), source: ClientSource::Erpnext, ..registered }
+    };
+    let overridden = |more: &str| {
+        let config = config(&block(more));
+        assert!(config.client[0].is_override());
+        config.client[0].override_client(upstream())
+    };
+    assert_eq!(overridden(""), upstream());
+    let strict = overridden("mode = \"strict\"");
+    assert_eq!(strict, Client { mode: ClientMode::Strict, ..upstream() }, "and nothing else");
+    let public = overridden("auth_method = \"none\"");
+    assert!(public.is_public() && public.pkce == Pkce::Required && public.secret.is_some());
+    let allowed = overridden("allow = [\"password\"]");
+    assert!(allowed.allows(Allowance::Password) && allowed.grant_types.contains(&GrantType::Password));
+    let open = overridden("allowed_roles = []\nskip_consent = false\nname = \"The shop\"\nscopes = [\"openid\"]");
+    assert!(open.allowed_roles.is_empty() && !open.skip_consent);
+    assert_eq!((open.name.as_str(), open.scopes.to_string().as_str()), ("The shop", "openid"));
+    let service = overridden("grant_types = [\"client_credentials\"]\nservice_user = \"bot@example.com\"");
+    assert_eq!(service.grant_types, [GrantType::ClientCredentials]);
+}
+
+#[test]
+fn a_block_that_overrides_is_checked_too() {
+    assert_wrong(&block("auth_method = \"client_secret\""), "client[0].auth_method", "client_secret_basic");
+    assert_wrong(&block("grant_types = []"), "client[0].grant_types", "empty");
+    assert_wrong(&block("grant_types = [\"client_credentials\"]"), "client[0].service_user", "needed");
+    let off = format!("erpnext.clients = \"off\"\n{}", block("mode = \"strict\""));
+    assert_wrong(&off, "client[0].redirect_uris", "needed");
+}
+
+#[test]
 fn ids_are_needed_written_in_ascii_and_told_apart() {
     assert_wrong(&format!("[[client]]\n{URIS}"), "client[0].id", "needed");
     assert_wrong(&format!("[[client]]\nid = \"a b\"\n{URIS}"), "client[0].id", "visible ASCII");
@@ -123,7 +157,6 @@ fn ids_are_needed_written_in_ascii_and_told_apart() {
 
 #[test]
 fn what_is_not_built_for_clients_is_said() {
-    assert_wrong(&block("mode = \"strict\""), "client[0]", "not built yet");
     for (more, key) in [
         ("post_logout_redirect_uris = [\"https://shop.example.com/\"]", "post_logout_redirect_uris"),
         ("backchannel_logout_uri = \"https://shop.example.com/out\"", "backchannel_logout_uri"),

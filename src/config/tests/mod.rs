@@ -213,8 +213,6 @@ fn what_is_not_built_is_said_never_ignored() {
     for (text, path) in [
         ("store.kind = \"redis\"", "store.kind"),
         ("store.url = \"redis://127.0.0.1:6379/0\"", "store.url"),
-        ("erpnext.client_mode = \"strict\"", "erpnext.client_mode"),
-        ("erpnext.client_sync_interval = \"1m\"", "erpnext.client_sync_interval"),
         ("tokens.access_format = \"jwt\"", "tokens.access_format"),
         ("registration.enabled = true", "registration.enabled"),
         ("login.page = \"gateway\"", "login.page"),
@@ -224,13 +222,13 @@ fn what_is_not_built_is_said_never_ignored() {
 }
 
 #[test]
-fn a_default_whose_feature_is_missing_is_a_notice() {
-    let notices = config("").notices();
-    assert_eq!(notices.len(), 2, "{notices:?}");
-    assert_eq!(config("erpnext.clients = \"off\"\nerpnext.native_tokens = \"refuse\"").notices(), Vec::<String>::new());
-    let open =
-        "erpnext.password_grant = true\nadmin.listen = \"0.0.0.0:9180\"\nserver.trusted_proxies = [\"0.0.0.0/0\"]";
-    assert_eq!(config(open).notices().len(), 5);
+fn what_is_worth_knowing_is_a_notice() {
+    assert_eq!(config("").notices(), Vec::<String>::new());
+    let open = "erpnext.password_grant = true\nerpnext.clients = \"off\"\nadmin.listen = \"0.0.0.0:9180\"\n\
+                server.trusted_proxies = [\"0.0.0.0/0\"]";
+    assert_eq!(config(open).notices().len(), 3);
+    let notices = config("[[client]]\nid = \"s1p7u9lop3\"\nmode = \"strict\"").notices();
+    assert!(notices.iter().any(|notice| notice.contains("client[0]") && notice.contains("ERPNext")), "{notices:?}");
 }
 
 #[test]

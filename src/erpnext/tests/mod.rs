@@ -1,7 +1,9 @@
 //! The adapter against the stand-in for ERPNext.
 
+mod clients;
 mod credentials;
 mod logins;
+mod natives;
 mod shadow_store;
 mod site;
 #[path = "../../../tests/standin/mod.rs"]

@@ -14,9 +14,9 @@ use crate::{
     clock::UnixTime,
     oauth::{ClientId, GrantId, KeyId, Subject, TokenHash, UserName},
     store::{
-        AccessTokenFacts, AllowanceUse, CodeRecord, Consent, NewGrant, PendingRequest, RefreshOutcome, RefreshStep,
-        RefreshTokenFacts, Revocation, RevocationSeq, ShadowToken, Store, StoreError, StoreResult, StoredSigningKey,
-        TakenCode,
+        AccessTokenFacts, AllowanceUse, CodeRecord, Consent, KeptClient, NativeCount, NativeImport, NativeRow,
+        NewGrant, PendingRequest, RefreshOutcome, RefreshStep, RefreshTokenFacts, Revocation, RevocationSeq,
+        ShadowToken, Store, StoreError, StoreResult, StoredSigningKey, TakenCode,
     },
 };
 
@@ -125,6 +125,36 @@ impl Store for ShadowStore {
         nothing()
     }
     async fn retire_signing_key(&self, _: &KeyId, _: UnixTime) -> StoreResult<()> {
+        nothing()
+    }
+    async fn upstream_clients(&self) -> StoreResult<Vec<KeptClient>> {
+        nothing()
+    }
+    async fn put_upstream_clients(&self, _: Vec<KeptClient>) -> StoreResult<()> {
+        nothing()
+    }
+    async fn forget_consents(&self, _: &ClientId) -> StoreResult<()> {
+        nothing()
+    }
+    async fn import_natives(&self, _: Vec<NativeRow>, _: UnixTime) -> StoreResult<NativeImport> {
+        nothing()
+    }
+    async fn native_tokens(&self) -> StoreResult<Vec<TokenHash>> {
+        nothing()
+    }
+    async fn forget_natives(&self, _: Vec<TokenHash>, _: UnixTime) -> StoreResult<Vec<GrantId>> {
+        nothing()
+    }
+    async fn note_native_uses(&self, _: Vec<(TokenHash, UnixTime)>) -> StoreResult<()> {
+        nothing()
+    }
+    async fn native_counts(&self, _: UnixTime, _: UnixTime) -> StoreResult<Vec<NativeCount>> {
+        nothing()
+    }
+    async fn native_cursor(&self) -> StoreResult<Option<String>> {
+        nothing()
+    }
+    async fn put_native_cursor(&self, _: String) -> StoreResult<()> {
         nothing()
     }
     async fn count_allowances(&self, _: Vec<AllowanceUse>) -> StoreResult<()> {

@@ -5,6 +5,7 @@ use std::{
     time::Duration,
 };
 
+use tempfile::TempDir;
 use tokio::runtime::Handle;
 
 use super::{
@@ -12,24 +13,26 @@ use super::{
     standin::{GATEWAY_API_KEY, GATEWAY_API_SECRET, Recorded, StandIn},
 };
 use crate::{
-    clock::{ManualClock, UnixTime},
+    clock::{Clock, ManualClock, SystemClock, UnixTime},
     erpnext::{Directory, Erpnext, ErpnextSettings, Ground, Hooks, UpstreamUser},
-    oauth::UserName,
+    oauth::{SiteId, UserName},
     random::OsRandom,
-    secret::Secret,
-    store::GrantUser,
+    secret::{Secret, SecretKey},
+    store::{EmbeddedStore, GrantUser, Store},
 };
 
 pub(super) const USER_TTL: Duration = Duration::from_secs(30);
 pub(super) const DAY: Duration = Duration::from_secs(86_400);
 pub(super) const PUBLIC_URL: &str = "https://erp.example.com";
 
-pub(super) struct Site {
+/// With a store that keeps shadow tokens alone, or with a real one.
+pub(super) struct Site<S = ShadowStore> {
     pub(super) standin: StandIn,
-    pub(super) store: Arc<ShadowStore>,
+    pub(super) store: Arc<S>,
     pub(super) clock: ManualClock,
     pub(super) erpnext: Arc<Erpnext>,
     gone: Arc<Mutex<Vec<String>>>,
+    _folder: Option<TempDir>,
 }
 
 impl Site {
@@ -38,16 +41,32 @@ impl Site {
     }
 
     pub(super) fn with_key(api_key: &str) -> Self {
-        let (standin, store) = (StandIn::start(), Arc::new(ShadowStore::default()));
-        let (clock, gone) = (ManualClock::at(UnixTime::from_secs(1_795_464_000)), Arc::default());
-        let erpnext = adapter(&standin, &store, &clock, &gone, api_key);
-        Self { standin, store, clock, erpnext, gone }
+        Self::new(ShadowStore::default(), ManualClock::at(UnixTime::from_secs(1_795_464_000)), api_key, None)
+    }
+}
+
+impl Site<EmbeddedStore> {
+    /// With a clock that stands at the stand-in's own time.
+    pub(super) fn start_now() -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        let (path, key) = (folder.path().join("empress.db"), SecretKey::new([1; 32]));
+        let store = EmbeddedStore::open(&path, SiteId::new("site"), &key).expect("a store");
+        let api_key = format!("{GATEWAY_API_KEY}:{GATEWAY_API_SECRET}");
+        Self::new(store, ManualClock::at(SystemClock.now()), &api_key, Some(folder))
+    }
+}
+
+impl<S: Store> Site<S> {
+    fn new(store: S, clock: ManualClock, api_key: &str, folder: Option<TempDir>) -> Self {
+        let (standin, store, gone) = (StandIn::start(), Arc::new(store), Arc::default());
+        let erpnext = adapter(&standin, Arc::clone(&store) as _, &clock, &gone, api_key);
+        Self { standin, store, clock, erpnext, gone, _folder: folder }
     }
 
     /// A second process on the same store.
     pub(super) fn another(&self) -> Arc<Erpnext> {
         let api_key = format!("{GATEWAY_API_KEY}:{GATEWAY_API_SECRET}");
-        adapter(&self.standin, &self.store, &self.clock, &self.gone, &api_key)
+        adapter(&self.standin, Arc::clone(&self.store) as _, &self.clock, &self.gone, &api_key)
     }
 
     /// The user under the subject that it has now.
@@ -79,7 +98,7 @@ impl Site {
 
 fn adapter(
     standin: &StandIn,
-    store: &Arc<ShadowStore>,
+    store: Arc<dyn Store>,
     clock: &ManualClock,
     gone: &Arc<Mutex<Vec<String>>>,
     api_key: &str,
@@ -100,12 +119,7 @@ fn adapter(
         user_ttl: USER_TTL,
         shadow_token_ttl: 30 * DAY,
     };
-    let ground = Ground {
-        store: Arc::<ShadowStore>::clone(store),
-        clock: Arc::new(clock.clone()),
-        random: Arc::new(OsRandom),
-        io: Handle::current(),
-    };
+    let ground = Ground { store, clock: Arc::new(clock.clone()), random: Arc::new(OsRandom), io: Handle::current() };
     let gone = Arc::clone(gone);
     let told = move |name: &UserName| gone.lock().expect("a lock").push(name.as_str().to_owned());
     let hooks = Hooks { on_user_gone: Arc::new(told), ..Hooks::default() };

@@ -2,10 +2,10 @@ use std::time::Duration;
 
 use super::{
     site::{PUBLIC_URL, Site, USER_TTL},
-    standin::{ALICE, BOB, Failure, GATEWAY_USER, SHADOW_CLIENT, User},
+    standin::{ALICE, BOB, CAROL, Failure, GATEWAY_USER, SHADOW_CLIENT, User},
 };
 use crate::{
-    erpnext::{Directory, DirectoryError, DirectoryUser},
+    erpnext::{Directory, DirectoryError, DirectoryUser, Freshness},
     oauth::{ClientId, UserName},
 };
 
@@ -176,13 +176,46 @@ async fn while_the_upstream_is_away_what_is_known_holds_for_requests_and_not_for
 async fn roles_are_the_effective_ones_and_believed_for_the_ttl() {
     let site = Site::start();
     let alice = UserName::new(ALICE);
-    let roles = site.erpnext.roles(&alice).await.expect("roles");
-    assert!(["System Manager", "Desk User", "All"].iter().all(|role| roles.iter().any(|has| has == role)), "{roles:?}");
+    let manager = async || {
+        let roles = ["System Manager".to_owned()];
+        site.erpnext.has_role(&alice, &roles, Freshness::Issuing).await.expect("an answer")
+    };
+    assert!(manager().await);
     site.standin.set_roles(ALICE, &[]);
-    assert_eq!(site.erpnext.roles(&alice).await, Ok(roles));
+    assert!(manager().await);
     site.clock.advance(USER_TTL);
-    let roles = site.erpnext.roles(&alice).await.expect("roles");
-    assert!(!roles.iter().any(|role| role == "System Manager"), "{roles:?}");
+    assert!(!manager().await);
+}
+
+#[tokio::test]
+async fn a_role_that_is_lost_is_heard_of_with_the_users_and_costs_no_call_before() {
+    let site = Site::start();
+    let alice = UserName::new(ALICE);
+    let manager = async || {
+        let roles = ["System Manager".to_owned()];
+        site.erpnext.has_role(&alice, &roles, Freshness::Checking).await.expect("an answer")
+    };
+    site.erpnext.round().await.expect("a round");
+    assert!(manager().await);
+    site.clock.advance(USER_TTL * 2);
+    assert!(manager().await);
+    assert_eq!(site.calls("GET", "get_roles"), 1);
+    site.standin.set_roles(ALICE, &[]);
+    site.erpnext.round().await.expect("a round");
+    assert!(!manager().await);
+}
+
+#[tokio::test]
+async fn automatic_roles_cost_no_call() {
+    let site = Site::start();
+    site.erpnext.round().await.expect("a round");
+    let has = async |name: &str, role: &str| {
+        let roles = [role.to_owned()];
+        site.erpnext.has_role(&UserName::new(name), &roles, Freshness::Issuing).await.expect("an answer")
+    };
+    assert!(has(ALICE, "Desk User").await && has(BOB, "Desk User").await && has(CAROL, "All").await);
+    assert_eq!(site.calls("GET", "get_roles"), 0);
+    assert!(!has(CAROL, "Desk User").await, "a website user");
 }
 
 #[tokio::test]

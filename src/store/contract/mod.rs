@@ -7,6 +7,7 @@ mod codes;
 mod consents;
 mod grants;
 mod life;
+mod native;
 mod refresh;
 mod requests;
 mod revocations;
@@ -14,7 +15,7 @@ mod sealed;
 mod upkeep;
 
 pub use self::{
-    codes::*, consents::*, grants::*, life::*, refresh::*, requests::*, revocations::*, sealed::*, upkeep::*,
+    codes::*, consents::*, grants::*, life::*, native::*, refresh::*, requests::*, revocations::*, sealed::*, upkeep::*,
 };
 
 use std::{sync::Arc, time::Duration};
@@ -82,6 +83,16 @@ macro_rules! store_contract {
             purging_goes_in_batches_and_spares_what_lives,
             purging_forgets_the_feed_but_not_its_end,
             the_store_is_ready,
+            a_native_row_is_a_grant_like_any_other,
+            a_native_row_that_ended_here_does_not_come_back_and_is_spent,
+            a_native_row_that_is_revoked_upstream_ends_its_grant,
+            a_native_row_that_changes_upstream_changes_here,
+            a_native_refresh_token_is_adopted_once_by_many_at_once,
+            a_native_row_that_vanishes_upstream_ends_its_grant,
+            native_rows_without_use_to_anybody_are_only_remembered,
+            native_tokens_are_counted_by_client_and_use,
+            the_cursor_of_native_rows_is_kept,
+            the_list_of_upstream_clients_is_replaced_whole,
             many_writers_at_once_all_succeed,
             the_life_of_a_grant_follows_the_rules,
         }

@@ -27,6 +27,11 @@ pub fn put_consent(rows: &Rows<'_>, consent: &Consent) -> StoreResult<()> {
     Ok(())
 }
 
+pub fn forget_consents(rows: &Rows<'_>, client: &ClientId) -> StoreResult<()> {
+    rows.change("DELETE FROM consents WHERE site = ?1 AND client = ?2", params![rows.site, client])?;
+    Ok(())
+}
+
 pub fn consent(
     rows: &Rows<'_>,
     client: &ClientId,

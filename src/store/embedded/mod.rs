@@ -8,6 +8,7 @@ mod consents;
 mod failure;
 mod file;
 mod grants;
+mod native;
 mod reader;
 mod refresh;
 mod requests;
@@ -16,6 +17,7 @@ mod rows;
 mod schema;
 mod sealed;
 mod upkeep;
+mod upstream_clients;
 mod verbs;
 mod writer;
 

@@ -3,6 +3,7 @@
 use rusqlite::params;
 
 use super::{
+    consents,
     requests::{self, Whose},
     rows::Rows,
 };
@@ -44,7 +45,7 @@ pub fn revoke_client(rows: &Rows<'_>, client: &ClientId, now: UnixTime) -> Store
     )?;
     announce(rows, &ended, now)?;
     requests::void_codes(rows, Whose::Client(client))?;
-    rows.change("DELETE FROM consents WHERE site = ?1 AND client = ?2", params![rows.site, client])?;
+    consents::forget_consents(rows, client)?;
     Ok(ended)
 }
 

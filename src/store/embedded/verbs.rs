@@ -2,13 +2,16 @@
 
 use async_trait::async_trait;
 
-use super::{EmbeddedStore, consents, grants, refresh, requests, revocations, sealed, upkeep};
+use super::{
+    EmbeddedStore, consents, grants, native, refresh, requests, revocations, sealed, upkeep, upstream_clients,
+};
 use crate::{
     clock::UnixTime,
     oauth::{ClientId, GrantId, KeyId, Subject, TokenHash, UserName},
     store::{
-        AccessTokenFacts, AllowanceUse, CodeRecord, Consent, NewGrant, PendingRequest, RefreshOutcome, RefreshStep,
-        RefreshTokenFacts, Revocation, RevocationSeq, ShadowToken, Store, StoreResult, StoredSigningKey, TakenCode,
+        AccessTokenFacts, AllowanceUse, CodeRecord, Consent, KeptClient, NativeCount, NativeImport, NativeRow,
+        NewGrant, PendingRequest, RefreshOutcome, RefreshStep, RefreshTokenFacts, Revocation, RevocationSeq,
+        ShadowToken, Store, StoreResult, StoredSigningKey, TakenCode,
     },
 };
 
@@ -138,6 +141,47 @@ impl Store for EmbeddedStore {
     async fn retire_signing_key(&self, key: &KeyId, now: UnixTime) -> StoreResult<()> {
         let key = key.clone();
         self.writer.write(move |rows| sealed::retire_signing_key(rows, &key, now)).await
+    }
+
+    async fn upstream_clients(&self) -> StoreResult<Vec<KeptClient>> {
+        self.readers.read(upstream_clients::all).await
+    }
+
+    async fn put_upstream_clients(&self, clients: Vec<KeptClient>) -> StoreResult<()> {
+        self.writer.write(move |rows| upstream_clients::replace(rows, &clients)).await
+    }
+
+    async fn forget_consents(&self, client: &ClientId) -> StoreResult<()> {
+        let client = client.clone();
+        self.writer.write(move |rows| consents::forget_consents(rows, &client)).await
+    }
+
+    async fn import_natives(&self, natives: Vec<NativeRow>, now: UnixTime) -> StoreResult<NativeImport> {
+        self.writer.write(move |rows| native::import(rows, &natives, now)).await
+    }
+
+    async fn native_tokens(&self) -> StoreResult<Vec<TokenHash>> {
+        self.readers.read(native::all).await
+    }
+
+    async fn forget_natives(&self, access: Vec<TokenHash>, now: UnixTime) -> StoreResult<Vec<GrantId>> {
+        self.writer.write(move |rows| native::forget(rows, &access, now)).await
+    }
+
+    async fn note_native_uses(&self, uses: Vec<(TokenHash, UnixTime)>) -> StoreResult<()> {
+        self.writer.write(move |rows| native::note_uses(rows, &uses)).await
+    }
+
+    async fn native_counts(&self, since: UnixTime, now: UnixTime) -> StoreResult<Vec<NativeCount>> {
+        self.readers.read(move |rows| native::counts(rows, since, now)).await
+    }
+
+    async fn native_cursor(&self) -> StoreResult<Option<String>> {
+        self.readers.read(native::cursor).await
+    }
+
+    async fn put_native_cursor(&self, cursor: String) -> StoreResult<()> {
+        self.writer.write(move |rows| native::put_cursor(rows, &cursor)).await
     }
 
     async fn count_allowances(&self, uses: Vec<AllowanceUse>) -> StoreResult<()> {

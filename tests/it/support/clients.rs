@@ -22,6 +22,11 @@ pub struct Client {
 }
 
 impl Client {
+    /// One that is registered in ERPNext.
+    pub const fn erpnext(id: &'static str, secret: &'static str, redirect_uri: &'static str) -> Self {
+        Self { id, secret, auth: Auth::Basic, redirect_uri, rest: "" }
+    }
+
     /// The same client, showing who it is in another way.
     #[must_use]
     pub const fn with(self, auth: Auth) -> Self {

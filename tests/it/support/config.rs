@@ -5,19 +5,21 @@ use std::{fs, io::Write, os::unix::fs::OpenOptionsExt, path::Path};
 use toml::{Table, Value};
 
 use super::{TestGateway, clients};
-use crate::standin;
+use crate::standin::{self, StandIn};
 
 /// A configuration in the making.
 pub struct Setup {
     table: Table,
     pub(super) ready_path: &'static str,
     beside: Vec<String>,
+    pub(super) waits_for_first_calls: bool,
 }
 
 impl Setup {
     /// The clients of the tests, limits that no test meets by accident, users that are believed for long.
     pub fn new() -> Self {
-        let mut setup = Self { table: Table::new(), ready_path: "/readyz", beside: Vec::new() };
+        let mut setup =
+            Self { table: Table::new(), ready_path: "/readyz", waits_for_first_calls: true, beside: Vec::new() };
         for limit in ["token_failures", "introspection_misses", "authorize", "login_failures"] {
             setup = setup.set(&format!("limits.{limit}"), "1000000/m");
         }
@@ -72,16 +74,42 @@ impl Setup {
         self
     }
 
+    /// Whether tokens that ERPNext issued are read at the start.
+    pub(super) fn accepts_natives(&self) -> bool {
+        let set = self.table.get("erpnext").and_then(|section| section.get("native_tokens"));
+        set.and_then(Value::as_str) != Some("refuse")
+    }
+
+    /// Reads clients from ERPNext, and what changes there soon.
+    #[must_use]
+    pub fn in_step(self) -> Self {
+        self.set("erpnext.clients", "sync")
+            .set("erpnext.client_sync_interval", "200ms")
+            .set("erpnext.user_ttl", "200ms")
+    }
+
     /// Takes the gateway as started before ERPNext has answered it.
     #[must_use]
     pub fn without_erpnext(mut self) -> Self {
         self.ready_path = "/healthz";
+        self.without_first_calls()
+    }
+
+    /// Takes the gateway as started as soon as it is ready.
+    #[must_use]
+    pub const fn without_first_calls(mut self) -> Self {
+        self.waits_for_first_calls = false;
         self
     }
 
     /// Starts the gateway, with a stand-in of its own.
     pub fn start(self) -> TestGateway {
-        TestGateway::new(self)
+        self.start_on(|_| ())
+    }
+
+    /// Starts the gateway in front of a site that is as `site` makes it.
+    pub fn start_on(self, site: impl FnOnce(&StandIn)) -> TestGateway {
+        TestGateway::new(self, site)
     }
 
     /// Writes the file, and the secret that it names.
@@ -89,14 +117,13 @@ impl Setup {
         let key = format!("{}:{}\n", standin::GATEWAY_API_KEY, standin::GATEWAY_API_SECRET);
         write_secret(&folder.join("erpnext.key"), &key);
         let in_folder = |name: &str| folder.join(name).to_string_lossy().into_owned();
-        let whole = Self { table: self.table.clone(), ..Self::new() };
         let upstream: (&str, Value) = if self.beside.is_empty() {
             ("erpnext.url", erpnext.into())
         } else {
             let urls: Vec<_> = [erpnext.to_owned()].into_iter().chain(self.beside.iter().cloned()).collect();
             ("erpnext.urls", urls.into())
         };
-        let whole = whole
+        let whole = Self { table: self.table.clone(), beside: Vec::new(), ..*self }
             .set("server.listen", vec![format!("127.0.0.1:{port}")])
             .set("server.public_url", format!("http://127.0.0.1:{port}"))
             .set("admin.listen", format!("127.0.0.1:{admin}"))

@@ -15,8 +15,14 @@ use crate::standin::{Recorded, StandIn};
 /// Which OAuth client the gateway's own tokens belong to.
 const OWN_CLIENT: &str = "/api/resource/OAuth%20Client?";
 
+/// The tokens that ERPNext issued.
+const NATIVE_TOKENS: &str = "/api/resource/OAuth%20Bearer%20Token?";
+
+const NATIVES_ARE_READ: &str = "tokens that ERPNext issued have been read";
+
 fn is_upkeep(record: &Recorded) -> bool {
-    let lists = ["/api/resource/User?", "/api/resource/User%20Social%20Login?", OWN_CLIENT];
+    let zone = "/api/method/frappe.client.get_time_zone";
+    let lists = ["/api/resource/User?", "/api/resource/User%20Social%20Login?", OWN_CLIENT, NATIVE_TOKENS, zone];
     let is_check = record.header("user-agent").is_some_and(|value| value.contains("health check"));
     let by_account = record.header("authorization").is_some_and(|value| value.starts_with("token gateway-key:"));
     is_check || (by_account && lists.iter().any(|list| record.target.starts_with(list)))
@@ -38,8 +44,10 @@ impl TestGateway {
         Setup::new().start()
     }
 
-    pub(super) fn new(setup: Setup) -> Self {
-        Self::before(StandIn::start(), setup)
+    pub(super) fn new(setup: Setup, site: impl FnOnce(&StandIn)) -> Self {
+        let standin = StandIn::start();
+        site(&standin);
+        Self::before(standin, setup)
     }
 
     /// One before this stand-in.
@@ -53,7 +61,7 @@ impl TestGateway {
             child: None,
         };
         gateway.run();
-        if gateway.setup.ready_path == "/readyz" {
+        if gateway.setup.waits_for_first_calls {
             gateway.wait_for_first_calls();
         }
         gateway
@@ -67,6 +75,8 @@ impl TestGateway {
             };
             let all =
                 ["/api/resource/User?", "/api/resource/User%20Social%20Login?", OWN_CLIENT].into_iter().all(answered);
+            let natives = !self.setup.accepts_natives() || self.log().contains(NATIVES_ARE_READ);
+            let all = all && natives;
             all.then_some(())
         });
     }

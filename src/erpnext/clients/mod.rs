@@ -1,0 +1,224 @@
+//! The registered clients, whatever their source.
+//!
+//! A client of the configuration file comes before one of ERPNext's under the same id. One that nobody knows is looked
+//! up in ERPNext at once, so that a client that was made in Desk a moment ago works.
+
+mod bucket;
+mod row;
+mod rules;
+mod upstream;
+
+use std::{
+    collections::{BTreeSet, HashMap},
+    fmt,
+    sync::Arc,
+};
+
+use arc_swap::ArcSwap;
+
+pub use self::{
+    rules::ClientRules,
+    upstream::{ClientChanges, UpstreamClients},
+};
+use super::DirectoryError;
+use crate::oauth::{Client, ClientId, GrantType, Scope};
+
+/// The scopes that the site has whatever its clients are.
+const COMMON_SCOPES: [&str; 5] = [Scope::ALL, Scope::OPENID, "profile", "email", "roles"];
+
+/// Where a `client_id` is looked up.
+pub struct ClientRegistry {
+    file: Vec<Client>,
+    upstream: Option<UpstreamClients>,
+    known: ArcSwap<KnownClients>,
+}
+
+/// The clients that are known, and what they have together.
+#[derive(Debug, Default)]
+pub struct KnownClients {
+    clients: HashMap<ClientId, Arc<Client>>,
+    /// The origins of all redirect URIs, as browsers spell them in `Origin`: where scripts of registered clients run.
+    pub redirect_origins: BTreeSet<String>,
+    /// The scopes that some client may be granted, and those that any may.
+    pub scopes: Vec<String>,
+    /// The grant types that some client may use.
+    pub grant_types: Vec<GrantType>,
+}
+
+impl KnownClients {
+    fn new(clients: Vec<Client>) -> Self {
+        let mut known = Self {
+            scopes: COMMON_SCOPES.into_iter().map(str::to_owned).collect(),
+            grant_types: vec![GrantType::AuthorizationCode, GrantType::RefreshToken],
+            ..Self::default()
+        };
+        for client in clients {
+            known.take_up(&client);
+            // The first of an id counts.
+            known.clients.entry(client.id.clone()).or_insert_with(|| Arc::new(client));
+        }
+        known
+    }
+
+    fn take_up(&mut self, client: &Client) {
+        if !client.enabled {
+            return;
+        }
+        let uris = client.redirect_uris.iter().chain(&client.default_redirect_uri);
+        self.redirect_origins.extend(uris.filter_map(|uri| origin(uri.as_str())));
+        for scope in client.scopes.iter().map(Scope::as_str) {
+            if !self.scopes.iter().any(|known| known == scope) {
+                self.scopes.push(scope.to_owned());
+            }
+        }
+        for grant_type in &client.grant_types {
+            if !self.grant_types.contains(grant_type) {
+                self.grant_types.push(*grant_type);
+            }
+        }
+    }
+
+    /// All of them, in no order.
+    pub fn iter(&self) -> impl Iterator<Item = &Arc<Client>> {
+        self.clients.values()
+    }
+}
+
+impl ClientRegistry {
+    /// The registry of these clients alone.
+    #[must_use]
+    pub fn new(clients: Vec<Client>) -> Self {
+        Self::with_upstream(clients, None)
+    }
+
+    /// The registry of these clients, and of those that ERPNext has.
+    #[must_use]
+    pub fn with_upstream(file: Vec<Client>, upstream: Option<UpstreamClients>) -> Self {
+        let known = ArcSwap::from_pointee(KnownClients::new(file.clone()));
+        Self { file, upstream, known }
+    }
+
+    /// The client with this id; `None` when there is none, or it is disabled.
+    ///
+    /// # Errors
+    /// [`DirectoryError`] when the upstream must be asked and can't answer. The clients of the configuration file never
+    /// need it.
+    pub async fn client(&self, id: &ClientId) -> Result<Option<Arc<Client>>, DirectoryError> {
+        if let Some(client) = self.known.load().clients.get(id) {
+            return Ok(Some(Arc::clone(client)).filter(|client| client.enabled));
+        }
+        let Some(upstream) = &self.upstream else { return Ok(None) };
+        let found = upstream.look_up(id).await?;
+        if !found {
+            return Ok(None);
+        }
+        self.take_up(upstream);
+        Ok(self.known.load().clients.get(id).cloned())
+    }
+
+    /// The clients that are known now.
+    #[must_use]
+    pub fn known(&self) -> Arc<KnownClients> {
+        self.known.load_full()
+    }
+
+    /// Takes ERPNext's clients as the store has them, for while ERPNext is away.
+    ///
+    /// # Errors
+    /// When the store can't answer.
+    pub async fn recall(&self) -> Result<(), DirectoryError> {
+        let Some(upstream) = &self.upstream else { return Ok(()) };
+        upstream.recall().await?;
+        self.take_up(upstream);
+        Ok(())
+    }
+
+    /// Asks ERPNext what has changed since the last time. The changes count from now on.
+    ///
+    /// # Errors
+    /// When ERPNext can't answer: what is known stays.
+    pub async fn sync(&self) -> Result<ClientChanges, DirectoryError> {
+        let Some(upstream) = &self.upstream else { return Ok(ClientChanges::default()) };
+        let first = !upstream.are_known();
+        let changes = upstream.sync().await?;
+        if first || !changes.is_empty() {
+            self.take_up(upstream);
+        }
+        Ok(changes)
+    }
+
+    /// The `[[client]]` blocks that are to change a client of ERPNext's which is not there, as last heard of.
+    #[must_use]
+    pub fn idle_overrides(&self) -> Vec<ClientId> {
+        self.upstream.as_ref().map(UpstreamClients::idle_overrides).unwrap_or_default()
+    }
+
+    fn take_up(&self, upstream: &UpstreamClients) {
+        let clients = self.file.iter().cloned().chain(upstream.clients()).collect();
+        self.known.store(Arc::new(KnownClients::new(clients)));
+    }
+}
+
+impl fmt::Debug for ClientRegistry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ClientRegistry").field("known", &self.known.load().clients.len()).finish_non_exhaustive()
+    }
+}
+
+/// `None` for a URI of a scheme that has no origin, like those of native apps.
+fn origin(uri: &str) -> Option<String> {
+    let origin = url::Url::parse(uri).ok()?.origin();
+    origin.is_tuple().then(|| origin.ascii_serialization())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::oauth::{
+        Allowances, ClientAuthMethod, ClientMode, ClientSource, IdTokenClaims, Pkce, RedirectUri, Scopes,
+    };
+
+    fn client(id: &str, redirect_uris: &[&str], enabled: bool) -> Client {
+        Client {
+            id: ClientId::new(id),
+            name: id.to_owned(),
+            secret: None,
+            auth_method: ClientAuthMethod::None,
+            redirect_uris: redirect_uris.iter().map(|uri| RedirectUri::parse(uri).expect("a URI")).collect(),
+            default_redirect_uri: None,
+            scopes: Scopes::default(),
+            grant_types: Vec::new(),
+            response_types: Vec::new(),
+            pkce: Pkce::Required,
+            mode: ClientMode::Strict,
+            allow: Allowances::default(),
+            id_token_claims: IdTokenClaims::Full,
+            skip_consent: false,
+            service_user: None,
+            id_token_alg: None,
+            allowed_roles: Vec::new(),
+            enabled,
+            source: ClientSource::File,
+        }
+    }
+
+    #[tokio::test]
+    async fn a_client_is_found_by_its_id_unless_it_is_disabled() {
+        let registry = ClientRegistry::new(vec![client("shop", &[], true), client("old", &[], false)]);
+        let found = async |id: &str| registry.client(&ClientId::new(id)).await.expect("an answer").is_some();
+        assert!(found("shop").await);
+        assert!(!found("Shop").await);
+        assert!(!found("old").await);
+    }
+
+    #[test]
+    fn origins_are_those_of_web_redirect_uris() {
+        let uris = ["https://shop.example.com/cb", "http://localhost:3000/cb", "com.example.app:/cb"];
+        let registry = ClientRegistry::new(vec![
+            client("shop", &uris, true),
+            client("old", &["https://old.example.com/cb"], false),
+        ]);
+        let origins: Vec<String> = registry.known().redirect_origins.iter().cloned().collect();
+        assert_eq!(origins, ["http://localhost:3000", "https://shop.example.com"]);
+    }
+}

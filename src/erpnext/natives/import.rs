@@ -1,0 +1,175 @@
+//! Reading the rows: all of them, page by page in the order of their last change, and then what has changed since.
+
+use std::{
+    collections::HashSet,
+    sync::{Arc, atomic::Ordering},
+};
+
+use jiff::tz::TimeZone;
+use serde_json::{Value, json};
+
+use super::{
+    NativeTokens, WHOLE_EVERY,
+    row::{FIELDS, Row},
+    zone,
+};
+use crate::{
+    clock::UnixTime,
+    erpnext::{
+        DirectoryError,
+        known_users::changed_before,
+        list::{self, List, PAGE},
+        shadow,
+    },
+    oauth::{ClientId, GrantId, TokenHash},
+    secret::Secret,
+    store::{NativeRow, StoreError},
+};
+
+const DOCTYPE: &str = "OAuth Bearer Token";
+const NEEDS_READ: &str = "read on OAuth Bearer Token";
+
+/// How far the rows have been read.
+#[derive(Default)]
+pub(super) struct Position {
+    /// The newest change that has been read, when all before it has been.
+    pub(super) cursor: Option<String>,
+    /// When all rows were read last, in this process.
+    whole_at: Option<UnixTime>,
+}
+
+/// One reading.
+struct Reading {
+    own_client: ClientId,
+    zone: TimeZone,
+    now: UnixTime,
+    newest: Option<String>,
+    seen: HashSet<TokenHash>,
+    ended: Vec<GrantId>,
+    added: usize,
+}
+
+impl NativeTokens {
+    pub(super) async fn read_news(self: &Arc<Self>) -> Result<Vec<GrantId>, DirectoryError> {
+        let mut position = self.position.lock().await;
+        // Whose the tokens are must be known before they are.
+        self.adapter.make_fresh().await?;
+        let now = self.now();
+        let whole = position.whole_at.is_none_or(|at| now.since(at) >= WHOLE_EVERY);
+        let since = position.cursor.as_deref().filter(|_| !whole).map(changed_before);
+        let mut reading = Reading {
+            own_client: self.adapter.own_client.id(&self.adapter.agent).await?,
+            zone: zone::of_site(&self.adapter.agent).await?,
+            now,
+            newest: position.cursor.clone(),
+            seen: HashSet::new(),
+            ended: Vec::new(),
+            added: 0,
+        };
+        if !self.are_complete() {
+            // What phones and integrations go by at this moment comes first: it is little beside what has expired.
+            let living = zone::civil(now, &reading.zone).map(|now| json!(["expiration_time", ">", now]));
+            self.read_from(None, living, &mut reading).await?;
+            self.living_are_read.store(true, Ordering::Release);
+        }
+        self.read_from(since, None, &mut reading).await?;
+        if whole {
+            self.forget_vanished(&mut reading).await?;
+            position.whole_at = Some(now);
+        }
+        let cursor = reading.newest.unwrap_or_default();
+        if position.cursor.as_ref() != Some(&cursor) {
+            let kept = self.adapter.ground.store.put_native_cursor(cursor.clone()).await;
+            kept.map_err(store_is_away)?;
+            position.cursor = Some(cursor);
+        }
+        if !self.complete.swap(true, Ordering::AcqRel) || reading.added > 0 {
+            tracing::info!(added = reading.added, "tokens that ERPNext issued have been read");
+        }
+        Ok(reading.ended)
+    }
+
+    /// Reads page after page. The next page begins where the last one ended: a deep `limit_start` would cost ERPNext more
+    /// with each page, and miss rows that move while we read.
+    async fn read_from(
+        &self,
+        since: Option<String>,
+        only: Option<Value>,
+        reading: &mut Reading,
+    ) -> Result<(), DirectoryError> {
+        let (mut since, mut start) = (since, 0);
+        loop {
+            let mut filters = vec![json!(["client", "!=", reading.own_client])];
+            filters.extend(only.clone());
+            filters.extend(since.as_deref().map(|since| json!(["modified", ">=", since])));
+            let rows = self.page(&json!(filters).to_string(), start).await?;
+            let (length, last) = (rows.len(), rows.last().map(|row| row.modified.clone()));
+            self.take_in(rows, reading).await?;
+            if length < PAGE {
+                return Ok(());
+            }
+            // Many rows may have changed at one moment.
+            start = if last == since { start + length } else { 0 };
+            since = last;
+        }
+    }
+
+    async fn page(&self, filters: &str, start: usize) -> Result<Vec<Row>, DirectoryError> {
+        let query = [("fields", FIELDS), ("filters", filters)];
+        let rows = List { what: "native tokens", doctype: DOCTYPE, needs: NEEDS_READ, query: &query };
+        list::page(&self.adapter.agent, rows, "modified asc, name asc", start).await
+    }
+
+    async fn take_in(&self, rows: Vec<Row>, reading: &mut Reading) -> Result<(), DirectoryError> {
+        reading.seen.extend(rows.iter().filter_map(Row::access));
+        for row in &rows {
+            if reading.newest.as_ref().is_none_or(|newest| *newest < row.modified) {
+                reading.newest = Some(row.modified.clone());
+            }
+        }
+        let natives: Vec<NativeRow> = rows.iter().filter_map(|row| self.native(row, reading)).collect();
+        if natives.is_empty() {
+            return Ok(());
+        }
+        let access: Vec<TokenHash> = natives.iter().map(|native| native.access).collect();
+        let imported = self.adapter.ground.store.import_natives(natives, reading.now).await;
+        let imported = imported.map_err(store_is_away)?;
+        self.note_read(&access);
+        reading.added += imported.added;
+        reading.ended.extend(imported.ended);
+        let spent = rows.iter().filter(|row| row.access().is_some_and(|access| imported.spent.contains(&access)));
+        for row in spent {
+            self.delete(&row.name).await;
+        }
+        Ok(())
+    }
+
+    /// A row whose user is gone, or was another one by this name, is nobody's.
+    fn native(&self, row: &Row, reading: &Reading) -> Option<NativeRow> {
+        let user = self.adapter.users.listed(row.user.as_ref()?)?;
+        row.to_native(user.sub, &reading.zone, reading.now)
+    }
+
+    /// What can't be deleted now is spent at the next whole reading, too.
+    async fn delete(&self, name: &Secret) {
+        if let Err(error) = shadow::delete_row(&self.adapter.agent, name.expose()).await {
+            tracing::warn!(%error, "a spent token of ERPNext's could not be deleted there");
+        }
+    }
+
+    async fn forget_vanished(&self, reading: &mut Reading) -> Result<(), DirectoryError> {
+        let store = &self.adapter.ground.store;
+        let mut kept = store.native_tokens().await.map_err(store_is_away)?;
+        kept.retain(|access| !reading.seen.contains(access));
+        for vanished in kept.chunks(PAGE) {
+            let ended = store.forget_natives(vanished.to_vec(), reading.now).await.map_err(store_is_away)?;
+            reading.ended.extend(ended);
+        }
+        Ok(())
+    }
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "it stands in map_err")]
+pub(super) fn store_is_away(error: StoreError) -> DirectoryError {
+    DirectoryError::Unavailable(format!("native tokens: {error}"))
+}

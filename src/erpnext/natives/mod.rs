@@ -1,0 +1,165 @@
+//! Tokens that ERPNext itself issued before the gateway stood in front of it (decisions 2 and 3). Their rows are read into
+//! the store, as hashes, and followed; requests with them are forwarded as they are. Whoever presents one that was never
+//! read is told so without a look-up anywhere.
+
+mod import;
+mod row;
+mod upstream;
+mod zone;
+
+use std::{
+    collections::{HashMap, HashSet},
+    sync::{
+        Arc, Mutex, PoisonError, RwLock,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use self::import::Position;
+use super::{DirectoryError, adapter::Adapter};
+use crate::{
+    clock::UnixTime,
+    oauth::{GrantId, TokenHash, UserName},
+};
+
+/// Whether a token may be one that ERPNext issued.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Possible {
+    /// It is none.
+    No,
+    /// The store knows more.
+    Yes,
+    /// Not all have been read yet: nobody can tell.
+    Unknown,
+}
+
+/// The tokens that ERPNext issued.
+pub struct NativeTokens {
+    adapter: Arc<Adapter>,
+    /// The first bytes of the hashes of all access tokens that were read: what is not in here is none.
+    read: RwLock<HashSet<u64>>,
+    /// Whether all whose access token lives were read.
+    living_are_read: AtomicBool,
+    /// Whether all were read at least once, by this process or another on the same store.
+    complete: AtomicBool,
+    position: tokio::sync::Mutex<Position>,
+    uses: Mutex<HashMap<TokenHash, UnixTime>>,
+}
+
+impl NativeTokens {
+    pub(super) fn new(adapter: Arc<Adapter>) -> Self {
+        Self {
+            adapter,
+            read: RwLock::default(),
+            living_are_read: AtomicBool::new(false),
+            complete: AtomicBool::new(false),
+            position: tokio::sync::Mutex::default(),
+            uses: Mutex::default(),
+        }
+    }
+
+    /// Takes what the store has of earlier readings. Nothing is asked of ERPNext.
+    ///
+    /// # Errors
+    /// When the store can't answer.
+    pub async fn recall(&self) -> Result<(), DirectoryError> {
+        let mut position = self.position.lock().await;
+        let store = &self.adapter.ground.store;
+        let (read, cursor) = tokio::join!(store.native_tokens(), store.native_cursor());
+        self.note_read(&read.map_err(import::store_is_away)?);
+        position.cursor = cursor.map_err(import::store_is_away)?;
+        if position.cursor.is_some() {
+            self.complete.store(true, Ordering::Release);
+        }
+        Ok(())
+    }
+
+    /// Whether an access token may be one of them.
+    #[must_use]
+    pub fn possible(&self, access: &TokenHash) -> Possible {
+        if self.read.read().unwrap_or_else(PoisonError::into_inner).contains(&first_bytes(access)) {
+            Possible::Yes
+        } else if self.living_are_read.load(Ordering::Acquire) || self.are_complete() {
+            Possible::No
+        } else {
+            Possible::Unknown
+        }
+    }
+
+    /// Whether all have been read at least once, the refresh tokens of those that have expired too.
+    #[must_use]
+    pub fn are_complete(&self) -> bool {
+        self.complete.load(Ordering::Acquire)
+    }
+
+    /// Reads what has changed in ERPNext since the last round, or all. Tells which grants are not to be believed any
+    /// more as they were.
+    ///
+    /// # Errors
+    /// What stopped it: the next round goes on from there.
+    pub async fn round(self: &Arc<Self>) -> Result<Vec<GrantId>, DirectoryError> {
+        let natives = Arc::clone(self);
+        let round = self.adapter.ground.io.spawn(async move { natives.read_news().await });
+        round.await.unwrap_or_else(|_| Err(DirectoryError::Unavailable("a call was broken off".to_owned())))
+    }
+
+    /// Notes that a token, access or refresh, is in use.
+    pub fn note_use(&self, token: TokenHash, now: UnixTime) {
+        self.uses.lock().unwrap_or_else(PoisonError::into_inner).insert(token, now);
+    }
+
+    /// Writes what was noted into the store.
+    pub async fn write_uses(&self) {
+        let uses = std::mem::take(&mut *self.uses.lock().unwrap_or_else(PoisonError::into_inner));
+        if uses.is_empty() {
+            return;
+        }
+        let written = self.adapter.ground.store.note_native_uses(uses.clone().into_iter().collect()).await;
+        if let Err(error) = written {
+            tracing::error!(%error, "the uses of tokens that ERPNext issued can't be written yet");
+            let mut noted = self.uses.lock().unwrap_or_else(PoisonError::into_inner);
+            for (token, at) in uses {
+                noted.entry(token).or_insert(at);
+            }
+        }
+    }
+
+    /// Whether ERPNext accepts this access token, for this user, now.
+    ///
+    /// # Errors
+    /// When ERPNext can't answer.
+    pub async fn accepts(&self, access: &str, user: &UserName) -> Result<bool, DirectoryError> {
+        upstream::accepts(Arc::clone(&self.adapter), access, user).await
+    }
+
+    /// Whether ERPNext has this refresh token, active.
+    ///
+    /// # Errors
+    /// When ERPNext can't answer.
+    pub async fn has_refresh(&self, refresh: &str) -> Result<bool, DirectoryError> {
+        upstream::has_refresh(Arc::clone(&self.adapter), refresh).await
+    }
+
+    /// Has ERPNext forget the row of a token, access or refresh, whose grant has ended. Does not wait; what fails is done
+    /// when all rows are read again.
+    pub fn forget_upstream(&self, token: &str) {
+        drop(self.adapter.ground.io.spawn(upstream::forget(Arc::clone(&self.adapter), token.to_owned())));
+    }
+
+    fn note_read(&self, access: &[TokenHash]) {
+        self.read.write().unwrap_or_else(PoisonError::into_inner).extend(access.iter().map(first_bytes));
+    }
+
+    fn now(&self) -> UnixTime {
+        self.adapter.ground.clock.now()
+    }
+}
+
+/// All rows are read again after this: that tells which are gone.
+const WHOLE_EVERY: Duration = Duration::from_secs(6 * 3600);
+
+fn first_bytes(hash: &TokenHash) -> u64 {
+    let bytes = hash.as_bytes().first_chunk::<8>().copied().unwrap_or_default();
+    u64::from_be_bytes(bytes)
+}
