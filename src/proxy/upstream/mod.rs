@@ -6,11 +6,21 @@ mod checks;
 mod health;
 mod pool;
 mod retry;
+mod upgrading;
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
 
 use http::header::UPGRADE;
-use pingora::{proxy::Session, upstreams::peer::HttpPeer};
+use pingora::{
+    proxy::Session,
+    upstreams::peer::{HttpPeer, Scheme},
+};
 use tokio::sync::watch;
 
 pub(super) use self::{
@@ -21,6 +31,7 @@ pub(super) use self::{
 use self::{
     checks::watch,
     pool::{Member, Order, Pool, Timeouts},
+    upgrading::Upgrading,
 };
 use super::context::RequestContext;
 use crate::{config::ErpnextSettings, route::Service, telemetry::metrics::UpstreamMetrics};
@@ -36,6 +47,8 @@ pub(super) struct Upstreams {
     web: Arc<Pool>,
     /// `None`: the web servers have it too.
     realtime: Option<Arc<Pool>>,
+    connect_timeout: Duration,
+    upgrades: AtomicU64,
 }
 
 /// The attempts at one request.
@@ -71,6 +84,8 @@ impl Upstreams {
         Self {
             web: Arc::new(Pool::new(settings.upstreams(), web, metrics)),
             realtime: (!socketio.is_empty()).then(|| Arc::new(Pool::new(socketio, realtime, metrics))),
+            connect_timeout: settings.connect_timeout,
+            upgrades: AtomicU64::new(0),
         }
     }
 
@@ -111,9 +126,18 @@ impl Upstreams {
         context.attempts.begin(member);
         if upgrades(session) {
             session.as_downstream_mut().set_read_timeout(Some(UPGRADED_TIMEOUT));
-            peer.options.read_timeout = Some(UPGRADED_TIMEOUT);
+            self.prepare_upgrade(&mut peer);
         }
         Ok(peer)
+    }
+
+    /// Such a connection is nobody else's before, and should the upgrade be refused, afterwards.
+    fn prepare_upgrade(&self, peer: &mut HttpPeer) {
+        peer.group_key = self.upgrades.fetch_add(1, Ordering::Relaxed) + 1;
+        peer.options.idle_timeout = Some(Duration::from_secs(1));
+        peer.options.read_timeout = Some(UPGRADED_TIMEOUT);
+        let tls = peer.scheme == Scheme::HTTPS;
+        peer.options.custom_l4 = Some(Arc::new(Upgrading { connect_timeout: self.connect_timeout, tls }));
     }
 
     /// A request is on its way.

@@ -5,8 +5,8 @@ use std::{io, time::Duration};
 use tokio::time::Instant;
 
 use crate::{
-    standin::{ALICE, BOB, Realtime, SITE},
-    support::{Connection, SHOP, Setup, TestGateway, WebSocket, until},
+    standin::{ALICE, BOB, Bearer, ORDINARY_CLIENT, ORDINARY_CLIENT_SECRET, Realtime, SITE},
+    support::{Client, Connection, SHOP, Setup, TestGateway, WebSocket, until},
 };
 
 /// What is promised, and what a machine with other work may add.
@@ -88,6 +88,57 @@ fn a_websocket_ends_when_its_user_is_disabled_or_gone() {
     echoes(&mut of_bob);
     gateway.standin.delete_user(BOB);
     ends(&mut of_bob);
+}
+
+const DEMO: Client = Client::erpnext(ORDINARY_CLIENT, ORDINARY_CLIENT_SECRET, "http://localhost:3000/cb");
+
+#[test]
+fn a_websocket_ends_when_its_client_is_deleted_in_erpnext() {
+    let gateway = Setup::new().in_step().start();
+    let (of_demo, of_shop) = (gateway.tokens(ALICE, DEMO, &[]), gateway.tokens(ALICE, SHOP, &[]));
+    let (mut ended, mut kept) = (open(&gateway, &of_demo.access), open(&gateway, &of_shop.access));
+    echoes(&mut ended);
+    gateway.standin.delete_client(ORDINARY_CLIENT);
+    until("the gateway knows", || (gateway.whoami(&of_demo.access).status == 401).then_some(()));
+    let took = ends(&mut ended);
+    assert!(took < PROMISED, "{took:?}");
+    echoes(&mut kept);
+}
+
+#[test]
+fn a_websocket_ends_when_its_user_loses_the_role_that_the_client_asks_for() {
+    let gateway = Setup::new().in_step().start_on(|standin| {
+        let mut client = standin.client(ORDINARY_CLIENT).expect("it");
+        client.allowed_roles = vec!["System Manager".to_owned()];
+        standin.add_client(client);
+    });
+    let tokens = gateway.tokens(ALICE, DEMO, &[]);
+    let mut socket = open(&gateway, &tokens.access);
+    echoes(&mut socket);
+    gateway.standin.set_roles(ALICE, &[]);
+    until("the gateway knows", || (gateway.whoami(&tokens.access).status == 401).then_some(()));
+    let took = ends(&mut socket);
+    assert!(took < PROMISED, "{took:?}");
+}
+
+/// A token that ERPNext issued, on ERPNext's own realtime server, and revoked in Desk.
+#[test]
+fn a_token_of_erpnexts_own_joins_as_its_user_and_ends_with_its_row() {
+    const NATIVE: &str = "mkOkEgw4kHitB9RXtR7Kjyy6Auiwxq";
+    let realtime = Realtime::start();
+    let gateway = Setup::new()
+        .in_step()
+        .set("erpnext.socketio_url", realtime.url())
+        .start_on(|standin| standin.add_bearer(Bearer::new(NATIVE, ORDINARY_CLIENT, ALICE)));
+    let bearer = format!("Bearer {NATIVE}");
+    let target = "/socket.io/?EIO=4&transport=websocket";
+    let mut socket = WebSocket::open(&gateway, target, &[("Authorization", &bearer)]).expect("an upgrade");
+    assert!(socket.join(SITE).starts_with("40"));
+    assert_eq!(realtime.joined(), [ALICE]);
+    gateway.standin.set_bearer_status(NATIVE, "Revoked");
+    until("the gateway knows", || (gateway.whoami(NATIVE).status == 401).then_some(()));
+    let took = ends(&mut socket);
+    assert!(took < PROMISED, "{took:?}");
 }
 
 #[test]

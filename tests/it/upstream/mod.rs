@@ -4,3 +4,4 @@ mod balancing;
 mod bulk;
 mod ended;
 mod realtime;
+mod upgrades;
