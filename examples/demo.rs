@@ -39,7 +39,7 @@ use callback::Callback;
 use clients::Clients;
 use gateway::Gateway;
 use show::Show;
-use standin::StandIn;
+use standin::{Realtime, StandIn};
 
 /// Starts a stand-in for ERPNext and the gateway before it, both on 127.0.0.1, and walks one OAuth flow through them.
 #[derive(Parser)]
@@ -64,6 +64,7 @@ struct Options {
 /// All that runs, and what is known about it.
 struct Demo {
     standin: StandIn,
+    realtime: Realtime,
     gateway: Gateway,
     callback: Arc<Callback>,
     clients: Clients,
@@ -84,7 +85,7 @@ async fn main() -> anyhow::Result<()> {
 }
 
 async fn start(options: &Options, dir: &Path) -> anyhow::Result<Demo> {
-    let standin = StandIn::start();
+    let (standin, realtime) = (StandIn::start(), Realtime::start());
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     let callback_url = format!("http://{}", listener.local_addr()?);
     let clients = Clients::new(&format!("{callback_url}/callback"));
@@ -92,10 +93,10 @@ async fn start(options: &Options, dir: &Path) -> anyhow::Result<Demo> {
         Some(binary) => binary.clone(),
         None => gateway::built_beside()?,
     };
-    let gateway = Gateway::start(&binary, dir, options.port, &standin.url(), &clients).await?;
+    let gateway = Gateway::start(&binary, dir, options.port, [&standin.url(), &realtime.url()], &clients).await?;
     let callback = Arc::new(Callback::new(callback_url, gateway.url(), clients.clone())?);
     tokio::spawn(callback::serve(listener, Arc::clone(&callback)));
-    Ok(Demo { standin, gateway, callback, clients })
+    Ok(Demo { standin, realtime, gateway, callback, clients })
 }
 
 async fn run(options: &Options, demo: &mut Demo) -> anyhow::Result<()> {

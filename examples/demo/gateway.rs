@@ -44,12 +44,20 @@ pub fn built_beside() -> anyhow::Result<PathBuf> {
 
 impl Gateway {
     /// Writes the configuration, starts the gateway on it and waits until it is ready.
-    pub async fn start(binary: &Path, dir: &Path, port: u16, erpnext: &str, clients: &Clients) -> anyhow::Result<Self> {
+    ///
+    /// `upstreams` are ERPNext and its realtime server.
+    pub async fn start(
+        binary: &Path,
+        dir: &Path,
+        port: u16,
+        upstreams: [&str; 2],
+        clients: &Clients,
+    ) -> anyhow::Result<Self> {
         let (port, admin_port) = ports(port)?;
         let (url, admin_url) = (format!("http://127.0.0.1:{port}"), format!("http://127.0.0.1:{admin_port}"));
         let config = dir.join("empress-gateway.toml");
         write_private(&dir.join("erpnext.key"), &format!("{GATEWAY_API_KEY}:{GATEWAY_API_SECRET}\n"))?;
-        write_private(&config, &configuration(dir, &url, port, admin_port, erpnext, clients))?;
+        write_private(&config, &configuration(dir, &url, (port, admin_port), upstreams, clients))?;
         let log = fs::File::create(dir.join("gateway.log"))?;
         let child = Command::new(binary)
             .args(["serve".as_ref(), "--config".as_ref(), config.as_os_str()])
@@ -148,7 +156,13 @@ fn write_private(path: &Path, text: &str) -> anyhow::Result<()> {
     Ok(file.write_all(text.as_bytes())?)
 }
 
-fn configuration(dir: &Path, url: &str, port: u16, admin_port: u16, erpnext: &str, clients: &Clients) -> String {
+fn configuration(
+    dir: &Path,
+    url: &str,
+    (port, admin_port): (u16, u16),
+    [erpnext, realtime]: [&str; 2],
+    clients: &Clients,
+) -> String {
     let dir = dir.display();
     format!(
         r#"# Written by the demo, for a stand-in of ERPNext.
@@ -161,6 +175,7 @@ listen = "127.0.0.1:{admin_port}"
 
 [erpnext]
 url = "{erpnext}"
+socketio_url = "{realtime}"
 site_name = "{SITE}"
 api_key_file = "{dir}/erpnext.key"
 

@@ -24,6 +24,7 @@ pub fn machine(demo: &Demo) -> Value {
         "gateway": demo.gateway.url(),
         "admin": demo.gateway.admin_url(),
         "standin": demo.standin.url(),
+        "realtime": demo.realtime.url(),
         "start": format!("{}/start", demo.callback.url()),
         "callback": demo.clients.redirect_uri,
         "clients": clients,

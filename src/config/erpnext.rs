@@ -13,7 +13,7 @@ use crate::{oauth::ClientMode, secret::Secret};
 pub struct ErpnextSettings {
     /// Where ERPNext listens. Default `http://127.0.0.1:8000`, as bench has it.
     pub url: Origin,
-    /// Several of them, in place of `url`. Default none.
+    /// Several of them, in place of `url`, to share the requests. Default none.
     pub urls: Vec<Origin>,
     /// Where `/socket.io` goes. Default empty: the same upstream.
     #[serde(deserialize_with = "empty_is_none")]
@@ -97,11 +97,19 @@ impl Default for ErpnextSettings {
 }
 
 impl ErpnextSettings {
+    /// Where ERPNext listens: the only place, or several.
+    #[must_use]
+    pub fn upstreams(&self) -> &[Origin] {
+        if self.urls.is_empty() { std::slice::from_ref(&self.url) } else { &self.urls }
+    }
+
     pub(super) fn check(&self, findings: &mut Findings<'_>) {
         if findings.has("erpnext.url") && findings.has("erpnext.urls") {
             findings.add("erpnext.urls", "give erpnext.url or erpnext.urls, not both");
-        } else if self.urls.len() > 1 {
-            findings.not_built("erpnext.urls", "balancing over several upstreams; give one");
+        } else if let Some(twice) =
+            self.urls.iter().enumerate().find(|(at, url)| self.urls.iter().take(*at).any(|other| other == *url))
+        {
+            findings.add(&format!("erpnext.urls[{}]", twice.0), "is in the list already");
         } else if findings.has("erpnext.urls") && self.urls.is_empty() {
             findings.add("erpnext.urls", "the list is empty: give one upstream");
         }

@@ -11,7 +11,7 @@ use http::{
 use serde_json::Value;
 use url::{Url, form_urlencoded};
 
-use super::{DirectoryError, ErpnextSettings, LoginProbe, answer::Answer, settings::InvalidSettings};
+use super::{DirectoryError, ErpnextSettings, LoginProbe, answer::Answer, bases::Bases, settings::InvalidSettings};
 use crate::secret::Secret;
 
 /// Five hundred rows of a list have some 60 kB; a traceback has a few.
@@ -26,7 +26,7 @@ pub(super) type OnCall = Arc<dyn Fn(&'static str, &'static str) + Send + Sync>;
 /// Calls ERPNext.
 pub(super) struct Agent {
     http: reqwest::Client,
-    base: Url,
+    bases: Bases,
     account: HeaderValue,
     on_call: OnCall,
 }
@@ -76,7 +76,7 @@ impl<'a> Call<'a> {
 
 impl Agent {
     pub(super) fn new(settings: &ErpnextSettings, on_call: OnCall) -> Result<Self, InvalidSettings> {
-        let base = web_url(&settings.url).ok_or(InvalidSettings::Url("[erpnext].url"))?;
+        let bases = Bases::new(&settings.urls).ok_or(InvalidSettings::Url("[erpnext].url"))?;
         let http = reqwest::Client::builder()
             .default_headers(default_headers(settings)?)
             .connect_timeout(settings.connect_timeout)
@@ -87,7 +87,7 @@ impl Agent {
             .http1_only()
             .build()
             .map_err(|error| InvalidSettings::HttpClient(error.without_url().to_string()))?;
-        Ok(Self { http, base, account: account(&settings.api_key)?, on_call })
+        Ok(Self { http, bases, account: account(&settings.api_key)?, on_call })
     }
 
     /// The answer, whatever its status.
@@ -104,7 +104,8 @@ impl Agent {
     }
 
     async fn try_send(&self, call: Call<'_>) -> Result<Answer, String> {
-        let request = self.http.request(call.method, self.url(call.path, call.query)?);
+        let (_, first) = self.bases.in_order().next().ok_or("no upstream")?;
+        let request = self.http.request(call.method, url(first, call.path, call.query)?);
         let request = match call.by {
             As::Account => request.header(AUTHORIZATION, self.account.clone()),
             As::Bearer(credential) => request.header(AUTHORIZATION, credential.clone()),
@@ -118,20 +119,84 @@ impl Agent {
                 .header(CONTENT_TYPE, "application/x-www-form-urlencoded")
                 .body(form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish()),
         };
-        let mut response = request.send().await.map_err(describe)?;
+        let request = request.build().map_err(describe)?;
+        let mut response = self.first_answer(&request, call.path, call.query).await?;
         let (status, headers) = (response.status(), std::mem::take(response.headers_mut()));
         let body = read_bounded(&mut response).await?;
         Ok(Answer::new(call.what, status, &headers, body))
     }
 
-    fn url(&self, path: &[&str], query: &[(&str, &str)]) -> Result<Url, String> {
-        let mut url = self.base.clone();
-        url.path_segments_mut().map_err(|()| "no path".to_owned())?.pop_if_empty().extend(path);
-        if !query.is_empty() {
-            url.query_pairs_mut().extend_pairs(query);
+    /// The answer of the first upstream that can be connected to. A call that was sent is not sent again.
+    async fn first_answer(
+        &self,
+        request: &reqwest::Request,
+        path: &[&str],
+        query: &[(&str, &str)],
+    ) -> Result<reqwest::Response, String> {
+        let mut problem = "no upstream".to_owned();
+        for (place, base) in self.bases.in_order() {
+            let mut attempt = request.try_clone().ok_or("a body that can't be sent again")?;
+            *attempt.url_mut() = url(base, path, query)?;
+            match self.http.execute(attempt).await {
+                Ok(response) if response.status().is_server_error() => {
+                    self.bases.failed(place);
+                    return Ok(response);
+                }
+                Ok(response) => {
+                    self.bases.answered(place);
+                    return Ok(response);
+                }
+                Err(error) => {
+                    self.bases.failed(place);
+                    let was_sent = !error.is_connect();
+                    problem = describe(error);
+                    if was_sent {
+                        break;
+                    }
+                }
+            }
         }
-        Ok(url)
+        Err(problem)
     }
+
+    /// Asks each upstream, and the realtime server at its own origin, whether it lives; what does not answer, and why.
+    pub(super) async fn ask_each(&self, realtime: Option<&str>) -> Vec<String> {
+        let mut asked = Vec::new();
+        for base in self.bases.all() {
+            asked.push(url(base, &["api", "method", "ping"], &[]));
+        }
+        if let Some(realtime) = realtime {
+            let base = web_url(realtime).ok_or_else(|| "[erpnext].socketio_url is no URL".to_owned());
+            asked.push(base.and_then(|base| url(&base, &["socket.io", ""], &[("EIO", "4"), ("transport", "polling")])));
+        }
+        let mut problems = Vec::new();
+        for url in asked {
+            problems.extend(match url {
+                Ok(url) => self.ask(url).await.err(),
+                Err(problem) => Some(problem),
+            });
+        }
+        problems
+    }
+
+    async fn ask(&self, url: Url) -> Result<(), String> {
+        let origin = url.origin().ascii_serialization();
+        let answered = self.http.get(url).send().await.map_err(|error| format!("{origin}: {}", describe(error)))?;
+        let status = answered.status();
+        if status.is_server_error() || status == http::StatusCode::NOT_FOUND {
+            return Err(format!("{origin}: unexpected status {}", status.as_u16()));
+        }
+        Ok(())
+    }
+}
+
+fn url(base: &Url, path: &[&str], query: &[(&str, &str)]) -> Result<Url, String> {
+    let mut url = base.clone();
+    url.path_segments_mut().map_err(|()| "no path".to_owned())?.pop_if_empty().extend(path);
+    if !query.is_empty() {
+        url.query_pairs_mut().extend_pairs(query);
+    }
+    Ok(url)
 }
 
 /// An http or https URL with a host.

@@ -7,6 +7,7 @@
 mod adapter;
 mod agent;
 mod answer;
+mod bases;
 mod clients;
 mod credentials;
 mod directory;
@@ -72,6 +73,12 @@ impl Erpnext {
     #[must_use]
     pub fn own_client_id(&self) -> Option<ClientId> {
         self.adapter.own_client.known()
+    }
+
+    /// Asks each upstream, and the realtime server where there is one of its own, whether it lives; what does not answer,
+    /// and why.
+    pub async fn ask_each(&self, realtime: Option<&str>) -> Vec<String> {
+        self.adapter.agent.ask_each(realtime).await
     }
 
     /// The clients that are registered in ERPNext. Nothing is asked yet.

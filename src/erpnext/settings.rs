@@ -9,8 +9,8 @@ use crate::{clock::Clock, oauth::UserName, random::Random, secret::Secret, store
 /// How ERPNext is reached, and how long what it says is believed.
 #[derive(Clone, Debug)]
 pub struct ErpnextSettings {
-    /// The upstream's origin.
-    pub url: String,
+    /// The origins of the upstream; any of them does for a call.
+    pub urls: Vec<String>,
     /// The origin that browsers see: the issuer, and what URLs in profiles start with.
     pub public_url: String,
     /// `X-Frappe-Site-Name`; `None`: not sent.

@@ -5,7 +5,7 @@ use std::{net::IpAddr, time::Duration};
 use http::HeaderValue;
 use tokio::time::Instant;
 
-use super::body::BodyWatch;
+use super::{body::BodyWatch, lease::Lease, upstream::Attempts};
 use crate::{
     access::Permit,
     clock::UnixTime,
@@ -33,6 +33,10 @@ pub struct RequestContext {
     pub renewal: Renewal,
     /// Looks through the body.
     pub body: BodyWatch,
+    /// Which servers it was tried with.
+    pub attempts: Attempts,
+    /// Watches over the token while an answer may go on for long.
+    pub lease: Option<Lease>,
     /// When ERPNext's answer began.
     pub answered_after: Option<Duration>,
 }
@@ -83,6 +87,8 @@ impl RequestContext {
             permit: None,
             renewal: Renewal::None,
             body: BodyWatch::default(),
+            attempts: Attempts::default(),
+            lease: None,
             answered_after: None,
         }
     }
@@ -97,8 +103,9 @@ impl RequestContext {
         self.terms.as_ref().is_some_and(|terms| terms.service == Service::Realtime)
     }
 
-    /// Whether the answer must not set cookies: it is not the browser's own.
+    /// Whether the answer must not set cookies: it is not the browser's own. The realtime server sets none; ERPNext, where
+    /// it stands in for one, would set those of a session in the query.
     pub fn hides_cookies(&self) -> bool {
-        self.is_bearer() || self.terms.as_ref().is_some_and(|terms| terms.sid_in_query)
+        self.is_bearer() || self.is_realtime() || self.terms.as_ref().is_some_and(|terms| terms.sid_in_query)
     }
 }

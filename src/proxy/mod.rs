@@ -5,8 +5,10 @@ mod access_log;
 mod body;
 mod context;
 mod cookies;
+mod lease;
 mod local;
 mod logins;
+mod realtime;
 mod refuse;
 mod request_headers;
 mod request_id;
@@ -23,21 +25,30 @@ use pingora::{
     Error,
     http::{RequestHeader, ResponseHeader},
     modules::http::HttpModules,
+    protocols::Digest,
     proxy::{FailToProxy, ProxyHttp, Session},
     upstreams::peer::HttpPeer,
 };
+use tokio::sync::watch;
 
 pub use context::{DownstreamPeer, Outcome, Renewal, RequestContext};
+pub use lease::Cut;
 pub use logins::LoginWatch;
 
-use self::{refuse::Refused, request_headers::UpstreamHeaders, request_id::RequestIds, upstream::Servers};
+use self::{
+    lease::Lease,
+    refuse::Refused,
+    request_headers::UpstreamHeaders,
+    request_id::RequestIds,
+    upstream::{Probe, Upstreams},
+};
 use crate::{
     access::{AccessCheck, Denial, Permit, Realm},
     clock::Clock,
-    config::ErpnextSettings,
+    config::{ErpnextSettings, Origin},
     endpoints::{Counted, Endpoints, Limit, Peer},
     random::Random,
-    route::{Endpoint, Route, Router, Service, Terms},
+    route::{Endpoint, Route, Router, Terms},
     telemetry::{metrics::Metrics, tally::Tally},
 };
 
@@ -69,12 +80,14 @@ pub struct GatewayParts {
     pub trusted_proxies: Vec<IpNet>,
     /// Where challenges point.
     pub realm: Realm,
+    /// What browsers see.
+    pub public_url: Origin,
 }
 
 /// The gateway as Pingora runs it.
 pub struct Gateway {
     parts: GatewayParts,
-    servers: Servers,
+    upstreams: Upstreams,
     headers: UpstreamHeaders,
     request_ids: RequestIds,
 }
@@ -83,11 +96,17 @@ impl Gateway {
     /// Puts the parts together. Nothing is connected to yet.
     #[must_use]
     pub fn new(parts: GatewayParts, settings: &ErpnextSettings) -> Self {
-        // The configuration has checked both.
-        let value = |text: &Option<String>| text.as_deref().and_then(|text| HeaderValue::from_str(text).ok());
-        let headers = UpstreamHeaders { site_name: value(&settings.site_name), host: value(&settings.host_header) };
+        let headers = UpstreamHeaders::new(settings, &parts.public_url);
         let request_ids = RequestIds::new(&*parts.random);
-        Self { parts, servers: Servers::new(settings), headers, request_ids }
+        let upstreams = Upstreams::new(settings, &parts.metrics.upstream);
+        Self { parts, upstreams, headers, request_ids }
+    }
+
+    /// Looks after the servers behind us until `shutdown` says so: is to run beside the requests.
+    pub fn upkeep(&self, shutdown: &watch::Receiver<bool>) -> impl Future<Output = ()> + Send + use<> {
+        let public = HeaderValue::from_str(self.parts.public_url.authority());
+        let host = self.headers.host.clone().or(public.ok()).unwrap_or_else(|| HeaderValue::from_static("localhost"));
+        self.upstreams.upkeep(&Probe::new(host, self.headers.site_name.clone()), shutdown)
     }
 
     /// Decides what becomes of a request. `true`: it has been answered.
@@ -122,10 +141,6 @@ impl Gateway {
                 Ok(false)
             }
         }
-    }
-
-    fn server(&self, context: &RequestContext) -> &upstream::Server {
-        self.servers.of(context.terms.as_ref().map_or(Service::Web, |terms| terms.service))
     }
 
     /// Takes down who sends the request.
@@ -249,11 +264,24 @@ impl ProxyHttp for Gateway {
         session: &mut Session,
         context: &mut RequestContext,
     ) -> pingora::Result<Box<HttpPeer>> {
-        let upgrades = upstream::upgrades(session);
-        if upgrades {
-            upstream::relax_downstream(session);
+        // A poll is held before its answer begins.
+        if context.is_realtime() {
+            lease::take(self, session, context);
         }
-        self.server(context).peer(upgrades).await
+        self.upstreams.peer(session, context).await
+    }
+
+    async fn connected_to_upstream(
+        &self,
+        _session: &mut Session,
+        _reused: bool,
+        _peer: &HttpPeer,
+        _fd: std::os::unix::io::RawFd,
+        _digest: Option<&Digest>,
+        context: &mut RequestContext,
+    ) -> pingora::Result<()> {
+        self.upstreams.reached(context);
+        Ok(())
     }
 
     async fn request_body_filter(
@@ -263,6 +291,7 @@ impl ProxyHttp for Gateway {
         end_of_stream: bool,
         context: &mut RequestContext,
     ) -> pingora::Result<()> {
+        Lease::check(context.lease.as_ref())?;
         // What a websocket carries is no body: nothing of it may wait.
         if session.as_downstream().was_upgraded() {
             return Ok(());
@@ -288,6 +317,26 @@ impl ProxyHttp for Gateway {
         upstream::take_answer(self, session, answer, context).await
     }
 
+    async fn response_filter(
+        &self,
+        session: &mut Session,
+        answer: &mut ResponseHeader,
+        _context: &mut RequestContext,
+    ) -> pingora::Result<()> {
+        upstream::without_chunks(session, answer);
+        Ok(())
+    }
+
+    fn upstream_response_body_filter(
+        &self,
+        _session: &mut Session,
+        _body: &mut Option<Bytes>,
+        _end_of_stream: bool,
+        context: &mut RequestContext,
+    ) -> pingora::Result<Option<Duration>> {
+        Lease::check(context.lease.as_ref()).map(|()| None)
+    }
+
     fn error_while_proxy(
         &self,
         _peer: &HttpPeer,
@@ -296,7 +345,7 @@ impl ProxyHttp for Gateway {
         context: &mut RequestContext,
         reused: bool,
     ) -> Box<Error> {
-        upstream::decide_retry(session, &mut error, reused, context);
+        upstream::after_failure(&self.upstreams, session, &mut error, reused, context);
         error
     }
 
@@ -305,9 +354,9 @@ impl ProxyHttp for Gateway {
         _session: &mut Session,
         _peer: &HttpPeer,
         context: &mut RequestContext,
-        error: Box<Error>,
+        mut error: Box<Error>,
     ) -> Box<Error> {
-        self.server(context).forget_address();
+        upstream::after_failed_connection(&self.upstreams, &mut error, context);
         error
     }
 
@@ -322,6 +371,9 @@ impl ProxyHttp for Gateway {
     }
 
     async fn logging(&self, session: &mut Session, error: Option<&Error>, context: &mut RequestContext) {
+        if context.lease.as_ref().is_some_and(Lease::has_ended) {
+            context.outcome = Outcome::Refused("token_ended");
+        }
         access_log::write(session, context);
         // A peer that goes away and a credential that was renewed are no errors of ours.
         if let Some(error) = error.filter(|error| upstream::refused_by(error).is_some()) {

@@ -13,11 +13,13 @@ use pingora::http::RequestHeader;
 use super::{
     context::{DownstreamPeer, RequestContext},
     cookies,
+    realtime::{self, RealtimeHeaders},
 };
+use crate::config::{ErpnextSettings, Origin};
 
 static X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 static X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
-static X_FRAPPE_SITE_NAME: HeaderName = HeaderName::from_static("x-frappe-site-name");
+pub(super) static X_FRAPPE_SITE_NAME: HeaderName = HeaderName::from_static("x-frappe-site-name");
 /// The name of a request in our log and ERPNext's.
 pub(super) static X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
@@ -28,6 +30,8 @@ pub struct UpstreamHeaders {
     pub site_name: Option<HeaderValue>,
     /// `Host`; `None`: downstream's.
     pub host: Option<HeaderValue>,
+    /// Of requests to a realtime server that has no server of bench's before it.
+    pub realtime: Option<RealtimeHeaders>,
 }
 
 /// Who sent a request: the peer of the connection, or whom a trusted proxy names. Of the addresses in
@@ -76,6 +80,15 @@ pub(super) fn keep_authority(request: &mut RequestHeader) -> pingora::Result<()>
 }
 
 impl UpstreamHeaders {
+    /// Those of these settings, whose values have been checked.
+    pub(super) fn new(settings: &ErpnextSettings, public_url: &Origin) -> Self {
+        let value = |text: &str| HeaderValue::from_str(text).ok();
+        let site_name = settings.site_name.as_deref().and_then(value);
+        let host = settings.host_header.as_deref().and_then(value);
+        let realtime = settings.socketio_url.as_ref().and_then(|_| RealtimeHeaders::new(public_url, host.as_ref()));
+        Self { site_name, host, realtime }
+    }
+
     /// Makes the header of a request what ERPNext gets. Pingora has removed hop-by-hop headers, and those that
     /// `Connection` names, before.
     pub(super) fn apply(&self, request: &mut RequestHeader, context: &RequestContext) -> pingora::Result<()> {
@@ -85,13 +98,7 @@ impl UpstreamHeaders {
                 request.insert_header(AUTHORIZATION, credential.clone())?;
                 request.remove_header(&COOKIE);
             }
-            // The realtime server asks who it is by the token as it came, and needs a cookie to ask at all.
-            Some(None) => {
-                cookies::drop_private(request)?;
-                if !request.headers.contains_key(COOKIE) {
-                    request.insert_header(COOKIE, HeaderValue::from_static("sid=Guest"))?;
-                }
-            }
+            Some(None) => request.insert_header(COOKIE, realtime::WITHOUT_SESSION)?,
             None => cookies::drop_private(request)?,
         }
         request.insert_header(X_FORWARDED_FOR.clone(), address_value(context.peer.address)?)?;
@@ -101,8 +108,13 @@ impl UpstreamHeaders {
         if let Some(site_name) = &self.site_name {
             request.insert_header(X_FRAPPE_SITE_NAME.clone(), site_name.clone())?;
         }
-        if let Some(host) = &self.host {
-            request.insert_header(HOST, host.clone())?;
+        match self.realtime.as_ref().filter(|_| context.is_realtime()) {
+            Some(realtime) => realtime.apply(request)?,
+            None => {
+                if let Some(host) = &self.host {
+                    request.insert_header(HOST, host.clone())?;
+                }
+            }
         }
         Ok(())
     }
@@ -173,7 +185,8 @@ mod tests {
         }
         let mut context = RequestContext::new(HeaderValue::from_static("r1"), UnixTime::default());
         context.peer = DownstreamPeer { address: PEER, secure: true };
-        let headers = UpstreamHeaders { site_name: Some(HeaderValue::from_static("site1")), host: None };
+        let headers =
+            UpstreamHeaders { site_name: Some(HeaderValue::from_static("site1")), host: None, realtime: None };
         headers.apply(&mut request, &context).expect("applied");
         request
     }

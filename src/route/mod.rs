@@ -155,15 +155,18 @@ impl Router {
     fn forwarded(&self, method: &Method, target: &Target<'_>) -> Result<Terms, Refusal> {
         let path_names = Names::of_path(target);
         let cmd = called_method(target)?;
-        let sid_in_query = target.query().has("sid");
-        if sid_in_query && (cmd.is_some() || path_names.method() != Some(USER_INFO_METHOD)) {
+        let service = Service::of(target.path());
+        let sid = target.query().has("sid");
+        // On its way to the realtime server a `sid` is Engine.IO's own session.
+        let sid_in_query = sid && service == Service::Web;
+        if (sid && cmd.is_some()) || (sid_in_query && path_names.method() != Some(USER_INFO_METHOD)) {
             return Err(Refusal::SidInQuery);
         }
         // ERPNext logs in at the path whatever `cmd` says, and by `cmd` whatever the path is.
         let may_log_in = [cmd.as_deref(), path_names.method()].contains(&Some(LOGIN_METHOD))
             || (method == Method::POST && LOGIN_PAGES.contains(&target.path()));
         let (auth, demand, rule) = self.decide_all(method, &path_names, cmd.as_deref(), target)?;
-        Ok(Terms { service: Service::of(target.path()), auth, demand, rule, sid_in_query, may_log_in })
+        Ok(Terms { service, auth, demand, rule, sid_in_query, may_log_in })
     }
 
     /// The decision on the path, and on what the query says instead of it. With a JSON body ERPNext looks at the path and

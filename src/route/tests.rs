@@ -135,11 +135,14 @@ fn a_login_session_in_the_query_is_refused_except_where_the_realtime_server_asks
         "/app?s%69d",
         "/api/method/frappe.auth.get_logged_user?sid=x",
         "/api/method/frappe.realtime.get_user_info?sid=x&cmd=frappe.auth.get_logged_user",
+        "/socket.io/?sid=x&cmd=frappe.auth.get_logged_user",
     ] {
         assert_eq!(route_by(&[], &Method::GET, target), Route::Refuse(Refusal::SidInQuery), "{target}");
     }
     assert!(terms_by(&[], "/api/method/frappe.realtime.get_user_info?sid=x").sid_in_query);
     assert!(!terms_by(&[], "/api/method/frappe.realtime.get_user_info").sid_in_query);
+    let polled = terms_by(&[], "/socket.io/?EIO=4&transport=polling&sid=x");
+    assert!(polled.service == Service::Realtime && !polled.sid_in_query, "Engine.IO's session, not ERPNext's");
 }
 
 /// T46

@@ -29,8 +29,9 @@ use super::{
 
 /// Idle connections kept to the upstream, in all.
 const UPSTREAM_POOL: usize = 1024;
-/// Attempts at one upstream request: the first, one for a connection that had gone stale, one with a new credential.
-const UPSTREAM_ATTEMPTS: usize = 4;
+/// Attempts at one upstream request: the first, others for a connection that had gone stale, with a new credential, with
+/// another server.
+const UPSTREAM_ATTEMPTS: usize = 6;
 /// For tasks that are still running when everybody has been answered or the grace is over.
 const LAST_TASKS: Duration = Duration::from_millis(100);
 

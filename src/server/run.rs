@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{
     access::Realm,
-    config::Config,
+    config::{Config, Origin},
     erpnext::Directory,
     oauth::LoginHasher,
     proxy::{Gateway, GatewayParts, LoginWatch},
@@ -62,9 +62,11 @@ pub fn start(config: &Config) -> anyhow::Result<Running> {
     let site = Arc::new(Site::new(config, &metrics, audit, &prepared.runtime())?);
     let background = Background::new(Arc::clone(&site), periods(config), prepared.shutdown());
     let gateway = Gateway::new(gateway_parts(config, &site, &metrics)?, &config.erpnext);
+    let upkeep = gateway.upkeep(&prepared.shutdown());
     let mut running = prepared.start(gateway, admin_sources(&site, &metrics), edge_events(&metrics))?;
     running.at_end(move || counts::write_last(&site));
     running.spawn(background.run());
+    running.spawn(upkeep);
     Ok(running)
 }
 
@@ -85,7 +87,7 @@ pub fn ask_parts(config: &Config) -> anyhow::Result<Vec<NotReady>> {
         config.store.secret_key_file = scratch.join("secret.key");
     }
     let site = Site::new(&config, &Metrics::new(), Audit::with_log(), runtime.handle());
-    let asked = site.map(|site| runtime.block_on(ask_site(Arc::new(site))));
+    let asked = site.map(|site| runtime.block_on(ask_all(Arc::new(site), &config)));
     if fresh {
         std::fs::remove_dir_all(&scratch).context("the scratch folder")?;
     }
@@ -94,6 +96,15 @@ pub fn ask_parts(config: &Config) -> anyhow::Result<Vec<NotReady>> {
 
 const fn periods(config: &Config) -> Periods {
     Periods { key_rotation: config.tokens.key_rotation, client_sync: config.erpnext.client_sync_interval }
+}
+
+/// What is not ready, and which of several upstreams does not answer.
+async fn ask_all(site: Arc<Site>, config: &Config) -> Vec<NotReady> {
+    let realtime = config.erpnext.socketio_url.as_ref().map(Origin::as_str);
+    let each = site.erpnext.ask_each(realtime).await;
+    let mut missing = ask_site(site).await;
+    missing.extend(each.into_iter().map(|reason| NotReady { part: "erpnext", reason }));
+    missing
 }
 
 async fn ask_site(site: Arc<Site>) -> Vec<NotReady> {
@@ -125,6 +136,7 @@ fn gateway_parts(config: &Config, site: &Site, metrics: &Arc<Metrics>) -> anyhow
         metrics: Arc::clone(metrics),
         trusted_proxies: config.server.trusted_proxies.clone(),
         realm: Realm::new(config.server.public_url.as_str()),
+        public_url: config.server.public_url.origin().clone(),
     })
 }
 

@@ -212,7 +212,7 @@ pub(super) fn registry(config: &Config, erpnext: &Erpnext) -> ClientRegistry {
 pub fn erpnext_settings(config: &Config) -> ErpnextSettings {
     let erpnext = &config.erpnext;
     ErpnextSettings {
-        url: erpnext.url.as_str().to_owned(),
+        urls: erpnext.upstreams().iter().map(|url| url.as_str().to_owned()).collect(),
         public_url: config.server.public_url.as_str().to_owned(),
         site_name: erpnext.site_name.clone(),
         host_header: erpnext.host_header.clone(),

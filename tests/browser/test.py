@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+import tempfile
 import time
 import traceback
 from contextlib import contextmanager
@@ -190,6 +191,43 @@ def a_form_post_reaches_the_client_by_itself(visit):
     visit.nothing_was_blocked()
 
 
+def desk_works_as_if_nothing_stood_before_it(visit):
+    visit.begin()
+    visit.browser.open(visit.demo["gateway"] + "/app")
+    visit.log_in(visit.alice)
+    assert visit.browser.find("#user").text == visit.alice["name"]
+    # The realtime server has asked ERPNext, through the gateway, who this is.
+    visit.browser.until(lambda: visit.browser.find("#realtime").text == "connected", "the realtime connection")
+    visit.browser.find("#open-todo").click()
+    assert visit.browser.find("#form-title").text == "todo-1"
+    visit.browser.until(lambda: visit.browser.find("#realtime").text == "connected", "the realtime connection")
+    uploaded_is_seen(visit, "from the browser test")
+    visit.shot("desk-desktop")
+    visit.nothing_was_blocked()
+    visit.browser.find("#logout").click()
+    visit.browser.find("#login_email")
+    visit.browser.open(visit.demo["gateway"] + "/app")
+    visit.browser.find("#login_email")
+    assert "/login?redirect-to=" in visit.browser.url, visit.browser.url
+
+
+def uploaded_is_seen(visit, text):
+    """Uploads a file in Desk, and opens it from there."""
+    with tempfile.TemporaryDirectory(prefix="empress-upload-") as folder:
+        path = Path(folder) / "note.txt"
+        path.write_text(text)
+        visit.browser.find("#file").type(str(path))
+        visit.browser.find("#upload").click()
+        link = visit.browser.find("#uploaded:not([hidden])")
+    assert link.text == "note.txt", link.text
+    shown = visit.browser.run("return fetch(document.getElementById('uploaded').href).then(file => file.text())")
+    assert shown == text, shown
+    # Without the page's CSRF token ERPNext takes nothing, whatever cookie comes with it.
+    refused = visit.browser.run("return fetch('/api/method/upload_file', {method: 'POST', body: new FormData()}).then(r => r.status)")
+    assert refused == 400, refused
+    visit.browser.complaints()
+
+
 TESTS = [
     allowing_leads_back_with_a_code_that_gives_tokens,
     denying_leads_back_with_access_denied,
@@ -199,6 +237,7 @@ TESTS = [
     a_fresh_login_is_asked_for_first,
     an_unknown_client_gets_a_page_and_no_redirect,
     a_form_post_reaches_the_client_by_itself,
+    desk_works_as_if_nothing_stood_before_it,
 ]
 
 

@@ -20,3 +20,4 @@ mod flows;
 mod layering;
 mod move_in;
 mod security;
+mod upstream;

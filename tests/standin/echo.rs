@@ -2,14 +2,11 @@
 
 use std::time::Duration;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
-
 use super::auth::Caller;
 use super::json::Json;
 use super::reply::{Payload, Reply};
 use super::request::Request;
-use super::sha1::sha1;
+use super::websocket::accept;
 
 /// The methods for guests and users alike, with any verb; `None` for every other name.
 pub fn method(request: &Request, caller: &Caller, name: &str) -> Option<Reply> {
@@ -64,10 +61,7 @@ pub fn special(request: &Request) -> Option<Reply> {
 fn upgrade(request: &Request) -> Reply {
     let asks = request.variable("Upgrade").is_some_and(|to| to.eq_ignore_ascii_case("websocket"));
     match request.variable("Sec-WebSocket-Key") {
-        Some(key) if asks => {
-            let digest = sha1(format!("{key}258EAFA5-E914-47DA-95CA-C5AB0DC85B11").as_bytes());
-            Reply::new(101, "", "").payload(Payload::WebSocket(STANDARD.encode(digest)))
-        }
+        Some(key) if asks => Reply::new(101, "", "").payload(Payload::WebSocket(accept(key))),
         _ => Reply::new(400, "text/plain; charset=utf-8", "not a websocket request"),
     }
 }

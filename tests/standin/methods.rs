@@ -62,6 +62,12 @@ pub fn call(state: &mut State, request: &Request, caller: &mut Caller, method: &
             ]);
             Ok(message(caller, info))
         }
+        // 44
+        "frappe.desk.form.load.getdoc" => {
+            let value = |name: &str| request.value(name).unwrap_or_default();
+            let document = rest::single(state, caller, &value("doctype"), &value("name"))?;
+            Ok(Reply::json(200, &Json::map([("docs", Json::List(vec![document]))])))
+        }
         "frappe.core.doctype.user.user.get_roles" => {
             let uid = request.value("uid").unwrap_or_else(|| caller.user.clone());
             let roles = state.user(&uid).map(User::effective_roles).unwrap_or_default();

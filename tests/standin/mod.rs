@@ -2,10 +2,10 @@
 //! was recorded to do, with its quirks and its holes,
 //! and keeps every request byte for byte.
 //!
-//! Not ERPNext's: the methods `echo`, `slow`, `large`, `stream`, `status`, `set_cookie`, the paths
+//! Not ERPNext's: `/assets/standin/desk.js` (bench's nginx would serve it), the methods `echo`, `slow`, `large`, `stream`, `status`, `set_cookie`, the paths
 //! `/ws-echo` and `/ws-refused`, and that header names with `_` are merged with those with `-`
 //! (gunicorn before 22), so that a test sees when they get through.
-#![allow(dead_code, reason = "each test binary and the demo use their own part of it")]
+#![allow(dead_code, unused_imports, reason = "each test binary and the demo use their own part of it")]
 #![allow(
     clippy::expect_used,
     clippy::panic,
@@ -22,6 +22,7 @@
     reason = "test code: a broken stand-in may panic"
 )]
 
+pub mod assets;
 mod auth;
 mod body;
 mod clock;
@@ -39,6 +40,7 @@ mod pages;
 mod permissions;
 mod query;
 mod random;
+mod realtime;
 mod recorded;
 mod records;
 mod reply;
@@ -57,13 +59,14 @@ mod websocket;
 mod wire;
 
 use std::net::{Ipv4Addr, SocketAddr};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
 
 use time::UtcOffset;
 use tokio::sync::mpsc;
 
 pub use failure::Failure;
+pub use realtime::Realtime;
 pub use recorded::Recorded;
 pub use records::{Bearer, Client, LoginSession, StoredFile, User};
 
@@ -118,7 +121,17 @@ impl StandIn {
 
     /// Starts one on this port of 127.0.0.1.
     pub fn start_on(port: u16) -> Self {
-        let shared = Arc::new(Shared::new(data::site()));
+        Self::serving(Arc::new(Mutex::new(data::site())), port)
+    }
+
+    /// Another server of the same site, as several gunicorns share a database. What it is asked, and how it fails, is its
+    /// own.
+    pub fn twin(&self) -> Self {
+        Self::serving(self.shared.site(), 0)
+    }
+
+    fn serving(site: Arc<Mutex<State>>, port: u16) -> Self {
+        let shared = Arc::new(Shared::new(site));
         let (commands, received) = mpsc::unbounded_channel();
         let (ready, started) = std::sync::mpsc::channel();
         let of_thread = Arc::clone(&shared);

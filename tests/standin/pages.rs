@@ -2,6 +2,7 @@
 
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
+use super::SITE;
 use super::auth::Caller;
 use super::fault::{self, Fault, bare_page};
 use super::random;
@@ -11,6 +12,7 @@ use super::request::Request;
 use super::state::State;
 
 const LOGIN: &str = include_str!("login.html");
+const DESK: &str = include_str!("desk.html");
 
 /// What a path outside of the API answers.
 pub fn page(state: &mut State, request: &Request, caller: &Caller) -> Result<Reply, Fault> {
@@ -37,7 +39,7 @@ pub fn page(state: &mut State, request: &Request, caller: &Caller) -> Result<Rep
         "/me" | "/" | "/index" if caller.is_guest() && path == "/me" => {
             Ok(Reply::page_redirect(301, "me", "/login?redirect-to=%2Fme"))
         }
-        "/me" | "/" | "/index" => Ok(shown("Me", "me", caller, "")),
+        "/me" | "/" | "/index" => Ok(shown("Me", "me", caller)),
         _ => Ok(fault::page(404, "404")),
     }
 }
@@ -62,15 +64,18 @@ fn desk(state: &mut State, caller: &Caller, path: &str) -> Reply {
     let sid = caller.session.as_ref().map(|session| session.sid.as_str());
     let session = state.sessions.iter_mut().find(|session| Some(session.sid.as_str()) == sid);
     let token = session.map(|session| session.csrf_token.get_or_insert_with(|| random::hex(56)).clone());
-    shown("Desk", "app", caller, &token.unwrap_or_default())
+    let boot = serde_json::json!({"sitename": SITE, "user": {"name": caller.user}}).to_string();
+    let page = DESK.replace("{{boot}}", &boot.replace('\\', "\\\\").replace('"', "\\\"").replace('<', "\\u003c"));
+    let page = page.replace("{{csrf_token}}", &token.unwrap_or_default());
+    let page = page.replace("{{user}}", &caller.user.replace('<', "&lt;"));
+    Reply::html(200, page).field("X-Page-Name", "app").field("X-From-Cache", "False")
 }
 
-fn shown(title: &str, name: &str, caller: &Caller, csrf_token: &str) -> Reply {
+fn shown(title: &str, name: &str, caller: &Caller) -> Reply {
     let user = caller.user.replace('<', "&lt;");
     let page = format!(
         "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n<title>{title}</title>\n\
-         <link rel=\"icon\" href=\"data:,\">\n<script>window.frappe = {{}}; frappe.csrf_token = \
-         \"{csrf_token}\";</script>\n</head>\n<body><h1>{title}</h1>\n<p>Logged in as \
+         <link rel=\"icon\" href=\"data:,\">\n</head>\n<body><h1>{title}</h1>\n<p>Logged in as \
          <b id=\"user\">{user}</b></p>\n<p><a href=\"/api/method/logout\">Logout</a></p></body>\n</html>\n"
     );
     Reply::html(200, page).field("X-Page-Name", name).field("X-From-Cache", "False")

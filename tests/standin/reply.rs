@@ -120,6 +120,7 @@ pub fn reason(status: u16) -> &'static str {
         201 => "CREATED",
         202 => "ACCEPTED",
         204 => "NO CONTENT",
+        206 => "PARTIAL CONTENT",
         301 => "MOVED PERMANENTLY",
         302 => "FOUND",
         303 => "SEE OTHER",

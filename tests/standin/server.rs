@@ -16,7 +16,7 @@ use super::state::State;
 
 /// Shared by the handle and all connections.
 pub struct Shared {
-    state: Mutex<State>,
+    state: Arc<Mutex<State>>,
     failures: Mutex<Failures>,
     records: Mutex<Records>,
     connections: AtomicU64,
@@ -42,9 +42,9 @@ pub enum Command {
 
 impl Shared {
     /// Around a site.
-    pub fn new(state: State) -> Self {
+    pub fn new(state: Arc<Mutex<State>>) -> Self {
         Self {
-            state: Mutex::new(state),
+            state,
             failures: Mutex::default(),
             records: Mutex::new(Records { kept: Vec::new(), next: 1, on: true }),
             connections: AtomicU64::new(0),
@@ -55,6 +55,11 @@ impl Shared {
     /// The site.
     pub fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().expect("no holder of the site panics")
+    }
+
+    /// The site, to be served by others too.
+    pub fn site(&self) -> Arc<Mutex<State>> {
+        Arc::clone(&self.state)
     }
 
     /// The failures in force.

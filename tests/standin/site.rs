@@ -3,6 +3,7 @@
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use time::Duration;
 
+use super::assets;
 use super::auth::{self, Caller};
 use super::clock;
 use super::echo;
@@ -59,7 +60,7 @@ fn dispatch(state: &mut State, request: &Request, caller: &mut Caller) -> Result
         return methods::call(state, request, caller, &method);
     }
     let path = request.path.as_str();
-    if let Some(reply) = echo::special(request) {
+    if let Some(reply) = echo::special(request).or_else(|| assets::asset(request)) {
         return Ok(reply);
     }
     if let Some(rest) = path.strip_prefix("/api/") {

@@ -137,6 +137,18 @@ impl Wire {
         Ok(self.buffer.drain(..count).collect())
     }
 
+    /// Waits until there is something to be taken; nothing is lost when it is given up.
+    ///
+    /// # Errors
+    ///
+    /// The connection ended.
+    pub async fn ready(&mut self) -> io::Result<()> {
+        if self.buffer.is_empty() && self.fill().await? == 0 {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        Ok(())
+    }
+
     /// Exactly so many bytes.
     ///
     /// # Errors

@@ -213,7 +213,6 @@ fn what_is_not_built_is_said_never_ignored() {
     for (text, path) in [
         ("store.kind = \"redis\"", "store.kind"),
         ("store.url = \"redis://127.0.0.1:6379/0\"", "store.url"),
-        ("erpnext.urls = [\"http://10.0.0.1\", \"http://10.0.0.2\"]", "erpnext.urls"),
         ("tokens.access_format = \"jwt\"", "tokens.access_format"),
         ("registration.enabled = true", "registration.enabled"),
         ("login.page = \"gateway\"", "login.page"),
@@ -236,6 +235,7 @@ fn what_is_worth_knowing_is_a_notice() {
 fn upstream_is_given_once() {
     assert_wrong("erpnext.url = \"http://a\"\nerpnext.urls = [\"http://b\"]", "erpnext.urls", "not both");
     assert_wrong("erpnext.urls = []", "erpnext.urls", "empty");
+    assert_wrong("erpnext.urls = [\"http://a\", \"http://b\", \"http://a\"]", "erpnext.urls[2]", "already");
 }
 
 #[test]

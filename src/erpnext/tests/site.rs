@@ -109,7 +109,7 @@ fn adapter(
         let _ = rustls::crypto::ring::default_provider().install_default();
     });
     let settings = ErpnextSettings {
-        url: standin.url(),
+        urls: vec![standin.url()],
         public_url: PUBLIC_URL.to_owned(),
         site_name: None,
         host_header: None,

@@ -25,6 +25,7 @@ use super::{
     head::Framing,
     pace::{Minimum, Pace},
 };
+use crate::proxy::Cut;
 
 const CONTINUE: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\n";
 const LINGER_TIME: Duration = Duration::from_secs(2);
@@ -54,6 +55,7 @@ pub struct Guarded {
     sending: Pace,
     events: Arc<EdgeEvents>,
     permit: Option<ConnectionPermit>,
+    cut: Arc<Cut>,
 }
 
 impl Guarded {
@@ -75,6 +77,7 @@ impl Guarded {
             sending: Pace::new(sending),
             events,
             permit: Some(permit),
+            cut: Arc::default(),
         }
     }
 
@@ -96,6 +99,15 @@ impl Guarded {
         let awaited = expects_continue && preread.is_empty() && self.body != Body::Ended;
         self.interim = if awaited { CONTINUE } else { b"" };
         Ok(())
+    }
+
+    /// Ends the connection from elsewhere.
+    pub fn cut(&self) -> Arc<Cut> {
+        Arc::clone(&self.cut)
+    }
+
+    fn check_cut(&self, cx: &Context<'_>) -> io::Result<()> {
+        if self.cut.is_done(cx) { Err(io::ErrorKind::ConnectionAborted.into()) } else { Ok(()) }
     }
 
     /// Gives bytes back, to be read again.
@@ -177,6 +189,7 @@ impl Guarded {
 
     /// Our own answer begins: a `100 Continue` that isn't under way is not needed any more.
     fn begin_answer(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.check_cut(cx)?;
         self.answered = true;
         if self.interim.len() == CONTINUE.len() {
             self.interim = b"";
@@ -222,6 +235,7 @@ impl Drop for Guarded {
 
 impl AsyncRead for Guarded {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        self.check_cut(cx)?;
         if !self.unread.is_empty() {
             let count = self.unread.len().min(buf.remaining());
             buf.put_slice(self.unread.get(..count).unwrap_or_default());

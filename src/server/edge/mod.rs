@@ -146,12 +146,13 @@ where
         settings: Option<HttpPersistentSettings>,
         shutdown: &watch::Receiver<bool>,
     ) -> Option<(Stream, Option<HttpPersistentSettings>)> {
+        let cut = stream.cut();
         let mut session = ServerSession::new_http1(stream);
         if let Some(settings) = settings {
             settings.apply_to_session(&mut session);
         }
         session.set_pipelined_prefix(buffer);
-        Some(self.proxy.process_new_http(session, shutdown).await?.consume())
+        Some(cut.during(self.proxy.process_new_http(session, shutdown)).await?.consume())
     }
 
     async fn refuse(&self, mut stream: Box<Guarded>, refusal: HeadRefusal) {

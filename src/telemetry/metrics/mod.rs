@@ -3,6 +3,7 @@
 
 mod process;
 mod register;
+mod upstream;
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -12,6 +13,7 @@ use self::{
     process::ProcessMetrics,
     register::{ReasonCounters, Register},
 };
+pub use upstream::{ServerMetrics, UpstreamMetrics};
 
 /// All metrics of the process; made once, handed down as its handles.
 pub struct Metrics {
@@ -68,6 +70,7 @@ impl Metrics {
 pub struct AccessMetrics {
     permitted: IntCounter,
     denied: ReasonCounters,
+    ended: IntCounter,
 }
 
 impl AccessMetrics {
@@ -75,6 +78,10 @@ impl AccessMetrics {
         Self {
             permitted: register.counter("empress_access_permitted_total", "Requests whose bearer token was accepted"),
             denied: register.reasons("empress_access_denied_total", "Requests refused by the bearer check, by reason"),
+            ended: register.counter(
+                "empress_access_ended_total",
+                "Websockets and long answers that ended because their token was not good any more",
+            ),
         }
     }
 
@@ -86,6 +93,11 @@ impl AccessMetrics {
     /// A request was refused.
     pub fn denied(&self, reason: &'static str) {
         self.denied.inc(reason);
+    }
+
+    /// What a token had opened was ended with it.
+    pub fn ended(&self) {
+        self.ended.inc();
     }
 }
 
@@ -194,37 +206,6 @@ impl EdgeMetrics {
     /// A connection has ended.
     pub fn connection_closed(&self) {
         self.connections.dec();
-    }
-}
-
-/// Forwarded requests.
-#[derive(Clone)]
-pub struct UpstreamMetrics {
-    classes: [IntCounter; 5],
-    failed: ReasonCounters,
-}
-
-impl UpstreamMetrics {
-    fn new(register: &Register) -> Self {
-        let answered =
-            register.counters("empress_upstream_answers_total", "Answers of ERPNext to forwarded requests", &["class"]);
-        Self {
-            classes: ["1xx", "2xx", "3xx", "4xx", "5xx"].map(|class| answered.with_label_values(&[class])),
-            failed: register
-                .reasons("empress_upstream_failures_total", "Forwarded requests without an answer, by reason"),
-        }
-    }
-
-    /// ERPNext answered with this status.
-    pub fn answered(&self, status: u16) {
-        if let Some(class) = self.classes.get(usize::from(status / 100).wrapping_sub(1)) {
-            class.inc();
-        }
-    }
-
-    /// ERPNext did not answer.
-    pub fn failed(&self, reason: &'static str) {
-        self.failed.inc(reason);
     }
 }
 

@@ -3,7 +3,8 @@
 use std::sync::{Arc, OnceLock};
 
 use prometheus::{
-    Counter, Gauge, IntCounter, IntCounterVec, IntGauge, Opts, Registry, core::Collector, proto::MetricFamily,
+    Counter, Gauge, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry, core::Collector,
+    proto::MetricFamily,
 };
 
 /// The metrics of one process; not prometheus's global one, so that tests do not share it.
@@ -46,6 +47,10 @@ impl Register {
 
     pub(super) fn counters(&self, name: &str, help: &str, labels: &[&str]) -> IntCounterVec {
         self.add(IntCounterVec::new(Opts::new(name, help), labels))
+    }
+
+    pub(super) fn gauges(&self, name: &str, help: &str, labels: &[&str]) -> IntGaugeVec {
+        self.add(IntGaugeVec::new(Opts::new(name, help), labels))
     }
 
     pub(super) fn reasons(&self, name: &str, help: &str) -> ReasonCounters {

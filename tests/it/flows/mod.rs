@@ -11,6 +11,7 @@ mod methods;
 mod native_tokens;
 mod other_grants;
 mod pages;
+mod passing;
 mod prompts;
 mod refresh;
 mod registered_in_erpnext;

@@ -11,6 +11,7 @@ use crate::standin::{self, StandIn};
 pub struct Setup {
     table: Table,
     pub(super) ready_path: &'static str,
+    beside: Vec<String>,
     pub(super) waits_for_first_calls: bool,
     by_hand: bool,
 }
@@ -19,7 +20,7 @@ impl Setup {
     /// The clients of the tests, limits that no test meets by accident, users that are believed for long.
     pub fn new() -> Self {
         let mut setup =
-            Self { table: Table::new(), ready_path: "/readyz", waits_for_first_calls: true, by_hand: false };
+            Self { table: Table::new(), ready_path: "/readyz", beside: Vec::new(), waits_for_first_calls: true, by_hand: false };
         for limit in ["token_failures", "introspection_misses", "authorize", "login_failures"] {
             setup = setup.set(&format!("limits.{limit}"), "1000000/m");
         }
@@ -67,6 +68,13 @@ impl Setup {
         self
     }
 
+    /// Another upstream, after the gateway's stand-in.
+    #[must_use]
+    pub fn beside(mut self, url: String) -> Self {
+        self.beside.push(url);
+        self
+    }
+
     /// Whether tokens that ERPNext issued are read at the start.
     pub(super) fn accepts_natives(&self) -> bool {
         let set = self.table.get("erpnext").and_then(|section| section.get("native_tokens"));
@@ -104,7 +112,7 @@ impl Setup {
 
     /// A stand-in, and a gateway that has not been started.
     pub fn unstarted(self) -> TestGateway {
-        TestGateway::unstarted(self)
+        TestGateway::unstarted(StandIn::start(), self)
     }
 
     /// Starts the gateway, with a stand-in of its own.
@@ -125,11 +133,17 @@ impl Setup {
         let key = format!("{}:{}\n", standin::GATEWAY_API_KEY, standin::GATEWAY_API_SECRET);
         write_secret(&folder.join("erpnext.key"), &key);
         let in_folder = |name: &str| folder.join(name).to_string_lossy().into_owned();
-        let whole = Self { table: self.table.clone(), ..*self }
+        let upstream: (&str, Value) = if self.beside.is_empty() {
+            ("erpnext.url", erpnext.into())
+        } else {
+            let urls: Vec<_> = [erpnext.to_owned()].into_iter().chain(self.beside.iter().cloned()).collect();
+            ("erpnext.urls", urls.into())
+        };
+        let whole = Self { table: self.table.clone(), beside: Vec::new(), ..*self }
             .set("server.listen", vec![format!("127.0.0.1:{port}")])
             .set("server.public_url", format!("http://127.0.0.1:{port}"))
             .set("admin.listen", format!("127.0.0.1:{admin}"))
-            .set("erpnext.url", erpnext)
+            .set(upstream.0, upstream.1)
             .set("erpnext.api_key_file", in_folder("erpnext.key"))
             .set("store.path", in_folder("empress.db"))
             .set("store.secret_key_file", in_folder("secret.key"));

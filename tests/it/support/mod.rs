@@ -10,6 +10,7 @@ mod http;
 mod jwt;
 mod ports;
 mod wait;
+mod websocket;
 
 pub use self::{
     browser::{Browser, hidden},
@@ -25,4 +26,5 @@ pub use self::{
     http::{Answer, Connection, Request},
     jwt::{claims, claims_by_jwks, claims_by_secret, header},
     wait::{pause, until},
+    websocket::WebSocket,
 };

@@ -1,0 +1,65 @@
+//! When a request is sent once more, and to whom: where nothing of it can have arrived, or where it may arrive twice.
+
+use http::header::CONTENT_LENGTH;
+use pingora::{Error, ErrorSource, ErrorType, proxy::Session};
+
+use super::{Upstreams, answer::RENEWED, upgrades};
+use crate::proxy::context::{Renewal, RequestContext};
+
+/// A connection failed: nothing was sent, so that any request may go to another server.
+pub(in crate::proxy) fn after_failed_connection(
+    upstreams: &Upstreams,
+    error: &mut Error,
+    context: &mut RequestContext,
+) {
+    let pool = upstreams.of(context);
+    if let Some(member) = context.attempts.fail() {
+        pool.unreachable(&member);
+    }
+    let moved = pool.may_have_moved() && !context.attempts.looked_up;
+    context.attempts.looked_up = true;
+    error.set_retry(moved || pool.has_another(&context.attempts));
+}
+
+/// An attempt failed on its way. It is made again with a renewed credential; after a connection that had gone stale; and
+/// with another server where this one broke the connection off. Only what may happen twice, and can be sent twice.
+pub(in crate::proxy) fn after_failure(
+    upstreams: &Upstreams,
+    session: &mut Session,
+    error: &mut Error,
+    reused: bool,
+    context: &mut RequestContext,
+) {
+    if context.renewal == Renewal::Pending && error.etype() == &RENEWED {
+        context.renewal = Renewal::Done;
+        error.set_retry(true);
+        return;
+    }
+    if !may_happen_twice(session) || session.response_written().is_some() || !body_is_held(session) {
+        error.set_retry(false);
+        return;
+    }
+    error.retry.decide_reuse(reused);
+    if !error.retry() && broke_off(error) {
+        context.attempts.fail();
+        error.set_retry(upstreams.of(context).has_another(&context.attempts));
+    }
+}
+
+fn may_happen_twice(session: &Session) -> bool {
+    session.req_header().method.is_idempotent() && !upgrades(session)
+}
+
+/// Whether the server closed the connection in place of an answer. One that is only slow may be at work.
+fn broke_off(error: &Error) -> bool {
+    error.esource() == &ErrorSource::Upstream
+        && matches!(error.etype(), ErrorType::ConnectionClosed | ErrorType::ReadError | ErrorType::WriteError)
+}
+
+/// Whether the body can be sent from its start again. One of unknown length has been looked through as it passed, and may
+/// have been held back in part.
+fn body_is_held(session: &mut Session) -> bool {
+    let known = session.req_header().headers.contains_key(CONTENT_LENGTH);
+    let downstream = session.as_downstream_mut();
+    downstream.is_body_empty() || (known && downstream.is_body_done() && !downstream.retry_buffer_truncated())
+}
