@@ -124,7 +124,19 @@ impl Site {
             settings,
         });
         let tally = Arc::new(Tally::new(audit));
-        Ok(Self { store, erpnext, clients: registry, natives, access, issuer, endpoints, clock, random, secret_key, tally })
+        Ok(Self {
+            store,
+            erpnext,
+            clients: registry,
+            natives,
+            access,
+            issuer,
+            endpoints,
+            clock,
+            random,
+            secret_key,
+            tally,
+        })
     }
 }
 
