@@ -11,15 +11,20 @@ use crate::{
         output::{self, shown},
     },
     clock::UnixTime,
+    oauth::Recognised,
     server::tools::Tools,
     store::Grant,
 };
+
+const GATEWAY: &str = "gateway";
+const ERPNEXT: &str = "erpnext";
 
 /// What is known of a token.
 #[derive(Serialize)]
 struct Inspected<'a> {
     kind: &'static str,
     state: &'static str,
+    issued_by: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<&'static str>,
     #[serde(flatten, skip_serializing_if = "Option::is_none")]
@@ -41,7 +46,10 @@ struct Known<'a> {
 pub(super) fn run(args: &InspectArgs, tools: &Tools, out: &mut dyn Write) -> anyhow::Result<u8> {
     let token = from_input()?;
     let found = find(tools, &token)?;
-    let inspected = inspected(&found, tools.clock.now());
+    let mut inspected = inspected(&found, tools.clock.now());
+    if inspected.known.is_some() && tools.mint.recognise(token.expose()) == Recognised::Foreign {
+        inspected.issued_by = ERPNEXT;
+    }
     if args.json {
         output::json(out, &inspected);
     } else {
@@ -56,16 +64,20 @@ fn inspected(found: &Found, now: UnixTime) -> Inspected<'_> {
         Found::Access(facts) => Inspected {
             kind: "access_token",
             state: state(facts.expires_at),
+            issued_by: GATEWAY,
             reason: None,
             known: Some(known(&facts.grant, facts.scopes.to_string(), facts.issued_at, facts.expires_at)),
         },
         Found::Refresh(facts) => Inspected {
             kind: "refresh_token",
             state: if facts.rotated_at.is_some() { "rotated" } else { state(facts.expires_at) },
+            issued_by: GATEWAY,
             reason: None,
             known: Some(known(&facts.grant, facts.grant.scopes.to_string(), facts.issued_at, facts.expires_at)),
         },
-        Found::Not(reason) => Inspected { kind: "unknown", state: "not_active", reason: Some(reason), known: None },
+        Found::Not(reason) => {
+            Inspected { kind: "unknown", state: "not_active", issued_by: "unknown", reason: Some(reason), known: None }
+        }
     }
 }
 
@@ -92,6 +104,7 @@ fn print(inspected: &Inspected<'_>, out: &mut dyn Write) {
         &[
             ("kind", inspected.kind.replace('_', " ")),
             ("state", inspected.state.to_owned()),
+            ("issued by", inspected.issued_by.to_owned()),
             ("client", known.client_id.to_owned()),
             ("user", known.user.to_owned()),
             ("scopes", known.scope.clone()),

@@ -129,7 +129,14 @@ fn find(tools: &Tools, token: &Secret) -> anyhow::Result<Found> {
             Ok(Found::Not("it is a shadow token, the gateway's own credential towards ERPNext"))
         }
         Recognised::Malformed => Ok(Found::Not("it looks like one of the gateway's, and is forged or mistyped")),
-        Recognised::Foreign => Ok(Found::Not("it is not of the gateway's making")),
+        // One that ERPNext issued is known by its hash, too, once it has been read.
+        Recognised::Foreign => match tools.store.access_token(hash, any_time).await? {
+            Some(facts) => Ok(Found::Access(facts)),
+            None => tools.store.refresh_token(hash, any_time).await.map(|facts| {
+                let foreign = "it is not of the gateway's making, and not known as one of ERPNext's";
+                facts.map_or(Found::Not(foreign), Found::Refresh)
+            }),
+        },
     };
     Ok(tools.runtime.block_on(look_up())?)
 }

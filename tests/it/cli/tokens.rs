@@ -10,6 +10,7 @@ use crate::{
     support::{APP, Browser, LEGACY, SHOP, Setup, TestGateway, Tokens, until},
 };
 
+const NATIVE: &str = "mkOkEgw4kHitB9RXtR7Kjyy6Auiwxq";
 /// How long a running gateway may go on accepting what a command has ended: it reads the feed each second.
 const SOON: Duration = Duration::from_secs(5);
 
@@ -86,6 +87,22 @@ fn a_token_that_is_revoked_by_the_command_is_refused_by_the_running_gateway_with
     let next = Tokens::of(&gateway.refresh(APP, &public.refresh, &[]));
     assert_eq!(beside(&gateway, &["token", "revoke"], &public.refresh).code, 0);
     is_refused_soon(&gateway, &next.access);
+}
+
+#[test]
+fn a_token_that_erpnext_issued_is_inspected_and_ended_like_any_other() {
+    let native =
+        || Bearer { refresh_token: Some("refresh-of-erpnext".to_owned()), ..Bearer::new(NATIVE, ORDINARY_CLIENT, BOB) };
+    let gateway = Setup::new().in_step().start_on(|standin| standin.add_bearer(native()));
+    gateway.acts_as(NATIVE, BOB);
+    for (token, kind) in [(NATIVE, "access_token"), ("refresh-of-erpnext", "refresh_token")] {
+        let done = beside(&gateway, &["token", "inspect", "--json"], token);
+        let known = done.json();
+        assert_eq!((done.code, &known["kind"], &known["issued_by"]), (0, &kind.into(), &"erpnext".into()), "{known}");
+        assert_eq!((&known["user"], &known["client_id"]), (&BOB.into(), &ORDINARY_CLIENT.into()), "{known}");
+    }
+    assert_eq!(beside(&gateway, &["token", "revoke"], NATIVE).code, 0);
+    is_refused_soon(&gateway, NATIVE);
 }
 
 #[test]
