@@ -7,7 +7,8 @@ use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 
 use super::{
     RouteProblem,
-    pattern::{Captures, Letters, Names, Pattern},
+    names::Names,
+    pattern::{Captures, Letters, Pattern},
 };
 use crate::{
     config::{RouteAuth, RouteSettings},
@@ -70,12 +71,12 @@ impl Demand {
 /// A compiled rule.
 #[derive(Clone, Debug)]
 pub(super) struct Rule {
-    pattern: Pattern,
+    pub(super) pattern: Pattern,
     letters: Letters,
-    methods: Vec<Method>,
+    pub(super) methods: Vec<Method>,
     pub(super) auth: RouteAuth,
     scopes: RuleScopes,
-    strict: bool,
+    pub(super) strict: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -91,6 +92,8 @@ enum Part {
     Text(String),
     /// The capture of this index.
     Capture(usize),
+    /// The capture of this index, a doctype.
+    Doctype(usize),
 }
 
 impl Rule {
@@ -108,10 +111,11 @@ impl Rule {
         let pattern = pattern?;
         let names: Vec<&str> = pattern.names().collect();
         let scopes: Vec<_> =
-            settings.scopes.iter().filter_map(|scope| template(scope, &names).map_err(&mut problem).ok()).collect();
+            settings.scopes.iter().filter_map(|scope| template(scope, &pattern, &names).map_err(&mut problem).ok()).collect();
         (problems.len() == before).then(|| Self {
             letters: match settings.auth {
-                RouteAuth::Bearer | RouteAuth::Deny => Letters::Folded,
+                RouteAuth::Deny => Letters::Wide,
+                RouteAuth::Bearer => Letters::Folded,
                 RouteAuth::Optional | RouteAuth::Pass => Letters::Exact,
             },
             methods: settings.methods.clone(),
@@ -167,6 +171,7 @@ fn fill(template: &[Part], captures: &Captures<'_>) -> String {
         match part {
             Part::Text(text) => scope.push_str(text),
             Part::Capture(index) => push_name(&mut scope, captures.get(*index).copied().unwrap_or_default()),
+            Part::Doctype(index) => push_doctype(&mut scope, captures.get(*index).copied().unwrap_or_default()),
         }
     }
     scope
@@ -175,12 +180,23 @@ fn fill(template: &[Part], captures: &Captures<'_>) -> String {
 /// What a scope can't hold (RFC 6749 §3.3), and `%`. The rest of non-ASCII is encoded anyway.
 const NOT_IN_SCOPE: &AsciiSet = &CONTROLS.add(b' ').add(b'"').add(b'\\').add(b'%');
 
-/// A name inside a scope: `read:Sales%20Invoice`.
+/// What a doctype can't hold in a scope: blanks are written `_` there.
+const NOT_IN_DOCTYPE: &AsciiSet = &NOT_IN_SCOPE.remove(b' ').add(b'_');
+
+/// A name inside a scope, percent-encoded where it must be.
 fn push_name(scope: &mut String, name: &str) {
     scope.extend(utf8_percent_encode(name, NOT_IN_SCOPE));
 }
 
-fn template(scope: &str, names: &[&str]) -> Result<Vec<Part>, String> {
+/// A doctype inside a scope: `read:Sales_Invoice`. Two doctypes never look alike: an underscore of the doctype's own is
+/// written `%5F`.
+fn push_doctype(scope: &mut String, doctype: &str) {
+    for piece in utf8_percent_encode(doctype, NOT_IN_DOCTYPE) {
+        scope.extend(piece.chars().map(|char| if char == ' ' { '_' } else { char }));
+    }
+}
+
+fn template(scope: &str, pattern: &Pattern, names: &[&str]) -> Result<Vec<Part>, String> {
     let mut parts = Vec::new();
     let mut rest = scope;
     while let Some((text, tail)) = rest.split_once('{') {
@@ -193,7 +209,8 @@ fn template(scope: &str, names: &[&str]) -> Result<Vec<Part>, String> {
         if !text.is_empty() {
             parts.push(Part::Text(text.to_owned()));
         }
-        parts.push(Part::Capture(index));
+        let is_doctype = pattern.doctype() == Some(index);
+        parts.push(if is_doctype { Part::Doctype(index) } else { Part::Capture(index) });
         rest = after;
     }
     if !rest.is_empty() {
@@ -201,7 +218,7 @@ fn template(scope: &str, names: &[&str]) -> Result<Vec<Part>, String> {
     }
     let sound = parts.iter().all(|part| match part {
         Part::Text(text) => Scope::parse(text).is_ok(),
-        Part::Capture(_) => true,
+        Part::Capture(_) | Part::Doctype(_) => true,
     });
     if sound && !parts.is_empty() { Ok(parts) } else { Err(format!("`{scope}` is no scope")) }
 }
