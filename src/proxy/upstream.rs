@@ -9,7 +9,7 @@ use pingora::{
 };
 
 use super::{
-    Gateway,
+    Gateway, body,
     context::{Renewal, RequestContext},
     refuse::Refused,
     request_headers::X_REQUEST_ID,
@@ -177,8 +177,10 @@ pub(super) fn decide_retry(session: &Session, error: &mut Error, reused: bool, c
 
 /// What a failure is to the peer; `None` when the peer itself is gone.
 pub(super) fn refused_by(error: &Error) -> Option<Refused> {
+    if let Some(refused) = body::refused_by(error) {
+        return Some(refused);
+    }
     match (error.esource(), error.etype()) {
-        (_, ErrorType::HTTPStatus(403)) => Some(Refused::ReservedValue),
         (_, ErrorType::HTTPStatus(413)) => Some(Refused::BodyTooLarge),
         (_, ErrorType::HTTPStatus(status)) if *status < 500 => Some(Refused::BadRequest),
         (ErrorSource::Downstream, ErrorType::WriteError | ErrorType::ReadError | ErrorType::ConnectionClosed) => None,

@@ -131,11 +131,8 @@ impl Router {
     }
 
     fn by_document_method(&self, asked: &Asked<'_>, doctype: &str, name: &str) -> Result<Decided, Refusal> {
-        let document = Document {
-            method: Method::PUT,
-            doctype: doctype.to_owned(),
-            name: Name::Known(name.to_owned()),
-        };
+        let document =
+            Document { method: Method::PUT, doctype: doctype.to_owned(), name: Name::Known(name.to_owned()) };
         let reached = Reached { documents: vec![document], ..Reached::default() };
         self.by_call(asked, Names::of(Api::Method(RUN_DOC_METHOD)), &reached)
     }

@@ -77,7 +77,9 @@ impl<'t> Api<'t> {
         match self {
             Self::Method(method) => Some([Some("api"), Some("method"), Some(method), None]),
             Self::Doctype(doctype) => Some([Some("api"), Some("resource"), Some(doctype), None]),
-            Self::Document { doctype, name } | Self::DocumentMethod { doctype, name, by_post: true } => Some([Some("api"), Some("resource"), Some(doctype), Some(name)]),
+            Self::Document { doctype, name } | Self::DocumentMethod { doctype, name, by_post: true } => {
+                Some([Some("api"), Some("resource"), Some(doctype), Some(name)])
+            }
             Self::Controller { .. } | Self::DocumentMethod { by_post: false, .. } => None,
         }
     }
@@ -127,9 +129,10 @@ impl<'t> Names<'t> {
     pub(super) fn describe(&self) -> String {
         let unknown = |name: &'t str| if name == UNKNOWN { "*" } else { name };
         match (self.api.and_then(Api::segments), self.literal) {
-            (Some(segments), _) => {
-                segments.into_iter().flatten().fold(String::new(), |path, segment| format!("{path}/{}", unknown(segment)))
-            }
+            (Some(segments), _) => segments
+                .into_iter()
+                .flatten()
+                .fold(String::new(), |path, segment| format!("{path}/{}", unknown(segment))),
             (None, Some(target)) => target.path().to_owned(),
             (None, None) => String::new(),
         }

@@ -69,7 +69,8 @@ impl Parameters<'_> {
     pub(super) fn documents(&self) -> Result<Vec<Map<String, Value>>, ()> {
         let mut documents = Vec::new();
         let names = ["doctype", "name", "parenttype"];
-        let flat = names.into_iter().flat_map(|name| self.said(name).values().into_iter().map(move |value| (name, value)));
+        let flat =
+            names.into_iter().flat_map(|name| self.said(name).values().into_iter().map(move |value| (name, value)));
         documents.extend(flat.map(|(name, value)| Map::from_iter([(name.to_owned(), value)])));
         for data in self.said("data").values() {
             match object(data) {

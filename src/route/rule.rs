@@ -110,8 +110,11 @@ impl Rule {
         }
         let pattern = pattern?;
         let names: Vec<&str> = pattern.names().collect();
-        let scopes: Vec<_> =
-            settings.scopes.iter().filter_map(|scope| template(scope, &pattern, &names).map_err(&mut problem).ok()).collect();
+        let scopes: Vec<_> = settings
+            .scopes
+            .iter()
+            .filter_map(|scope| template(scope, &pattern, &names).map_err(&mut problem).ok())
+            .collect();
         (problems.len() == before).then(|| Self {
             letters: match settings.auth {
                 RouteAuth::Deny => Letters::Wide,

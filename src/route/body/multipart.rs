@@ -24,7 +24,11 @@ pub(super) struct Multipart {
 enum Kept {
     No,
     /// The fields so far, the last one open, and where its last line begins.
-    Fields { fields: Vec<(String, Vec<u8>)>, open: bool, line: usize },
+    Fields {
+        fields: Vec<(String, Vec<u8>)>,
+        open: bool,
+        line: usize,
+    },
 }
 
 #[derive(Clone, Debug)]

@@ -1,7 +1,10 @@
 //! Where calls lead, in every writing of their parameters.
 
 use super::*;
-use crate::route::{body::{BodyKind, Fields}, query::Query};
+use crate::route::{
+    body::{BodyKind, Fields},
+    query::Query,
+};
 
 fn by(method: &str, query: &str, kind: &BodyKind, body: &str) -> Reached {
     let fields = Fields::parse(kind, body.as_bytes()).expect("a good body");
@@ -26,15 +29,15 @@ fn the_table_is_in_order_so_that_it_can_be_searched() {
 #[test]
 fn a_document_may_be_an_object_or_its_text() {
     let known = Name::Known("C-1".to_owned());
-    for body in [
-        r#"{"doc":{"doctype":"Customer","name":"C-1"}}"#,
-        r#"{"doc":"{\"doctype\":\"Customer\",\"name\":\"C-1\"}"}"#,
-    ] {
+    for body in
+        [r#"{"doc":{"doctype":"Customer","name":"C-1"}}"#, r#"{"doc":"{\"doctype\":\"Customer\",\"name\":\"C-1\"}"}"#]
+    {
         let reached = by_json("frappe.client.save", body);
         assert_eq!(documents(&reached), [("PUT", "Customer", &known)]);
         assert_eq!(reached.else_where, Elsewhere::No);
     }
-    let reached = by("frappe.desk.form.save.savedocs", "", &BodyKind::Form, "doc={\"doctype\":\"Item\",\"__islocal\":1}");
+    let reached =
+        by("frappe.desk.form.save.savedocs", "", &BodyKind::Form, "doc={\"doctype\":\"Item\",\"__islocal\":1}");
     assert_eq!(documents(&reached), [("PUT", "Item", &Name::Unknown), ("POST", "Item", &Name::None)]);
 }
 

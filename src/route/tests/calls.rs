@@ -111,10 +111,9 @@ fn a_write_must_stay_with_the_document_that_its_path_names() {
 #[test]
 fn methods_of_documents_need_the_scope_to_write() {
     let rules = document_rules();
-    for (method, target) in [
-        (Method::GET, "/api/resource/Customer/x?run_method=y"),
-        (Method::GET, "/api/v2/document/Customer/x/method/y"),
-    ] {
+    for (method, target) in
+        [(Method::GET, "/api/resource/Customer/x?run_method=y"), (Method::GET, "/api/v2/document/Customer/x/method/y")]
+    {
         let route = |scopes| meets(&rules, scopes, &method, target, (&BodyKind::Other, ""));
         assert!(!route("read:Customer"), "{target}");
         assert!(route("read:Customer write:Customer"), "{target}");
