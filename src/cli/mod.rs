@@ -1,6 +1,7 @@
 //! The command line: one file a sub-command.
 
 mod check;
+mod explain;
 mod serve;
 
 use std::{
@@ -38,6 +39,8 @@ enum Command {
     Serve(serve::ServeArgs),
     /// Says whether the configuration can work, and everything that is wrong with it
     Check(check::CheckArgs),
+    /// Says which rule decides on a request, and why
+    Explain(explain::ExplainArgs),
 }
 
 /// Where the configuration is.
@@ -67,6 +70,7 @@ impl Cli {
         ExitCode::from(match self.command {
             Command::Serve(args) => serve::run(&args, err),
             Command::Check(args) => check::run(&args, out, err),
+            Command::Explain(args) => explain::run(&args, out, err),
         })
     }
 }

@@ -25,6 +25,13 @@ enum Segment {
     Capture(String),
 }
 
+/// What a pattern is about; `None` for all there are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Subject<'p> {
+    Doctype(Option<&'p str>),
+    Method(Option<&'p str>),
+}
+
 /// How literals are compared.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Letters {
@@ -79,6 +86,27 @@ impl Pattern {
             [api, resource, Segment::Capture(_), ..] if api.is("api") && resource.is("resource") => Some(0),
             _ => self.names().position(|name| name == "doctype"),
         }
+    }
+
+    /// What it is about, in terms of ERPNext's API.
+    pub(super) fn subject(&self) -> Option<Subject<'_>> {
+        let [api, kind, rest @ ..] = self.segments.as_slice() else { return None };
+        let name = match rest.first() {
+            Some(Segment::Literal(name)) => Some(name.as_str()),
+            Some(Segment::Any | Segment::Capture(_)) => None,
+            None if self.open => None,
+            None => return None,
+        };
+        match api.is("api") {
+            true if kind.is("resource") => Some(Subject::Doctype(name)),
+            true if kind.is("method") => Some(Subject::Method(name)),
+            _ => None,
+        }
+    }
+
+    /// Whether it is about a document and not about a doctype.
+    pub(super) const fn is_about_one_document(&self) -> bool {
+        self.segments.len() > 3
     }
 
     /// The literal of a pattern that is `/api/method/` and a name.

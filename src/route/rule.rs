@@ -136,6 +136,25 @@ impl Rule {
         }
     }
 
+    /// Whether one of its scopes may be this one; and what then stands for the captured name, if it has one.
+    pub(super) fn filled_by<'s>(&self, scope: &'s str) -> Option<Option<&'s str>> {
+        match &self.scopes {
+            RuleScopes::Fixed(scopes) => scopes.iter().any(|own| own == scope).then_some(None),
+            RuleScopes::Templates(templates) => templates.iter().find_map(|template| match template.as_slice() {
+                [Part::Text(text)] => (text == scope).then_some(None),
+                [Part::Text(before), Part::Capture(_) | Part::Doctype(_)] => {
+                    scope.strip_prefix(before.as_str()).filter(|name| !name.is_empty()).map(Some)
+                }
+                [Part::Text(before), Part::Capture(_) | Part::Doctype(_), Part::Text(after)] => scope
+                    .strip_prefix(before.as_str())
+                    .and_then(|rest| rest.strip_suffix(after.as_str()))
+                    .filter(|name| !name.is_empty())
+                    .map(Some),
+                _ => None,
+            }),
+        }
+    }
+
     /// What the rule demands, if it is about this request. A rule for GET is one for HEAD.
     pub(super) fn demand(&self, method: &Method, names: &Names<'_>) -> Option<Demand> {
         let method = if method == Method::HEAD { &Method::GET } else { method };
@@ -191,8 +210,14 @@ fn push_name(scope: &mut String, name: &str) {
     scope.extend(utf8_percent_encode(name, NOT_IN_SCOPE));
 }
 
-/// A doctype inside a scope: `read:Sales_Invoice`. Two doctypes never look alike: an underscore of the doctype's own is
-/// written `%5F`.
+/// A doctype as it stands in a scope: `Sales_Invoice`. Two doctypes never look alike: an underscore of the doctype's own
+/// is written `%5F`.
+pub(super) fn doctype_in_scope(doctype: &str) -> String {
+    let mut scope = String::new();
+    push_doctype(&mut scope, doctype);
+    scope
+}
+
 fn push_doctype(scope: &mut String, doctype: &str) {
     for piece in utf8_percent_encode(doctype, NOT_IN_DOCTYPE) {
         scope.extend(piece.chars().map(|char| if char == ' ' { '_' } else { char }));

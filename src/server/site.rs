@@ -18,6 +18,7 @@ use crate::{
     secret::{Purpose, SecretKey},
     store::{EmbeddedStore, Store, secret_key},
     telemetry::{audit::Audit, metrics::Metrics},
+    route::Router,
 };
 
 /// The site of a gateway that serves one.
@@ -57,7 +58,7 @@ impl Site {
         let store: Arc<dyn Store> = Arc::new(open_store(&config.store.path, &secret_key)?);
         let clients: Vec<Client> = config.client.iter().map(crate::config::ClientSettings::to_client).collect();
         let algorithms = signing_algorithms(config, &clients);
-        let settings = endpoint_settings(config, &clients, &algorithms);
+        let settings = endpoint_settings(config, &clients, &algorithms)?;
         let registry = Arc::new(ClientRegistry::new(clients));
         let ground = Ground {
             store: Arc::clone(&store),
@@ -186,7 +187,11 @@ fn signing_algorithms(config: &Config, clients: &[Client]) -> Vec<SigningAlgorit
     algorithms
 }
 
-fn endpoint_settings(config: &Config, clients: &[Client], algorithms: &[SigningAlgorithm]) -> EndpointSettings {
+fn endpoint_settings(
+    config: &Config,
+    clients: &[Client],
+    algorithms: &[SigningAlgorithm],
+) -> anyhow::Result<EndpointSettings> {
     let mut scopes: Vec<String> =
         [Scope::ALL, Scope::OPENID, "profile", "email", "roles"].into_iter().map(str::to_owned).collect();
     let mut grant_types = vec![GrantType::AuthorizationCode, GrantType::RefreshToken];
@@ -203,7 +208,7 @@ fn endpoint_settings(config: &Config, clients: &[Client], algorithms: &[SigningA
             }
         }
     }
-    EndpointSettings {
+    Ok(EndpointSettings {
         public_origin: config.server.public_url.as_str().to_owned(),
         site_name: config.server.public_url.origin().host().to_owned(),
         scopes,
@@ -212,7 +217,8 @@ fn endpoint_settings(config: &Config, clients: &[Client], algorithms: &[SigningA
         allowed_origins: config.cors.allowed_origins.iter().map(|origin| origin.as_str().to_owned()).collect(),
         introspection_needs_client: config.introspection.require_client_auth,
         revocation_needs_client: config.revocation.require_client_auth,
-    }
+        rules: Router::new(&config.route)?,
+    })
 }
 
 fn limits(config: &Config) -> Limits {
