@@ -182,7 +182,9 @@ fn demanded(demand: &Demand) -> String {
     match demand {
         Demand::Nothing => "any scope will do".to_owned(),
         Demand::All => "the scope all is needed: no rule opens this to other scopes".to_owned(),
-        Demand::Scopes { needed, strict: true } => format!("{} is needed, and all does not stand for it", needed.join(" ")),
+        Demand::Scopes { needed, strict: true } => {
+            format!("{} is needed, and all does not stand for it", needed.join(" "))
+        }
         Demand::Scopes { needed, strict: false } => format!("{} or all is needed", needed.join(" ")),
         Demand::Both(both) => format!("{}; and {}", demanded(&both.0), demanded(&both.1)),
     }
@@ -231,7 +233,10 @@ mod tests {
         let target = "/api/resource/Sales%20Invoice";
         let (code, out, _) = explained(&["GET", target, "--scope", "read:Sales_Invoice"]);
         assert_eq!(code, DONE, "{out}");
-        assert!(out.contains("GET /api/resource/Sales Invoice: route[0] decides: /api/resource/{doctype} (GET)"), "{out}");
+        assert!(
+            out.contains("GET /api/resource/Sales Invoice: route[0] decides: /api/resource/{doctype} (GET)"),
+            "{out}"
+        );
         assert!(out.contains("read:Sales_Invoice or all is needed"), "{out}");
         let (code, out, _) = explained(&["GET", target, "--scope", "read:Customer openid"]);
         assert_eq!(code, REFUSED, "{out}");

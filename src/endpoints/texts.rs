@@ -131,7 +131,9 @@ impl Texts {
             let actions = self.listed(&actions);
             match &opened.subject {
                 Subject::Doctype(name) => fill(self.documents, &[("{actions}", &actions), ("{doctype}", name)]),
-                Subject::Documents => fill(self.documents, &[("{actions}", &actions), ("{doctype}", self.all_documents)]),
+                Subject::Documents => {
+                    fill(self.documents, &[("{actions}", &actions), ("{doctype}", self.all_documents)])
+                }
                 Subject::Method(name) => fill(self.call, &[("{method}", name)]),
             }
         });

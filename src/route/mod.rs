@@ -1,8 +1,8 @@
 //! Method and target in, route out: what the gateway serves itself, what it forwards and on which terms, what it refuses.
 //! Pure: no IO, no clock, no log. Headers are not its business; of bodies, only the names of methods in them.
 //!
-//! Rules are tried in their order, the first that matches decides; without one, `auth` is `optional`. A `bearer` or
-//! `deny` rule compares its literals without regard to letter case, since ERPNext's database does. As soon as any rule
+//! Rules are tried in their order, the first that matches decides; without one, `auth` is `optional`. A rule
+//! that asks for something compares its literals without regard to letter case, since ERPNext's database does. As soon as any rule
 //! names scopes, a token without the scope `all` may use only routes that a rule opens to it: ERPNext itself enforces no
 //! scope, and every doctype can be reached by several methods (`calls.rs`). ERPNext runs a `cmd` instead of what the path
 //! names, so the rules are asked about both then (`decide.rs`).

@@ -119,6 +119,8 @@ impl Rule {
             letters: match settings.auth {
                 RouteAuth::Deny => Letters::Wide,
                 RouteAuth::Bearer => Letters::Folded,
+                // It may keep something from a later rule that opens more.
+                RouteAuth::Optional if !settings.scopes.is_empty() => Letters::Folded,
                 RouteAuth::Optional | RouteAuth::Pass => Letters::Exact,
             },
             methods: settings.methods.clone(),

@@ -15,10 +15,10 @@ use crate::{
     issuer::{AllowanceCounter, Issuer, IssuerSettings, SigningKeys},
     oauth::{Allowance, Client, GrantType, LoginHasher, Scope, SigningAlgorithm, SiteId, TokenMint, UserName},
     random::{OsRandom, Random},
+    route::Router,
     secret::{Purpose, SecretKey},
     store::{EmbeddedStore, Store, secret_key},
     telemetry::{audit::Audit, metrics::Metrics},
-    route::Router,
 };
 
 /// The site of a gateway that serves one.

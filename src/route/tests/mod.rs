@@ -215,6 +215,18 @@ fn the_letter_case_of_a_doctype_is_no_way_around_a_rule_that_denies() {
 }
 
 #[test]
+fn the_letter_case_of_a_doctype_is_no_way_to_a_later_rule_that_opens_more() {
+    let rules = [
+        rule("/api/resource/User/**", RouteAuth::Optional, &["read:User"]),
+        rule("/api/resource/**", RouteAuth::Optional, &["read"]),
+    ];
+    assert!(allows(&rules, "read", "/api/resource/Item"));
+    for target in ["/api/resource/User", "/api/resource/user", "/api/v2/document/USER%20/x"] {
+        assert!(!allows(&rules, "read", target), "{target}");
+    }
+}
+
+#[test]
 fn the_realtime_server_has_its_own_path() {
     assert_eq!(terms_by(&[], "/socket.io/?EIO=4").service, Service::Realtime);
     assert_eq!(terms_by(&[], "/socket.iox").service, Service::Web);

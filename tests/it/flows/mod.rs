@@ -12,3 +12,4 @@ mod other_grants;
 mod pages;
 mod prompts;
 mod refresh;
+mod samples;
