@@ -70,7 +70,9 @@ fn explain(args: &ExplainArgs) -> Result<(Explanation, Vec<RouteSettings>), Stri
         None => Vec::new(),
     };
     let router = Router::new(&rules).map_err(|problems| problems.to_string())?;
-    let target = match Target::parse(&args.path) {
+    // As one writes it: a blank would end the target.
+    let path = args.path.replace(' ', "%20");
+    let target = match Target::parse(&path) {
         Ok(target) => target,
         Err(why) => return Ok((Explanation::refused(format!("400: {why}")), rules)),
     };
@@ -238,6 +240,8 @@ mod tests {
             "{out}"
         );
         assert!(out.contains("read:Sales_Invoice or all is needed"), "{out}");
+        let (code, _, _) = explained(&["GET", "/api/resource/Sales Invoice", "--scope", "read:Sales_Invoice"]);
+        assert_eq!(code, DONE);
         let (code, out, _) = explained(&["GET", target, "--scope", "read:Customer openid"]);
         assert_eq!(code, REFUSED, "{out}");
         assert!(out.contains("does not do: 403 insufficient_scope"), "{out}");

@@ -12,7 +12,7 @@ use http::{
 use pingora::{Error, ErrorType, proxy::Session};
 use tokio::time::{Instant, timeout_at};
 
-use super::refuse::Refused;
+use super::refuse::{BodyRefusal, Refused};
 use crate::route::{BodyKind, BodyScan, Fields, Found, Seen};
 
 /// A body of known length up to this is held.
@@ -62,7 +62,7 @@ impl BodyHead {
             return Ok(None);
         }
         let types = session.req_header().headers.get_all(CONTENT_TYPE).iter().map(http::HeaderValue::as_bytes);
-        let kind = BodyKind::of(types).map_err(|_| Refused::BodyUnreadable)?;
+        let kind = BodyKind::of(types).map_err(|_| Refused::Body(BodyRefusal::Unreadable))?;
         Ok(Some(Self { kind, length }))
     }
 
@@ -73,7 +73,7 @@ impl BodyHead {
 
     /// Why it can't be judged as a whole.
     pub(super) const fn not_held(&self) -> Refused {
-        if self.length.is_some() { Refused::TooLargeToJudge } else { Refused::LengthNeeded }
+        Refused::Body(if self.length.is_some() { BodyRefusal::TooLarge } else { BodyRefusal::NoLength })
     }
 }
 
@@ -96,27 +96,27 @@ impl BodyWatch {
     /// The parameters of a body that is held.
     pub(super) fn fields(&self, kind: &BodyKind) -> Result<Fields, Refused> {
         let body = self.held.as_deref().unwrap_or_default();
-        Fields::parse(kind, body).map_err(|_| Refused::BodyUnreadable)
+        Fields::parse(kind, body).map_err(|_| Refused::Body(BodyRefusal::Unreadable))
     }
 
     /// Reads and judges a body that is held.
     pub(super) async fn hold(&mut self, session: &mut Session, head: &BodyHead) -> Result<(), Refused> {
         let Some(length) = head.length else { return Err(Refused::Internal) };
         let deadline = Instant::now() + BODY_TIMEOUT;
-        let mut held = BytesMut::new();
+        let mut body = BytesMut::new();
         loop {
             // What is read before this Pingora forgets: less than its bound is to come, and at least one byte.
-            if length.saturating_sub(held.len()) <= KEPT_BY_PINGORA {
+            if length.saturating_sub(body.len()) <= KEPT_BY_PINGORA {
                 session.as_downstream_mut().enable_retry_buffering();
             }
             let read = timeout_at(deadline, session.as_downstream_mut().read_request_body());
             let piece = read.await.map_err(|_| Refused::BodyTooSlow)?.map_err(|_| Refused::BodyBroken)?;
             let Some(piece) = piece else { break };
             self.scan.push(&piece).map_err(refused)?;
-            held.extend_from_slice(&piece);
+            body.extend_from_slice(&piece);
         }
         self.scan.finish().map_err(refused)?;
-        self.held = Some(held.freeze());
+        self.held = Some(body.freeze());
         Ok(())
     }
 
@@ -131,10 +131,10 @@ impl BodyWatch {
         }
         let piece = body.take();
         if let Some(piece) = &piece {
-            self.scan.push(piece).map_err(error)?;
+            self.scan.push(piece).map_err(|found| Error::new(kind_of(found)))?;
         }
         if ends {
-            self.scan.finish().map_err(error)?;
+            self.scan.finish().map_err(|found| Error::new(kind_of(found)))?;
         }
         let waits = !ends && self.scan.is_undecided();
         *body = if waits || !self.waiting.is_empty() {
@@ -150,30 +150,25 @@ impl BodyWatch {
 fn refused(found: Found) -> Refused {
     match found {
         Found::ReservedValue => Refused::ReservedValue,
-        Found::Session => Refused::SidInBody,
-        Found::Call => Refused::CallInStream,
-        Found::Malformed => Refused::BodyUnreadable,
+        Found::Session => Refused::Body(BodyRefusal::Session),
+        Found::Call => Refused::Body(BodyRefusal::Call),
+        Found::Malformed => Refused::Body(BodyRefusal::Unreadable),
     }
 }
 
-fn error(found: Found) -> Box<Error> {
-    Error::new(match found {
+const fn kind_of(found: Found) -> ErrorType {
+    match found {
         Found::ReservedValue => RESERVED_VALUE,
         Found::Session => SESSION,
         Found::Call => CALL,
         Found::Malformed => MALFORMED,
-    })
+    }
 }
 
 /// What an error of [`BodyWatch::pass`] is to the peer.
 pub(super) fn refused_by(error: &Error) -> Option<Refused> {
-    let found = [
-        (RESERVED_VALUE, Found::ReservedValue),
-        (SESSION, Found::Session),
-        (CALL, Found::Call),
-        (MALFORMED, Found::Malformed),
-    ];
-    found.into_iter().find(|(kind, _)| error.etype() == kind).map(|(_, found)| refused(found))
+    let found = [Found::ReservedValue, Found::Session, Found::Call, Found::Malformed];
+    found.into_iter().find(|found| *error.etype() == kind_of(*found)).map(refused)
 }
 
 #[cfg(test)]
@@ -217,7 +212,7 @@ mod tests {
         let mut watch = BodyWatch::new(&BodyKind::Form);
         assert_eq!(pass(&mut watch, Some("a=1&sid"), false).expect("open"), Some(Bytes::new()));
         let error = pass(&mut watch, None, true).expect_err("a session");
-        assert_eq!(refused_by(&error), Some(Refused::SidInBody));
+        assert_eq!(refused_by(&error), Some(Refused::Body(BodyRefusal::Session)));
     }
 
     #[test]

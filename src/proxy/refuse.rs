@@ -32,16 +32,8 @@ pub(super) enum Refused {
     TooManyLogins(u64),
     /// A value of its body names a method of ERPNext's own OAuth.
     ReservedValue,
-    /// A field of its body is a login session's.
-    SidInBody,
-    /// Its body chooses a method, and is too large or too indefinite to be judged for it.
-    CallInStream,
-    /// Its body could be read in two ways, or ERPNext may read it otherwise than we do.
-    BodyUnreadable,
-    /// Its body is larger than one that can be judged by the rules.
-    TooLargeToJudge,
-    /// Its body must be judged by the rules, and has no length.
-    LengthNeeded,
+    /// Its body.
+    Body(BodyRefusal),
     /// Its body is larger than our endpoints take.
     BodyTooLarge,
     /// Its body does not arrive.
@@ -56,6 +48,21 @@ pub(super) enum Refused {
     BadRequest,
     /// We failed.
     Internal,
+}
+
+/// Why a body must not reach ERPNext.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum BodyRefusal {
+    /// A field of it is a login session's.
+    Session,
+    /// It chooses a method, and is too large or too indefinite to be judged for it.
+    Call,
+    /// It could be read in two ways, or ERPNext may read it otherwise than we do.
+    Unreadable,
+    /// It is larger than one that can be judged by the rules.
+    TooLarge,
+    /// It must be judged by the rules, and has no length.
+    NoLength,
 }
 
 /// How a refusal is told.
@@ -90,27 +97,15 @@ impl Refused {
 
     /// Whether the connection can't be used any further.
     pub(super) const fn ends_connection(&self) -> bool {
-        match self {
+        matches!(
+            self,
             Self::ReservedValue
-            | Self::SidInBody
-            | Self::CallInStream
-            | Self::BodyUnreadable
-            | Self::TooLargeToJudge
-            | Self::LengthNeeded
-            | Self::BodyTooLarge
-            | Self::BodyTooSlow
-            | Self::BodyBroken
-            | Self::Method => true,
-            Self::Target(_)
-            | Self::Route(_)
-            | Self::SidBesideCookie
-            | Self::Access(_)
-            | Self::TooManyLogins(_)
-            | Self::UpstreamFailed
-            | Self::UpstreamTooSlow
-            | Self::BadRequest
-            | Self::Internal => false,
-        }
+                | Self::Body(_)
+                | Self::BodyTooLarge
+                | Self::BodyTooSlow
+                | Self::BodyBroken
+                | Self::Method
+        )
     }
 
     /// The answer.
@@ -151,11 +146,7 @@ impl Refused {
                 "A session in the query and cookies exclude each other.",
             ),
             Self::ReservedValue => route(Refusal::ReservedMethod),
-            Self::SidInBody
-            | Self::CallInStream
-            | Self::BodyUnreadable
-            | Self::TooLargeToJudge
-            | Self::LengthNeeded => self.told_of_body(),
+            Self::Body(refusal) => body(*refusal),
             Self::BodyTooLarge => {
                 Told::new(StatusCode::PAYLOAD_TOO_LARGE, "invalid_request", "body_too_large", "The body is too large.")
             }
@@ -179,30 +170,31 @@ impl Refused {
             }
         }
     }
+}
 
-    /// What is told of a body that must not pass.
-    fn told_of_body(&self) -> Told {
-        let told = |status, reason, text: &str| Told::new(status, "invalid_request", reason, text);
-        match self {
-            Self::SidInBody => told(StatusCode::BAD_REQUEST, "sid_in_body", "A session must not be in the body."),
-            Self::CallInStream => Told::new(
-                StatusCode::FORBIDDEN,
-                "access_denied",
-                "cmd_in_stream",
-                "A large body must not choose the method: name it in the path.",
-            ),
-            Self::TooLargeToJudge => told(
-                StatusCode::PAYLOAD_TOO_LARGE,
-                "too_large_to_judge",
-                "The body is larger than the 1 MiB that can be checked against the rules.",
-            ),
-            Self::LengthNeeded => told(
-                StatusCode::LENGTH_REQUIRED,
-                "length_needed",
-                "The body must be checked against the rules: send it with a Content-Length.",
-            ),
-            _ => told(StatusCode::BAD_REQUEST, "unreadable_body", "The body can't be read in one way alone."),
+fn body(refusal: BodyRefusal) -> Told {
+    let told = |status, reason, text: &str| Told::new(status, "invalid_request", reason, text);
+    match refusal {
+        BodyRefusal::Session => told(StatusCode::BAD_REQUEST, "sid_in_body", "A session must not be in the body."),
+        BodyRefusal::Call => Told::new(
+            StatusCode::FORBIDDEN,
+            "access_denied",
+            "cmd_in_stream",
+            "A large body must not choose the method: name it in the path.",
+        ),
+        BodyRefusal::Unreadable => {
+            told(StatusCode::BAD_REQUEST, "unreadable_body", "The body can't be read in one way alone.")
         }
+        BodyRefusal::TooLarge => told(
+            StatusCode::PAYLOAD_TOO_LARGE,
+            "too_large_to_judge",
+            "The body is larger than the 1 MiB that can be checked against the rules.",
+        ),
+        BodyRefusal::NoLength => told(
+            StatusCode::LENGTH_REQUIRED,
+            "length_needed",
+            "The body must be checked against the rules: send it with a Content-Length.",
+        ),
     }
 }
 

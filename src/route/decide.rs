@@ -121,10 +121,16 @@ impl Router {
         let mut reached = Reached::default();
         match (asked.parameters.documents(), name) {
             (Ok(documents), Some(name)) => {
-                documents.iter().for_each(|document| reached.add_changed(document, Some((doctype, name))));
+                for document in &documents {
+                    reached.add_changed(document, Some((doctype, name)));
+                }
             }
             // Of a new document ERPNext drops the doctype.
-            (Ok(documents), None) => documents.iter().for_each(|document| reached.add_parent(document)),
+            (Ok(documents), None) => {
+                for document in &documents {
+                    reached.add_parent(document);
+                }
+            }
             (Err(()), _) => reached.else_where = Elsewhere::Unreadable,
         }
         Ok(own.and(self.by_documents(asked, &reached)?))
@@ -184,9 +190,8 @@ impl Router {
 
     /// What the first rule that is about this says.
     fn first(&self, asked: &Asked<'_>, method: &Method, names: &Names<'_>) -> Option<Decided> {
-        let rules = self.rules.iter().enumerate();
-        let found = rules.map(|(index, rule)| (index, rule, rule.demand(method, names)));
-        let found = found.filter_map(|(index, rule, demand)| Some((index, rule, demand?))).next();
+        let mut found = self.rules.iter().enumerate().map(|(index, rule)| (index, rule, rule.demand(method, names)));
+        let found = found.find_map(|(index, rule, demand)| Some((index, rule, demand?)));
         if let Some(trace) = &asked.trace {
             let rule = found.as_ref().map(|(index, ..)| *index);
             trace.borrow_mut().push(Step { method: method.clone(), name: names.describe(), rule });

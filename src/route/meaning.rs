@@ -6,7 +6,7 @@ use percent_encoding::percent_decode_str;
 use super::{
     Router,
     pattern::Subject as PatternSubject,
-    rule::{Rule, doctype_in_scope},
+    rule::{Filled, Rule, doctype_in_scope},
 };
 use crate::config::RouteAuth;
 
@@ -49,8 +49,8 @@ impl Router {
     pub fn opened_by(&self, scope: &str) -> Vec<Opened> {
         let mut opened: Vec<Opened> = Vec::new();
         for rule in self.rules.iter().filter(|rule| matches!(rule.auth, RouteAuth::Bearer | RouteAuth::Optional)) {
-            let Some(captured) = rule.filled_by(scope) else { continue };
-            let Some(subject) = subject(rule, captured) else { return Vec::new() };
+            let Some(filled) = rule.filled_by(scope) else { continue };
+            let Some(subject) = subject(rule, filled) else { return Vec::new() };
             let at = opened.iter().position(|known| known.subject == subject).unwrap_or_else(|| {
                 opened.push(Opened { subject, actions: Vec::new() });
                 opened.len() - 1
@@ -65,21 +65,20 @@ impl Router {
 }
 
 /// What a rule is about, with what the scope has in the place of the captured name.
-fn subject(rule: &Rule, captured: Option<&str>) -> Option<Subject> {
-    match (rule.pattern.subject()?, captured) {
-        (PatternSubject::Doctype(Some(doctype)), None) => Some(Subject::Doctype(doctype.to_owned())),
-        (PatternSubject::Doctype(None), None) => Some(Subject::Documents),
-        (PatternSubject::Doctype(None), Some(captured)) => {
+fn subject(rule: &Rule, filled: Filled<'_>) -> Option<Subject> {
+    match (rule.pattern.subject()?, filled) {
+        (PatternSubject::Doctype(Some(doctype)), Filled::Fixed) => Some(Subject::Doctype(doctype.to_owned())),
+        (PatternSubject::Doctype(None), Filled::Fixed) => Some(Subject::Documents),
+        (PatternSubject::Doctype(None), Filled::Name(captured)) => {
             let doctype = percent_decode_str(&captured.replace('_', " ")).decode_utf8().ok()?.into_owned();
             // A scope that no doctype is written as opens none.
             (doctype_in_scope(&doctype) == captured).then_some(Subject::Doctype(doctype))
         }
-        (PatternSubject::Doctype(Some(_)), Some(_)) => None,
-        (PatternSubject::Method(Some(method)), None) => Some(Subject::Method(method.to_owned())),
-        (PatternSubject::Method(None), Some(captured)) => {
+        (PatternSubject::Method(Some(method)), Filled::Fixed) => Some(Subject::Method(method.to_owned())),
+        (PatternSubject::Method(None), Filled::Name(captured)) => {
             Some(Subject::Method(percent_decode_str(captured).decode_utf8().ok()?.into_owned()))
         }
-        (PatternSubject::Method(_), _) => None,
+        (PatternSubject::Doctype(Some(_)), Filled::Name(_)) | (PatternSubject::Method(_), _) => None,
     }
 }
 

@@ -138,20 +138,20 @@ impl Rule {
         }
     }
 
-    /// Whether one of its scopes may be this one; and what then stands for the captured name, if it has one.
-    pub(super) fn filled_by<'s>(&self, scope: &'s str) -> Option<Option<&'s str>> {
+    /// Whether one of its scopes may be this one, and how.
+    pub(super) fn filled_by<'s>(&self, scope: &'s str) -> Option<Filled<'s>> {
         match &self.scopes {
-            RuleScopes::Fixed(scopes) => scopes.iter().any(|own| own == scope).then_some(None),
+            RuleScopes::Fixed(scopes) => scopes.iter().any(|own| own == scope).then_some(Filled::Fixed),
             RuleScopes::Templates(templates) => templates.iter().find_map(|template| match template.as_slice() {
-                [Part::Text(text)] => (text == scope).then_some(None),
+                [Part::Text(text)] => (text == scope).then_some(Filled::Fixed),
                 [Part::Text(before), Part::Capture(_) | Part::Doctype(_)] => {
-                    scope.strip_prefix(before.as_str()).filter(|name| !name.is_empty()).map(Some)
+                    scope.strip_prefix(before.as_str()).filter(|name| !name.is_empty()).map(Filled::Name)
                 }
                 [Part::Text(before), Part::Capture(_) | Part::Doctype(_), Part::Text(after)] => scope
                     .strip_prefix(before.as_str())
                     .and_then(|rest| rest.strip_suffix(after.as_str()))
                     .filter(|name| !name.is_empty())
-                    .map(Some),
+                    .map(Filled::Name),
                 _ => None,
             }),
         }
@@ -167,6 +167,15 @@ impl Rule {
         let needed = self.scopes.filled(&captures);
         Some(if needed.is_empty() { Demand::Nothing } else { Demand::Scopes { needed, strict: self.strict } })
     }
+}
+
+/// How a scope comes from a rule.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Filled<'s> {
+    /// It is written there.
+    Fixed,
+    /// This stands in it for what the path captures.
+    Name(&'s str),
 }
 
 impl RuleScopes {

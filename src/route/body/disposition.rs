@@ -40,16 +40,9 @@ fn unfolded(text: &str) -> String {
         unfolded.push_str(before);
         let end = if from.starts_with("\r\n") { 2 } else { 1 };
         let (line_end, after) = from.split_at(end);
-        rest = match after.strip_prefix([' ', '\t']) {
-            Some(continued) => {
-                unfolded.push(' ');
-                continued
-            }
-            None => {
-                unfolded.push_str(line_end);
-                after
-            }
-        };
+        let continued = after.strip_prefix([' ', '\t']);
+        unfolded.push_str(if continued.is_some() { " " } else { line_end });
+        rest = continued.unwrap_or(after);
     }
     unfolded.push_str(rest);
     unfolded

@@ -127,11 +127,10 @@ impl BodyScan {
     #[must_use]
     pub fn is_undecided(&self) -> bool {
         let open = match &self.names {
-            Names::None => None,
             Names::Form(keys) => keys.open(),
             Names::Json(keys) => keys.open(),
             Names::Multipart(multipart) if multipart.in_head() => return true,
-            Names::Multipart(_) => None,
+            Names::None | Names::Multipart(_) => None,
         };
         self.reserved.is_undecided() || open.is_some_and(|word| word.begins(SESSION) || word.begins(CALL))
     }

@@ -238,7 +238,9 @@ impl Reached {
         for value in said.values() {
             match object(value) {
                 Some(Value::Array(documents)) => {
-                    documents.into_iter().for_each(|document| self.add_document(does, Said::One(document)));
+                    for document in documents {
+                        self.add_document(does, Said::One(document));
+                    }
                 }
                 Some(_) | None => self.lose(Elsewhere::Unreadable),
             }
@@ -250,7 +252,9 @@ impl Reached {
         if parameters.has("dt") || in_object.is_empty() {
             self.add_named(does, parameters, "dt", Some("dn"));
         }
-        in_object.into_iter().for_each(|name| self.add_document(does, parameters.said(name)));
+        for name in in_object {
+            self.add_document(does, parameters.said(name));
+        }
     }
 
     fn add_object(&mut self, does: Does, document: &Map<String, Value>) {

@@ -40,7 +40,7 @@ fn check(sample: &str, cases: &[(&str, &str, &str, bool)]) {
     for (method, target, scope, passes) in cases {
         assert!(text.contains(&format!("\"{scope}\"")), "{sample} has no scope {scope}");
         let (code, text) = run(&["explain", method, target, "--scope", scope, "--config", &file]);
-        assert_eq!(code, Some(if *passes { 0 } else { 1 }), "{sample}, {scope}: {text}");
+        assert_eq!(code, Some(i32::from(!*passes)), "{sample}, {scope}: {text}");
         let (code, text) = run(&["explain", method, target, "--scope", "all", "--config", &file]);
         assert_eq!(code, Some(0), "{sample}: {text}");
     }

@@ -15,3 +15,4 @@ mod redirects;
 mod refresh;
 mod scopes;
 mod token_requests;
+mod werkzeug;
