@@ -37,9 +37,7 @@ impl Gateway {
             return Err(Refused::SidBesideCookie);
         }
         if applicant.terms.may_log_in {
-            self.login_failures()
-                .check(&Counted::address(context.peer.address), context.now)
-                .map_err(Refused::TooManyLogins)?;
+            self.check_logins(context)?;
         }
         let body = BodyHead::of(session)?;
         let (checked, terms) = match body {
@@ -52,6 +50,9 @@ impl Gateway {
                 (checked, applicant.terms)
             }
         };
+        if context.body.seen().call && !terms.may_log_in {
+            self.check_logins(context)?;
+        }
         self.count(&checked);
         context.permit = checked.map_err(Refused::Access)?;
         context.outcome = Outcome::Forwarded(terms.service);
@@ -118,6 +119,12 @@ impl Gateway {
     ) -> Result<Option<Permit>, Denial> {
         let check = self.parts.access.check(terms, &session.req_header().headers, token_in_query, context.now);
         AssertUnwindSafe(check).catch_unwind().await.unwrap_or(Err(Denial::Broken))
+    }
+
+    /// Whether the peer's address may try another login.
+    fn check_logins(&self, context: &RequestContext) -> Result<(), Refused> {
+        let counted = Counted::address(context.peer.address);
+        self.login_failures().check(&counted, context.now).map_err(Refused::TooManyLogins)
     }
 
     pub(super) fn login_failures(&self) -> &Limit {

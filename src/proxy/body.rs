@@ -20,7 +20,7 @@ const HELD_BODY: usize = 1024 * 1024;
 /// What Pingora keeps of a body that has been read before the request goes upstream. It sends that; the whole takes its
 /// place in [`BodyWatch::pass`].
 const KEPT_BY_PINGORA: usize = 64 * 1024;
-/// In this time a body that is held must have arrived.
+/// In this time a body that is held must have arrived, and a second more for each KiB of it.
 const BODY_TIMEOUT: Duration = Duration::from_secs(60);
 
 const RESERVED_VALUE: ErrorType = ErrorType::new("ReservedValueInBody");
@@ -102,7 +102,8 @@ impl BodyWatch {
     /// Reads and judges a body that is held.
     pub(super) async fn hold(&mut self, session: &mut Session, head: &BodyHead) -> Result<(), Refused> {
         let Some(length) = head.length else { return Err(Refused::Internal) };
-        let deadline = Instant::now() + BODY_TIMEOUT;
+        let seconds = u64::try_from(length / 1024).unwrap_or_default();
+        let deadline = Instant::now() + BODY_TIMEOUT + Duration::from_secs(seconds);
         let mut body = BytesMut::new();
         loop {
             // What is read before this Pingora forgets: less than its bound is to come, and at least one byte.

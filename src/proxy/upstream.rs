@@ -131,7 +131,7 @@ pub(super) async fn take_answer(
     }
     context.answered_after = Some(context.started.elapsed());
     gateway.parts.metrics.upstream.answered(answer.status.as_u16());
-    if answer.status == StatusCode::UNAUTHORIZED && context.terms.as_ref().is_some_and(|terms| terms.may_log_in) {
+    if answer.status == StatusCode::UNAUTHORIZED && context.may_log_in() {
         gateway.login_failures().count(Counted::address(context.peer.address), context.now);
     }
     if context.hides_cookies() {

@@ -246,7 +246,11 @@ impl Router {
             rule: decided.rule,
             sid_in_query,
             may_log_in,
-            tells: Tells::of([names.api, cmd.as_deref().map(Api::Method)]),
+            tells: if self.has_rules() {
+                Tells::of([names.api, cmd.as_deref().map(Api::Method)])
+            } else {
+                Tells::Nothing
+            },
         })
     }
 }

@@ -4,7 +4,7 @@ use sha2::{Digest, Sha256};
 
 use crate::{
     standin::{ALICE, Recorded},
-    support::{Answer, Request, SHOP, TestGateway},
+    support::{Answer, Request, SHOP, Setup, TestGateway},
 };
 
 const ECHO: &str = "/api/method/echo";
@@ -75,6 +75,10 @@ fn a_session_in_the_body_is_refused_in_every_kind_and_spelling() {
         assert_eq!(answer.member("error_description"), "A session must not be in the body.");
         assert!(!answer.text().contains(&sid), "{answer}");
     }
+    // ERPNext reads the body of a GET, too.
+    let get =
+        Request::new("GET", "/api/method/frappe.auth.get_logged_user").body(FORM, format!("sid={sid}").as_bytes());
+    assert_eq!(gateway.without_upstream("a GET", || gateway.send(&get)).status, 400);
     assert!(!gateway.log().contains(&sid));
 }
 
@@ -130,6 +134,18 @@ fn a_body_that_could_be_read_in_two_ways_is_refused() {
     }
     let two_types = Request::new("POST", "/anything").header("Content-Type", "text/plain").body(FORM, b"a=1");
     assert_eq!(gateway.without_upstream("two types", || gateway.send(&two_types)).status, 400);
+}
+
+/// T68
+#[test]
+fn failed_logins_by_cmd_count_whatever_the_path_is() {
+    let gateway = Setup::new().set("limits.login_failures", "3/m").start();
+    let log_in = || Request::form("/anything", &[("cmd", "login"), ("usr", ALICE), ("pwd", "wrong")]);
+    for _ in 0..3 {
+        assert_eq!(gateway.send(&log_in()).status, 401);
+    }
+    let answer = gateway.without_upstream("a fourth", || gateway.send(&log_in()));
+    assert_eq!(answer.status, 429, "{answer}");
 }
 
 fn arrived(what: &str, answer: &Answer, body: &str) {
