@@ -211,3 +211,83 @@ fn two_doctypes_never_share_a_scope() {
     let method = [rule("/api/method/{m}", RouteAuth::Bearer, &["call:{m}"])];
     assert!(allows(&method, "call:a.get_b", "/api/method/a.get_b"));
 }
+
+/// The parameters as `frappe.app.make_form_dict` makes them: the first value of a name counts, the form beats the query, a
+/// JSON body stands alone.
+fn form_dict(
+    query: &[(&str, &str)],
+    kind: &BodyKind,
+    body: &[(&str, &str)],
+) -> std::collections::HashMap<String, String> {
+    let first = |pairs: &[(&str, &str)]| {
+        let pairs = pairs.iter().rev().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        pairs.collect::<std::collections::HashMap<_, _>>()
+    };
+    match kind {
+        // Of a repeated member the last counts.
+        BodyKind::Json => body.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect(),
+        BodyKind::Form => first(query).into_iter().chain(first(body)).collect(),
+        BodyKind::Multipart(_) | BodyKind::Other => first(query),
+    }
+}
+
+fn pairs_strategy() -> impl Strategy<Value = Vec<(&'static str, &'static str)>> {
+    let names = prop_oneof![Just("doctype"), Just("cmd"), Just("run_method"), Just("x")];
+    let values = prop_oneof![
+        3 => Just("Customer"),
+        1 => Just("customer"),
+        1 => Just("User"),
+        1 => Just("frappe.client.get_list"),
+        1 => Just("frappe.client.get_password"),
+        1 => Just(""),
+    ];
+    proptest::collection::vec((names, values), 0..3)
+}
+
+proptest! {
+    /// T46
+    #[test]
+    fn a_token_for_one_doctype_never_lists_another(
+        path in prop_oneof![
+            Just("/api/method/frappe.client.get_list"),
+            Just("/api/v2/method/frappe.client.get_list"),
+            Just("/api/resource/Customer"),
+            Just("/api/resource/Customer/x"),
+            Just("/api/resource/User"),
+        ],
+        post in any::<bool>(),
+        query in pairs_strategy(),
+        json in any::<bool>(),
+        body in pairs_strategy(),
+    ) {
+        let method = if post { Method::POST } else { Method::GET };
+        let written = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(&query).finish();
+        let target = format!("{path}?{written}");
+        let (kind, text) = if json {
+            let members: Vec<_> = body.iter().map(|(name, value)| format!("\"{name}\":\"{value}\"")).collect();
+            (BodyKind::Json, format!("{{{}}}", members.join(",")))
+        } else {
+            (BodyKind::Form, url::form_urlencoded::Serializer::new(String::new()).extend_pairs(&body).finish())
+        };
+        let Route::Upstream(terms) = route_with(&document_rules(), &method, &target, (&kind, &text)) else {
+            return Ok(());
+        };
+        if !terms.demand.is_met_by(&Scopes::parse("read:Customer").expect("scopes")) {
+            return Ok(());
+        }
+        let parameters = form_dict(&query, &kind, &body);
+        let said = |name: &str| parameters.get(name).map(String::as_str).filter(|text| !text.is_empty());
+        let runs = said("cmd").or_else(|| path.rsplit_once("/method/").map(|(_, method)| method));
+        match runs {
+            Some(method) => {
+                prop_assert_eq!(method, "frappe.client.get_list");
+                // Beside a JSON body the query counts for nothing: without a doctype the call fails.
+                prop_assert!(matches!(said("doctype"), None | Some("Customer")));
+            }
+            None => {
+                prop_assert!(path.starts_with("/api/resource/Customer") && !post, "{} {}", method, target);
+                prop_assert!(path == "/api/resource/Customer" || !parameters.contains_key("run_method"));
+            }
+        }
+    }
+}
