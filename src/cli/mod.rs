@@ -3,6 +3,7 @@
 mod check;
 mod client;
 mod client_use;
+mod explain;
 mod key;
 mod key_file;
 mod output;
@@ -59,6 +60,8 @@ enum Command {
     Key(key::KeyCommand),
     /// Says which clients use which allowance, and which could be strict
     Report(report::ReportArgs),
+    /// Says which rule decides on a request, and why
+    Explain(explain::ExplainArgs),
 }
 
 /// Where the configuration is.
@@ -93,6 +96,7 @@ impl Cli {
             Command::Token(command) => token::run(&command, out, err),
             Command::Key(command) => key::run(&command, out, err),
             Command::Report(args) => report::run(&args, out, err),
+            Command::Explain(args) => explain::run(&args, out, err),
         })
     }
 }

@@ -31,7 +31,7 @@ use crate::{
     erpnext::ClientRegistry,
     issuer::Issuer,
     oauth::{LoginHasher, SigningAlgorithm},
-    route::Endpoint,
+    route::{Endpoint, Router},
     secret::DerivedKey,
 };
 
@@ -53,6 +53,8 @@ pub struct EndpointSettings {
     pub introspection_needs_client: bool,
     /// Revocation needs client credentials.
     pub revocation_needs_client: bool,
+    /// The rules, which give scopes their meaning.
+    pub rules: Router,
 }
 
 /// The limits of `[limits]`.

@@ -116,7 +116,10 @@ impl Page<'_> {
                 meanings: request
                     .scopes
                     .iter()
-                    .map(|scope| texts.meaning(scope.as_str(), &settings.site_name, client.scopes.name_claims()))
+                    .map(|scope| {
+                        let opened = settings.rules.opened_by(scope.as_str());
+                        texts.meaning(scope.as_str(), &settings.site_name, client.scopes.name_claims(), &opened)
+                    })
                     .collect(),
                 action,
                 handle,
@@ -184,6 +187,7 @@ mod tests {
             allowed_origins: super::super::Origins::new(),
             introspection_needs_client: false,
             revocation_needs_client: false,
+            rules: crate::route::Router::new(&[]).expect("no rules"),
         }
     }
 

@@ -2,7 +2,10 @@
 
 use http::{HeaderMap, header};
 
-use crate::oauth::Scope;
+use crate::{
+    oauth::Scope,
+    route::{Action, Opened, Subject},
+};
 
 /// The languages that the pages speak.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -73,6 +76,16 @@ pub(super) struct Texts {
     roles: &'static str,
     offline: &'static str,
     other_scope: &'static str,
+    /// `{actions}` and `{doctype}`
+    documents: &'static str,
+    all_documents: &'static str,
+    /// `{method}`
+    call: &'static str,
+    read: &'static str,
+    create: &'static str,
+    change: &'static str,
+    delete: &'static str,
+    and: &'static str,
 }
 
 impl Texts {
@@ -88,8 +101,10 @@ impl Texts {
         fill(self.sign_in_why, &[("{app}", app)])
     }
 
-    /// What a scope means, in words. `by_family`: claims need scopes of their own, besides `openid`.
-    pub(super) fn meaning(&self, scope: &str, site: &str, by_family: bool) -> String {
+    /// What a scope means, in words. `by_family`: claims need scopes of their own, besides `openid`. `opened`: what the
+    /// rules say that it opens.
+    pub(super) fn meaning(&self, scope: &str, site: &str, by_family: bool, opened: &[Opened]) -> String {
+        let opened = self.opened(opened);
         let text = match scope {
             Scope::ALL => self.all,
             Scope::OPENID if by_family => self.identity,
@@ -98,9 +113,50 @@ impl Texts {
             "email" => self.email,
             "roles" => self.roles,
             Scope::OFFLINE_ACCESS => self.offline,
+            _ if opened.is_some() => "",
             _ => self.other_scope,
         };
-        fill(text, &[("{scope}", scope), ("{site}", site)])
+        let words = fill(text, &[("{scope}", scope), ("{site}", site)]);
+        match opened {
+            Some(opened) if words.is_empty() => opened,
+            Some(opened) if scope != Scope::ALL => format!("{words}; {opened}"),
+            Some(_) | None => words,
+        }
+    }
+
+    /// What the rules say that a scope opens; `None` where they don't.
+    fn opened(&self, opened: &[Opened]) -> Option<String> {
+        let words = opened.iter().map(|opened| {
+            let actions: Vec<_> = opened.actions.iter().map(|action| self.action(*action)).collect();
+            let actions = self.listed(&actions);
+            match &opened.subject {
+                Subject::Doctype(name) => fill(self.documents, &[("{actions}", &actions), ("{doctype}", name)]),
+                Subject::Documents => {
+                    fill(self.documents, &[("{actions}", &actions), ("{doctype}", self.all_documents)])
+                }
+                Subject::Method(name) => fill(self.call, &[("{method}", name)]),
+            }
+        });
+        let words: Vec<_> = words.collect();
+        (!words.is_empty()).then(|| words.join("; "))
+    }
+
+    const fn action(&self, action: Action) -> &'static str {
+        match action {
+            Action::Read => self.read,
+            Action::Create => self.create,
+            Action::Change => self.change,
+            Action::Delete => self.delete,
+        }
+    }
+
+    /// `a, b and c`
+    fn listed(&self, words: &[&str]) -> String {
+        match words {
+            [] => String::new(),
+            [one] => (*one).to_owned(),
+            [first @ .., last] => format!("{} {} {last}", first.join(", "), self.and),
+        }
     }
 }
 
@@ -145,6 +201,14 @@ const ENGLISH: Texts = Texts {
     roles: "see your roles",
     offline: "keep its access while you are not signed in",
     other_scope: "use the permission “{scope}” on your behalf",
+    documents: "{actions} {doctype}",
+    all_documents: "documents of every type",
+    call: "call the method {method}",
+    read: "read",
+    create: "create",
+    change: "change",
+    delete: "delete",
+    and: "and",
 };
 
 const GERMAN: Texts = Texts {
@@ -174,6 +238,14 @@ const GERMAN: Texts = Texts {
     roles: "Ihre Rollen sehen",
     offline: "den Zugriff behalten, während Sie nicht angemeldet sind",
     other_scope: "die Berechtigung „{scope}“ in Ihrem Namen nutzen",
+    documents: "{doctype} {actions}",
+    all_documents: "Dokumente jeder Art",
+    call: "die Methode {method} aufrufen",
+    read: "lesen",
+    create: "anlegen",
+    change: "ändern",
+    delete: "löschen",
+    and: "und",
 };
 
 const FRENCH: Texts = Texts {
@@ -203,6 +275,14 @@ const FRENCH: Texts = Texts {
     roles: "voir vos rôles",
     offline: "garder son accès lorsque vous n’êtes pas connecté",
     other_scope: "utiliser l’autorisation « {scope} » en votre nom",
+    documents: "{actions} {doctype}",
+    all_documents: "les documents de tout type",
+    call: "appeler la méthode {method}",
+    read: "lire",
+    create: "créer",
+    change: "modifier",
+    delete: "supprimer",
+    and: "et",
 };
 
 const SPANISH: Texts = Texts {
@@ -232,6 +312,14 @@ const SPANISH: Texts = Texts {
     roles: "ver sus roles",
     offline: "mantener su acceso cuando no tenga la sesión iniciada",
     other_scope: "usar el permiso «{scope}» en su nombre",
+    documents: "{actions} {doctype}",
+    all_documents: "documentos de cualquier tipo",
+    call: "llamar al método {method}",
+    read: "leer",
+    create: "crear",
+    change: "modificar",
+    delete: "eliminar",
+    and: "y",
 };
 
 #[cfg(test)]
@@ -247,6 +335,27 @@ mod tests {
         assert_eq!(Language::of(None, &headers), Language::German);
         assert_eq!(Language::of(Some("fr-CA es"), &headers), Language::French);
         assert_eq!(Language::of(None, &HeaderMap::new()), Language::English);
+    }
+
+    #[test]
+    fn what_a_scope_opens_is_said_in_every_language() {
+        let actions = vec![Action::Read, Action::Create, Action::Change];
+        let invoices = Opened { subject: Subject::Doctype("Sales {method}".to_owned()), actions };
+        let method = Opened { subject: Subject::Method("shop.sync".to_owned()), actions: Vec::new() };
+        for (texts, words) in [
+            (&ENGLISH, "read, create and change Sales {method}; call the method shop.sync"),
+            (&GERMAN, "Sales {method} lesen, anlegen und ändern; die Methode shop.sync aufrufen"),
+            (&FRENCH, "lire, créer et modifier Sales {method}; appeler la méthode shop.sync"),
+            (&SPANISH, "leer, crear y modificar Sales {method}; llamar al método shop.sync"),
+        ] {
+            assert_eq!(texts.opened(&[invoices.clone(), method.clone()]).as_deref(), Some(words));
+        }
+        let read = Opened { subject: Subject::Documents, actions: vec![Action::Read] };
+        let meaning = |scope| ENGLISH.meaning(scope, "erp", true, std::slice::from_ref(&read));
+        assert_eq!(meaning("read"), "read documents of every type");
+        assert_eq!(meaning("openid"), "recognise you; read documents of every type");
+        assert_eq!(meaning("all"), "do everything on erp that you may do");
+        assert_eq!(ENGLISH.meaning("x", "erp", true, &[]), "use the permission “x” on your behalf");
     }
 
     #[test]

@@ -1,103 +1,225 @@
-//! Request bodies on their way up, looked through for methods of ERPNext's own OAuth. A small body of known length is
-//! judged before anything goes upstream; any other as it streams by, and what may be part of a match waits.
+//! Request bodies on their way up, looked through for what must not reach ERPNext (decision 7). One of known length is held
+//! up to a bound and judged before anything goes upstream; any other as it streams by, and what may be part of a match
+//! waits.
 
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use http::header::CONTENT_LENGTH;
+use http::{
+    Version,
+    header::{CONTENT_LENGTH, CONTENT_TYPE, TRANSFER_ENCODING},
+};
 use pingora::{Error, ErrorType, proxy::Session};
 use tokio::time::{Instant, timeout_at};
 
-use super::refuse::Refused;
-use crate::route::BodyScan;
+use super::refuse::{BodyRefusal, Refused};
+use crate::route::{BodyKind, BodyScan, Fields, Found, Seen};
 
-/// What Pingora can hold and send when the body has been read before the request goes upstream.
-const HELD_BODY: usize = 64 * 1024;
-/// In this time a body that is held must have arrived.
+/// A body of known length up to this is held.
+const HELD_BODY: usize = 1024 * 1024;
+/// What Pingora keeps of a body that has been read before the request goes upstream. It sends that; the whole takes its
+/// place in [`BodyWatch::pass`].
+const KEPT_BY_PINGORA: usize = 64 * 1024;
+/// In this time a body that is held must have arrived, and a second more for each KiB of it.
 const BODY_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// A body that streams by.
+const RESERVED_VALUE: ErrorType = ErrorType::new("ReservedValueInBody");
+const SESSION: ErrorType = ErrorType::new("SessionInBody");
+const CALL: ErrorType = ErrorType::new("CallInBody");
+const MALFORMED: ErrorType = ErrorType::new("MalformedBody");
+
+/// What a request says of its body before it comes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct BodyHead {
+    /// As what ERPNext reads it.
+    pub(super) kind: BodyKind,
+    length: Option<usize>,
+}
+
+/// A body that is looked through.
 #[derive(Debug, Default)]
 pub struct BodyWatch {
     scan: BodyScan,
     waiting: BytesMut,
-    /// The body was read and judged before.
-    done: bool,
+    /// The whole body, read and judged before.
+    held: Option<Bytes>,
 }
 
-/// Reads and judges a small body of known length. Any other is left to [`BodyWatch::pass`].
-pub(super) async fn judge_small(session: &mut Session, watch: &mut BodyWatch) -> Result<(), Refused> {
-    let length = session.req_header().headers.get(CONTENT_LENGTH);
-    let length = length.and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
-    if !length.is_some_and(|length| (1..=HELD_BODY).contains(&length)) || session.as_downstream().is_upgrade_req() {
-        return Ok(());
+impl BodyHead {
+    /// That of a request; `None` where there is no body.
+    pub(super) fn of(session: &mut Session) -> Result<Option<Self>, Refused> {
+        let headers = &session.req_header().headers;
+        let announced = headers.get(CONTENT_LENGTH);
+        if announced.is_none()
+            && session.req_header().version < Version::HTTP_2
+            && !headers.contains_key(TRANSFER_ENCODING)
+        {
+            return Ok(None);
+        }
+        let length = announced.and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
+        if length == Some(0) || session.as_downstream().is_upgrade_req() || session.as_downstream_mut().is_body_empty()
+        {
+            return Ok(None);
+        }
+        let types = session.req_header().headers.get_all(CONTENT_TYPE).iter().map(http::HeaderValue::as_bytes);
+        let kind = BodyKind::of(types).map_err(|_| Refused::Body(BodyRefusal::Unreadable))?;
+        Ok(Some(Self { kind, length }))
     }
-    session.as_downstream_mut().enable_retry_buffering();
-    let deadline = Instant::now() + BODY_TIMEOUT;
-    loop {
-        let read = timeout_at(deadline, session.as_downstream_mut().read_request_body());
-        let piece = read.await.map_err(|_| Refused::BodyTooSlow)?.map_err(|_| Refused::BodyBroken)?;
-        let Some(piece) = piece else { break };
-        watch.scan.push(&piece).map_err(|_| Refused::ReservedValue)?;
+
+    /// Whether it is held, and judged before anything goes upstream.
+    pub(super) fn is_held(&self) -> bool {
+        self.length.is_some_and(|length| length <= HELD_BODY)
     }
-    watch.done = true;
-    Ok(())
+
+    /// Why it can't be judged as a whole.
+    pub(super) const fn not_held(&self) -> Refused {
+        Refused::Body(if self.length.is_some() { BodyRefusal::TooLarge } else { BodyRefusal::NoLength })
+    }
 }
 
 impl BodyWatch {
+    /// One for a body of this kind.
+    pub(super) fn new(kind: &BodyKind) -> Self {
+        Self { scan: BodyScan::new(kind), ..Self::default() }
+    }
+
+    /// These fields end the request, since they can't be judged as they stream by.
+    pub(super) fn guard(&mut self, fields: Seen) {
+        self.scan = std::mem::take(&mut self.scan).guarded(fields);
+    }
+
+    /// The fields that choose a method, among those that came by.
+    pub(super) const fn seen(&self) -> Seen {
+        self.scan.seen()
+    }
+
+    /// The parameters of a body that is held.
+    pub(super) fn fields(&self, kind: &BodyKind) -> Result<Fields, Refused> {
+        let body = self.held.as_deref().unwrap_or_default();
+        Fields::parse(kind, body).map_err(|_| Refused::Body(BodyRefusal::Unreadable))
+    }
+
+    /// Reads and judges a body that is held.
+    pub(super) async fn hold(&mut self, session: &mut Session, head: &BodyHead) -> Result<(), Refused> {
+        let Some(length) = head.length else { return Err(Refused::Internal) };
+        let seconds = u64::try_from(length / 1024).unwrap_or_default();
+        let deadline = Instant::now() + BODY_TIMEOUT + Duration::from_secs(seconds);
+        let mut body = BytesMut::new();
+        loop {
+            // What is read before this Pingora forgets: less than its bound is to come, and at least one byte.
+            if length.saturating_sub(body.len()) <= KEPT_BY_PINGORA {
+                session.as_downstream_mut().enable_retry_buffering();
+            }
+            let read = timeout_at(deadline, session.as_downstream_mut().read_request_body());
+            let piece = read.await.map_err(|_| Refused::BodyTooSlow)?.map_err(|_| Refused::BodyBroken)?;
+            let Some(piece) = piece else { break };
+            self.scan.push(&piece).map_err(refused)?;
+            body.extend_from_slice(&piece);
+        }
+        self.scan.finish().map_err(refused)?;
+        self.held = Some(body.freeze());
+        Ok(())
+    }
+
     /// Passes on the next piece, but for what may be part of a match.
     ///
     /// # Errors
-    /// When a value is reserved: the request ends there, and ERPNext never gets it whole.
+    /// When something must not pass: the request ends there, and ERPNext never gets it whole.
     pub(super) fn pass(&mut self, body: &mut Option<Bytes>, ends: bool) -> pingora::Result<()> {
-        if self.done {
+        if let Some(held) = &self.held {
+            *body = Some(if ends { held.clone() } else { Bytes::new() });
             return Ok(());
         }
-        let Some(piece) = body.take() else { return Ok(()) };
-        if self.scan.push(&piece).is_err() {
-            return Err(Error::explain(ErrorType::HTTPStatus(403), "a value of the body names a reserved method"));
+        let piece = body.take();
+        if let Some(piece) = &piece {
+            self.scan.push(piece).map_err(|found| Error::new(kind_of(found)))?;
         }
-        *body = if self.scan.is_undecided() && !ends {
-            self.waiting.extend_from_slice(&piece);
-            Some(Bytes::new())
-        } else if self.waiting.is_empty() {
-            Some(piece)
+        if ends {
+            self.scan.finish().map_err(|found| Error::new(kind_of(found)))?;
+        }
+        let waits = !ends && self.scan.is_undecided();
+        *body = if waits || !self.waiting.is_empty() {
+            self.waiting.extend_from_slice(piece.as_deref().unwrap_or_default());
+            Some(if waits { Bytes::new() } else { self.waiting.split().freeze() })
         } else {
-            self.waiting.extend_from_slice(&piece);
-            Some(self.waiting.split().freeze())
+            piece
         };
         Ok(())
     }
+}
+
+fn refused(found: Found) -> Refused {
+    match found {
+        Found::ReservedValue => Refused::ReservedValue,
+        Found::Session => Refused::Body(BodyRefusal::Session),
+        Found::Call => Refused::Body(BodyRefusal::Call),
+        Found::Malformed => Refused::Body(BodyRefusal::Unreadable),
+    }
+}
+
+const fn kind_of(found: Found) -> ErrorType {
+    match found {
+        Found::ReservedValue => RESERVED_VALUE,
+        Found::Session => SESSION,
+        Found::Call => CALL,
+        Found::Malformed => MALFORMED,
+    }
+}
+
+/// What an error of [`BodyWatch::pass`] is to the peer.
+pub(super) fn refused_by(error: &Error) -> Option<Refused> {
+    let found = [Found::ReservedValue, Found::Session, Found::Call, Found::Malformed];
+    found.into_iter().find(|found| *error.etype() == kind_of(*found)).map(refused)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn pass(watch: &mut BodyWatch, piece: &'static str, ends: bool) -> pingora::Result<Option<Bytes>> {
-        let mut body = Some(Bytes::from_static(piece.as_bytes()));
+    fn pass(watch: &mut BodyWatch, piece: Option<&'static str>, ends: bool) -> pingora::Result<Option<Bytes>> {
+        let mut body = piece.map(|piece| Bytes::from_static(piece.as_bytes()));
         watch.pass(&mut body, ends).map(|()| body)
     }
 
     #[test]
     fn what_may_be_part_of_a_match_waits_and_then_goes_on() {
         let mut watch = BodyWatch::default();
-        assert_eq!(pass(&mut watch, "a=1&cmd=frappe.", false).expect("open"), Some(Bytes::new()));
-        let passed = pass(&mut watch, "ping", true).expect("another method");
+        assert_eq!(pass(&mut watch, Some("a=1&cmd=frappe."), false).expect("open"), Some(Bytes::new()));
+        let passed = pass(&mut watch, Some("ping"), true).expect("another method");
         assert_eq!(passed, Some(Bytes::from_static(b"a=1&cmd=frappe.ping")));
     }
 
     #[test]
     fn a_match_over_two_pieces_ends_the_request() {
         let mut watch = BodyWatch::default();
-        assert_eq!(pass(&mut watch, "cmd=frappe.integrations", false).expect("open"), Some(Bytes::new()));
-        assert!(pass(&mut watch, ".oauth2.approve", true).is_err());
+        assert_eq!(pass(&mut watch, Some("cmd=frappe.integrations"), false).expect("open"), Some(Bytes::new()));
+        let error = pass(&mut watch, Some(".oauth2.approve"), true).expect_err("a match");
+        assert_eq!(refused_by(&error), Some(Refused::ReservedValue));
     }
 
     #[test]
     fn what_waits_when_the_body_ends_goes_with_the_end() {
         let mut watch = BodyWatch::default();
-        let passed = pass(&mut watch, "cmd=frappe.integ", true).expect("no match");
+        let passed = pass(&mut watch, Some("cmd=frappe.integ"), true).expect("no match");
         assert_eq!(passed, Some(Bytes::from_static(b"cmd=frappe.integ")));
+        let mut watch = BodyWatch::default();
+        assert_eq!(pass(&mut watch, Some("cmd=frappe.integ"), false).expect("open"), Some(Bytes::new()));
+        let passed = pass(&mut watch, None, true).expect("no match");
+        assert_eq!(passed, Some(Bytes::from_static(b"cmd=frappe.integ")));
+    }
+
+    #[test]
+    fn a_session_ends_the_request_even_when_the_body_ends_with_it() {
+        let mut watch = BodyWatch::new(&BodyKind::Form);
+        assert_eq!(pass(&mut watch, Some("a=1&sid"), false).expect("open"), Some(Bytes::new()));
+        let error = pass(&mut watch, None, true).expect_err("a session");
+        assert_eq!(refused_by(&error), Some(Refused::Body(BodyRefusal::Session)));
+    }
+
+    #[test]
+    fn a_held_body_takes_the_place_of_what_pingora_has_kept() {
+        let mut watch = BodyWatch { held: Some(Bytes::from_static(b"whole")), ..BodyWatch::default() };
+        assert_eq!(pass(&mut watch, Some("le"), true).expect("judged"), Some(Bytes::from_static(b"whole")));
+        assert_eq!(pass(&mut watch, Some("le"), true).expect("sent again"), Some(Bytes::from_static(b"whole")));
     }
 }

@@ -103,6 +103,11 @@ impl RequestContext {
         self.terms.as_ref().is_some_and(|terms| terms.service == Service::Realtime)
     }
 
+    /// Whether it may be a login with a password: ERPNext logs in by a body's `cmd` whatever the path is.
+    pub fn may_log_in(&self) -> bool {
+        self.body.seen().call || self.terms.as_ref().is_some_and(|terms| terms.may_log_in)
+    }
+
     /// Whether the answer must not set cookies: it is not the browser's own. The realtime server sets none; ERPNext, where
     /// it stands in for one, would set those of a session in the query.
     pub fn hides_cookies(&self) -> bool {

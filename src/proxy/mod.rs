@@ -2,6 +2,7 @@
 //! the access check on whose behalf, the endpoints answer what is ours, `refuse` says no.
 
 mod access_log;
+mod admission;
 mod body;
 mod context;
 mod cookies;
@@ -19,7 +20,7 @@ use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
 use async_trait::async_trait;
 use bytes::Bytes;
 use futures_util::FutureExt;
-use http::{HeaderValue, Method, header::COOKIE};
+use http::{HeaderValue, Method};
 use ipnet::IpNet;
 use pingora::{
     Error,
@@ -36,6 +37,7 @@ pub use lease::Cut;
 pub use logins::LoginWatch;
 
 use self::{
+    admission::Applicant,
     lease::Lease,
     refuse::Refused,
     request_headers::UpstreamHeaders,
@@ -43,12 +45,12 @@ use self::{
     upstream::{Probe, Upstreams},
 };
 use crate::{
-    access::{AccessCheck, Denial, Permit, Realm},
+    access::{AccessCheck, Realm},
     clock::Clock,
     config::{ErpnextSettings, Origin},
-    endpoints::{Counted, Endpoints, Limit, Peer},
+    endpoints::{Endpoints, Peer},
     random::Random,
-    route::{Endpoint, Route, Router, Terms},
+    route::{Endpoint, Route, Router},
     telemetry::{metrics::Metrics, tally::Tally},
 };
 
@@ -132,8 +134,7 @@ impl Gateway {
             }
             Route::Refuse(refusal) => Err(Refused::Route(refusal)),
             Route::Upstream(terms) => {
-                self.admit(session, context, terms, token_in_query).await?;
-                body::judge_small(session, &mut context.body).await?;
+                self.admit(session, context, Applicant { terms, token_in_query }).await?;
                 if let Some(target) = rewritten {
                     request_headers::keep_authority(session.req_header_mut()).map_err(|_| Refused::BadRequest)?;
                     session.req_header_mut().set_raw_path(target.as_bytes()).map_err(|_| Refused::BadRequest)?;
@@ -168,58 +169,6 @@ impl Gateway {
         self.parts.metrics.endpoints.answered(endpoint.as_str(), answer.status().as_u16());
         // A peer that has gone away is told by the log's status alone.
         local::write(session, context, answer).await.or(Ok(()))
-    }
-
-    /// Lets a request go upstream, or not.
-    async fn admit(
-        &self,
-        session: &Session,
-        context: &mut RequestContext,
-        terms: Terms,
-        token_in_query: bool,
-    ) -> Result<(), Refused> {
-        let headers = &session.req_header().headers;
-        if terms.sid_in_query && headers.contains_key(COOKIE) {
-            return Err(Refused::SidBesideCookie);
-        }
-        if terms.may_log_in {
-            self.login_failures()
-                .check(&Counted::address(context.peer.address), context.now)
-                .map_err(Refused::TooManyLogins)?;
-        }
-        let check = self.parts.access.check(&terms, headers, token_in_query, context.now);
-        let checked = AssertUnwindSafe(check).catch_unwind().await.unwrap_or(Err(Denial::Broken));
-        self.count(&checked, context);
-        context.permit = checked.map_err(Refused::Access)?;
-        context.outcome = Outcome::Forwarded(terms.service);
-        context.terms = Some(terms);
-        Ok(())
-    }
-
-    fn login_failures(&self) -> &Limit {
-        &self.parts.endpoints.limits.login_failures
-    }
-
-    fn count(&self, checked: &Result<Option<Permit>, Denial>, context: &RequestContext) {
-        let metrics = &self.parts.metrics;
-        match checked {
-            Ok(Some(permit)) if permit.cached => {
-                metrics.access.permitted();
-                metrics.cache.hit();
-            }
-            Ok(Some(_)) => {
-                metrics.access.permitted();
-                metrics.cache.miss();
-            }
-            Ok(None) => {}
-            Err(denial) => {
-                metrics.access.denied(denial.reason());
-                self.parts.tally.count("access_denied", Some(denial.reason()), context.peer.address);
-                if matches!(denial, Denial::MalformedToken | Denial::ForeignToken | Denial::InactiveToken) {
-                    metrics.cache.unknown();
-                }
-            }
-        }
     }
 
     /// Tells the peer why not.

@@ -32,6 +32,8 @@ pub(super) enum Refused {
     TooManyLogins(u64),
     /// A value of its body names a method of ERPNext's own OAuth.
     ReservedValue,
+    /// Its body.
+    Body(BodyRefusal),
     /// Its body is larger than our endpoints take.
     BodyTooLarge,
     /// Its body does not arrive.
@@ -46,6 +48,21 @@ pub(super) enum Refused {
     BadRequest,
     /// We failed.
     Internal,
+}
+
+/// Why a body must not reach ERPNext.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum BodyRefusal {
+    /// A field of it is a login session's.
+    Session,
+    /// It chooses a method, and is too large or too indefinite to be judged for it.
+    Call,
+    /// It could be read in two ways, or ERPNext may read it otherwise than we do.
+    Unreadable,
+    /// It is larger than one that can be judged by the rules.
+    TooLarge,
+    /// It must be judged by the rules, and has no length.
+    NoLength,
 }
 
 /// How a refusal is told.
@@ -80,7 +97,15 @@ impl Refused {
 
     /// Whether the connection can't be used any further.
     pub(super) const fn ends_connection(&self) -> bool {
-        matches!(self, Self::ReservedValue | Self::BodyTooLarge | Self::BodyTooSlow | Self::BodyBroken | Self::Method)
+        matches!(
+            self,
+            Self::ReservedValue
+                | Self::Body(_)
+                | Self::BodyTooLarge
+                | Self::BodyTooSlow
+                | Self::BodyBroken
+                | Self::Method
+        )
     }
 
     /// The answer.
@@ -121,6 +146,7 @@ impl Refused {
                 "A session in the query and cookies exclude each other.",
             ),
             Self::ReservedValue => route(Refusal::ReservedMethod),
+            Self::Body(refusal) => body(*refusal),
             Self::BodyTooLarge => {
                 Told::new(StatusCode::PAYLOAD_TOO_LARGE, "invalid_request", "body_too_large", "The body is too large.")
             }
@@ -143,6 +169,32 @@ impl Refused {
                 unavailable(StatusCode::SERVICE_UNAVAILABLE, "internal", "The request can't be served at the moment.")
             }
         }
+    }
+}
+
+fn body(refusal: BodyRefusal) -> Told {
+    let told = |status, reason, text: &str| Told::new(status, "invalid_request", reason, text);
+    match refusal {
+        BodyRefusal::Session => told(StatusCode::BAD_REQUEST, "sid_in_body", "A session must not be in the body."),
+        BodyRefusal::Call => Told::new(
+            StatusCode::FORBIDDEN,
+            "access_denied",
+            "cmd_in_stream",
+            "A large body must not choose the method: name it in the path.",
+        ),
+        BodyRefusal::Unreadable => {
+            told(StatusCode::BAD_REQUEST, "unreadable_body", "The body can't be read in one way alone.")
+        }
+        BodyRefusal::TooLarge => told(
+            StatusCode::PAYLOAD_TOO_LARGE,
+            "too_large_to_judge",
+            "The body is larger than the 1 MiB that can be checked against the rules.",
+        ),
+        BodyRefusal::NoLength => told(
+            StatusCode::LENGTH_REQUIRED,
+            "length_needed",
+            "The body must be checked against the rules: send it with a Content-Length.",
+        ),
     }
 }
 

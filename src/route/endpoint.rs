@@ -81,6 +81,8 @@ impl Endpoint {
             of_api(path)
         } else if path.starts_with("/.well-known/") {
             of_well_known(path)
+        } else if names_reserved_in_other_letters(path) {
+            Own::Closed
         } else {
             Own::No
         }
@@ -103,6 +105,12 @@ fn of_api(path: &str) -> Own {
         (None, second) if names_reserved(first) || second.is_some_and(names_reserved) => Own::Closed,
         (None, _) => Own::No,
     }
+}
+
+/// ERPNext tells letters apart in a path; whatever stands between may not.
+fn names_reserved_in_other_letters(path: &str) -> bool {
+    path.get(.."/api/".len()).is_some_and(|start| start.eq_ignore_ascii_case("/api/"))
+        && path.to_ascii_lowercase().contains(RESERVED_METHODS)
 }
 
 fn of_well_known(path: &str) -> Own {
@@ -155,6 +163,7 @@ mod tests {
             "/api/method/ frappe.integrations.oauth2.get_token",
             "/api/v2/method/User/frappe.integrations.oauth2.get_token",
             "/.well-known/openid-configuration/x",
+            "/API/method/frappe.integrations.oauth2.get_token",
         ] {
             assert_eq!(Endpoint::of_path(path), Own::Closed, "{path}");
         }

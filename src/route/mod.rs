@@ -1,14 +1,19 @@
 //! Method and target in, route out: what the gateway serves itself, what it forwards and on which terms, what it refuses.
 //! Pure: no IO, no clock, no log. Headers are not its business; of bodies, only the names of methods in them.
 //!
-//! Rules are tried in their order, the first that matches decides; without one, `auth` is `optional`. A `bearer` or
-//! `deny` rule compares its literals without regard to letter case, since ERPNext's database does. As soon as any rule
+//! Rules are tried in their order, the first that matches decides; without one, `auth` is `optional`. A rule
+//! that asks for something compares its literals without regard to letter case, since ERPNext's database does. As soon as any rule
 //! names scopes, a token without the scope `all` may use only routes that a rule opens to it: ERPNext itself enforces no
-//! scope, and every doctype can be reached by several methods. ERPNext runs a `cmd` in the query instead of what the path
-//! names unless the body is JSON, so the rules are asked about both then.
+//! scope, and every doctype can be reached by several methods (`calls.rs`). ERPNext runs a `cmd` instead of what the path
+//! names, so the rules are asked about both then (`decide.rs`).
 
-mod body_scan;
+mod body;
+mod calls;
+mod decide;
 mod endpoint;
+mod meaning;
+mod names;
+mod parameters;
 mod pattern;
 mod query;
 mod rule;
@@ -16,18 +21,29 @@ mod target;
 #[cfg(test)]
 mod tests;
 
-use std::{borrow::Cow, fmt};
+use std::{borrow::Cow, cell::RefCell, fmt};
 
 use http::Method;
 
-pub use body_scan::{BodyScan, ReservedValue};
+pub use body::{BadContentType, BodyKind, BodyScan, Fields, Found, Seen, Unreadable};
+pub use decide::Step;
 pub use endpoint::{Endpoint, RESERVED_METHODS};
+pub use meaning::{Action, Opened, Subject};
 pub use query::Query;
 pub use rule::Demand;
 pub use target::{BadTarget, Target};
 
-use self::{endpoint::Own, pattern::Names, rule::Rule};
-use crate::config::{RouteAuth, RouteSettings};
+use self::{
+    decide::Asked,
+    endpoint::Own,
+    names::{Api, Names},
+    parameters::Parameters,
+    rule::Rule,
+};
+use crate::{
+    config::{RouteAuth, RouteSettings},
+    oauth::{Scope, Scopes},
+};
 
 /// The one method that ERPNext's realtime server calls with a `sid` in the query, through the public URL.
 const USER_INFO_METHOD: &str = "frappe.realtime.get_user_info";
@@ -63,6 +79,19 @@ pub struct Terms {
     pub sid_in_query: bool,
     /// It may be a login with a password, as far as method, path and query tell.
     pub may_log_in: bool,
+    /// What a body may still tell, where rules are asked.
+    pub tells: Tells,
+}
+
+/// What the parameters of a body may tell besides `cmd`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Tells {
+    /// Nothing that rules are about.
+    Nothing,
+    /// `method`: the method that takes an uploaded file.
+    Method,
+    /// Which documents the request is about.
+    Documents,
 }
 
 /// The servers behind us.
@@ -93,7 +122,14 @@ pub enum Refusal {
 #[derive(Clone, Debug)]
 pub struct Router {
     rules: Vec<Rule>,
+    /// Some rule names scopes.
     scoped: bool,
+    /// Some rule's scopes are not met by `all`.
+    strict: bool,
+    /// Some rule may be about documents.
+    about_documents: bool,
+    /// Some rule may deny documents.
+    denies_documents: bool,
 }
 
 /// Something wrong with a rule.
@@ -130,81 +166,120 @@ impl Router {
         let rules: Vec<Rule> = compiled.collect::<Vec<_>>().into_iter().flatten().collect();
         problems.extend(repeated(routes));
         if problems.is_empty() {
-            let scoped = rules.iter().any(Rule::names_scopes);
-            Ok(Self { rules, scoped })
+            let about_documents = |rule: &&Rule| rule.pattern.may_be_about_documents();
+            Ok(Self {
+                scoped: rules.iter().any(Rule::names_scopes),
+                strict: rules.iter().any(|rule| rule.strict),
+                about_documents: rules.iter().any(|rule| about_documents(&rule)),
+                denies_documents: rules.iter().filter(about_documents).any(|rule| rule.auth == RouteAuth::Deny),
+                rules,
+            })
         } else {
             problems.sort_by_key(|problem| problem.index);
             Err(RouteProblems(problems))
         }
     }
 
-    /// Where a request goes.
+    /// Where a request goes, as far as its method, path and query tell.
     #[must_use]
     pub fn route(&self, method: &Method, target: &Target<'_>) -> Route {
-        match Endpoint::of_path(target.path()) {
+        self.route_with(method, target, None)
+    }
+
+    /// Where a request goes whose body has these parameters.
+    #[must_use]
+    pub fn route_with(&self, method: &Method, target: &Target<'_>, fields: Option<&Fields>) -> Route {
+        let parameters = Parameters { query: target.query(), fields };
+        self.routed(&Asked { method, target, parameters, trace: None })
+    }
+
+    /// Where a request goes, and which rules were asked about what.
+    #[must_use]
+    pub fn explain(&self, method: &Method, target: &Target<'_>) -> (Route, Vec<Step>) {
+        let parameters = Parameters { query: target.query(), fields: None };
+        let asked = Asked { method, target, parameters, trace: Some(RefCell::default()) };
+        let route = self.routed(&asked);
+        (route, asked.trace.map(RefCell::into_inner).unwrap_or_default())
+    }
+
+    /// Whether there are rules.
+    #[must_use]
+    pub const fn has_rules(&self) -> bool {
+        !self.rules.is_empty()
+    }
+
+    /// Whether the documents that a body tells of matter for a request with a token of these scopes, or without one.
+    #[must_use]
+    pub fn asks_for_documents(&self, scopes: Option<&Scopes>) -> bool {
+        self.denies_documents
+            || scopes.is_some_and(|scopes| if scopes.contains(Scope::ALL) { self.strict } else { self.scoped })
+    }
+
+    fn routed(&self, asked: &Asked<'_>) -> Route {
+        match Endpoint::of_path(asked.target.path()) {
             Own::Endpoint(endpoint) => return Route::Endpoint(endpoint),
             Own::Closed => return Route::Refuse(Refusal::Closed),
             Own::No => {}
         }
-        match self.forwarded(method, target) {
+        match self.forwarded(asked) {
             Ok(terms) => Route::Upstream(terms),
             Err(refusal) => Route::Refuse(refusal),
         }
     }
 
-    fn forwarded(&self, method: &Method, target: &Target<'_>) -> Result<Terms, Refusal> {
-        let path_names = Names::of_path(target);
+    fn forwarded(&self, asked: &Asked<'_>) -> Result<Terms, Refusal> {
+        let (method, target) = (asked.method, asked.target);
+        let names = Names::of_path(method, target);
         let cmd = called_method(target)?;
         let service = Service::of(target.path());
         let sid = target.query().has("sid");
         // On its way to the realtime server a `sid` is Engine.IO's own session.
         let sid_in_query = sid && service == Service::Web;
-        if (sid && cmd.is_some()) || (sid_in_query && path_names.method() != Some(USER_INFO_METHOD)) {
+        if (sid && cmd.is_some()) || (sid_in_query && names.method() != Some(USER_INFO_METHOD)) {
             return Err(Refusal::SidInQuery);
         }
         // ERPNext logs in at the path whatever `cmd` says, and by `cmd` whatever the path is.
-        let may_log_in = [cmd.as_deref(), path_names.method()].contains(&Some(LOGIN_METHOD))
+        let may_log_in = [cmd.as_deref(), names.method()].contains(&Some(LOGIN_METHOD))
             || (method == Method::POST && LOGIN_PAGES.contains(&target.path()));
-        let (auth, demand, rule) = self.decide_all(method, &path_names, cmd.as_deref(), target)?;
-        Ok(Terms { service, auth, demand, rule, sid_in_query, may_log_in })
+        let decided = self.decide(asked, cmd.as_deref())?;
+        Ok(Terms {
+            service,
+            auth: decided.auth,
+            demand: decided.demand,
+            rule: decided.rule,
+            sid_in_query,
+            may_log_in,
+            tells: if self.has_rules() {
+                Tells::of([names.api, cmd.as_deref().map(Api::Method)])
+            } else {
+                Tells::Nothing
+            },
+        })
     }
+}
 
-    /// The decision on the path, and on what the query says instead of it. With a JSON body ERPNext looks at the path and
-    /// ignores the query, so that both must be met.
-    fn decide_all(
-        &self,
-        method: &Method,
-        path_names: &Names<'_>,
-        cmd: Option<&str>,
-        target: &Target<'_>,
-    ) -> Result<(RouteAuth, Demand, Option<usize>), Refusal> {
-        let by_path = self.decide(method, path_names);
-        let instead = match cmd {
-            _ if self.rules.is_empty() => None,
-            Some(cmd) => Some(Names::of_method(cmd)),
-            None => target.query().has("run_method").then(Names::of_doc_method),
-        };
-        let by_query = instead.map(|names| self.decide(method, &names));
-        if by_path.0 == RouteAuth::Deny || by_query.as_ref().is_some_and(|decision| decision.0 == RouteAuth::Deny) {
-            return Err(Refusal::Denied);
-        }
-        let Some((auth, demand, rule)) = by_query else { return Ok(by_path) };
-        let auth = match (by_path.0, auth) {
-            (RouteAuth::Bearer, _) | (_, RouteAuth::Bearer) => RouteAuth::Bearer,
-            (RouteAuth::Pass, RouteAuth::Pass) => RouteAuth::Pass,
-            _ => RouteAuth::Optional,
-        };
-        Ok((auth, by_path.1.and(demand), rule.or(by_path.2)))
-    }
-
-    fn decide(&self, method: &Method, names: &Names<'_>) -> (RouteAuth, Demand, Option<usize>) {
-        let demands = self.rules.iter().enumerate().map(|(index, rule)| (index, rule, rule.demand(method, names)));
-        for (index, rule, demand) in demands {
-            if let Some(demand) = demand {
-                return (rule.auth, demand, Some(index));
+impl Tells {
+    fn of(apis: [Option<Api<'_>>; 2]) -> Self {
+        let mut tells = Self::Nothing;
+        for api in apis.into_iter().flatten() {
+            match api {
+                Api::Method(method) if calls::is_upload(method) && tells == Self::Nothing => tells = Self::Method,
+                Api::Method(method) if !calls::leads_on(method) => {}
+                Api::Controller { .. } => {}
+                Api::Method(_) | Api::Doctype(_) | Api::Document { .. } | Api::DocumentMethod { .. } => {
+                    tells = Self::Documents;
+                }
             }
         }
-        (RouteAuth::Optional, if self.scoped { Demand::All } else { Demand::Nothing }, None)
+        tells
+    }
+}
+
+impl Terms {
+    /// The same, with any token: for a request whose body has yet to be read.
+    #[must_use]
+    pub fn with_any_token(&self) -> Self {
+        Self { demand: Demand::Nothing, ..self.clone() }
     }
 }
 

@@ -1,19 +1,15 @@
-//! Path patterns of the rules, and the names that a path has under ERPNext's API.
+//! Path patterns of the rules.
 //!
 //! A pattern is a path, written decoded, whose segments are literal text, `*` (any one segment), `{name}` (any one
 //! segment, kept for the scopes) or, at the end alone, `**` (any number of segments, none too). A slash at the end of
 //! the path makes no difference.
 //!
-//! ERPNext's API has several spellings for one thing; a pattern with the first covers them all:
-//! `/api/method/M` also `/api/v1/method/M`, `/api/v2/method/M`, `/api/method/M/anything` and any path with `cmd=M` in the
-//! query; `/api/resource/D` and `/api/resource/D/N` (where N may hold slashes) also `/api/v1/resource/…` and
-//! `/api/v2/document/…`. Methods of a document (`?run_method=`, `/api/v2/document/D/N/method/M`) are known as
-//! `/api/method/run_doc_method`.
+//! ERPNext's API has several spellings for one thing; a pattern with the first covers them all (`names.rs`).
+//! `/api/v2/document/…` and `/api/v2/method/M` in a pattern are read as the first spelling.
 
-use super::target::{Target, segments};
+use std::borrow::Cow;
 
-/// What ERPNext calls when a method of a document is asked for.
-const RUN_DOC_METHOD: &str = "run_doc_method";
+use super::names::UNKNOWN;
 
 /// A parsed pattern.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,6 +25,13 @@ enum Segment {
     Capture(String),
 }
 
+/// What a pattern is about; `None` for all there are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Subject<'p> {
+    Doctype(Option<&'p str>),
+    Method(Option<&'p str>),
+}
+
 /// How literals are compared.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Letters {
@@ -36,6 +39,8 @@ pub(super) enum Letters {
     Exact,
     /// Without regard to ASCII case and blanks at the end, as ERPNext's database compares names.
     Folded,
+    /// So, and a name that is not known may be any.
+    Wide,
 }
 
 /// The captured segments, in the pattern's order.
@@ -47,6 +52,8 @@ impl Pattern {
         if text.starts_with("/api/v1/") {
             return Err("write `/api/…`, which covers `/api/v1/…`".to_owned());
         }
+        let text = first_spelling(text);
+        let path = text.strip_prefix('/').unwrap_or(path);
         let path = path.strip_suffix('/').unwrap_or(path);
         let mut pattern = Self { segments: Vec::new(), open: false };
         for segment in path.split('/').filter(|_| !path.is_empty()) {
@@ -73,6 +80,53 @@ impl Pattern {
         })
     }
 
+    /// The index of the capture that stands for a doctype.
+    pub(super) fn doctype(&self) -> Option<usize> {
+        match self.segments.as_slice() {
+            [api, resource, Segment::Capture(_), ..] if api.is("api") && resource.is("resource") => Some(0),
+            _ => self.names().position(|name| name == "doctype"),
+        }
+    }
+
+    /// What it is about, in terms of ERPNext's API.
+    pub(super) fn subject(&self) -> Option<Subject<'_>> {
+        let [api, kind, rest @ ..] = self.segments.as_slice() else { return None };
+        let name = match rest.first() {
+            Some(Segment::Literal(name)) => Some(name.as_str()),
+            Some(Segment::Any | Segment::Capture(_)) => None,
+            None if self.open => None,
+            None => return None,
+        };
+        match api.is("api") {
+            true if kind.is("resource") => Some(Subject::Doctype(name)),
+            true if kind.is("method") => Some(Subject::Method(name)),
+            _ => None,
+        }
+    }
+
+    /// Whether it is about a document and not about a doctype.
+    pub(super) const fn is_about_one_document(&self) -> bool {
+        self.segments.len() > 3
+    }
+
+    /// The literal of a pattern that is `/api/method/` and a name.
+    pub(super) fn method(&self) -> Option<&str> {
+        match self.segments.as_slice() {
+            [api, method, Segment::Literal(name)] if api.is("api") && method.is("method") => Some(name),
+            _ => None,
+        }
+    }
+
+    /// Whether it may be about documents.
+    pub(super) fn may_be_about_documents(&self) -> bool {
+        let may_be = |index, literal| match self.segments.get(index) {
+            Some(Segment::Literal(text)) => text.eq_ignore_ascii_case(literal),
+            Some(Segment::Any | Segment::Capture(_)) => true,
+            None => self.open,
+        };
+        may_be(0, "api") && may_be(1, "resource")
+    }
+
     pub(super) fn matches<'t>(
         &self,
         path: impl IntoIterator<Item = &'t str>,
@@ -93,6 +147,10 @@ impl Pattern {
 }
 
 impl Segment {
+    fn is(&self, literal: &str) -> bool {
+        matches!(self, Self::Literal(text) if text == literal)
+    }
+
     fn parse(text: &str) -> Result<Self, String> {
         match text {
             "" => Err("has an empty segment".to_owned()),
@@ -113,84 +171,42 @@ fn is_name(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
 }
 
+/// `/api/v2/document/D…` and `/api/v2/method/M` in their first spelling.
+fn first_spelling(path: &str) -> Cow<'_, str> {
+    if let Some(rest) = path.strip_prefix("/api/v2/document/").filter(|rest| !rest.contains("/method/")) {
+        Cow::Owned(format!("/api/resource/{rest}"))
+    } else if let Some(method) = path.strip_prefix("/api/v2/method/").filter(|rest| !rest.contains('/')) {
+        Cow::Owned(format!("/api/method/{method}"))
+    } else {
+        Cow::Borrowed(path)
+    }
+}
+
+fn folded(literal: &str, found: &str) -> bool {
+    literal.trim_end().eq_ignore_ascii_case(found.trim_end())
+}
+
 impl Letters {
     fn equal(self, literal: &str, found: &str) -> bool {
         match self {
             Self::Exact => literal == found,
-            Self::Folded => literal.trim_end().eq_ignore_ascii_case(found.trim_end()),
+            Self::Folded => folded(literal, found),
+            Self::Wide => found == UNKNOWN || folded(literal, found),
         }
-    }
-}
-
-/// The names of a target that rules are matched against.
-pub(super) struct Names<'t> {
-    /// The path, where ERPNext goes by it at all.
-    literal: Option<&'t Target<'t>>,
-    /// The first spelling of what ERPNext's API does with it.
-    api: Option<[Option<&'t str>; 4]>,
-}
-
-impl<'t> Names<'t> {
-    /// The names of a path that has neither `cmd` nor `run_method` in its query.
-    pub(super) fn of_path(target: &'t Target<'t>) -> Self {
-        Self { literal: Some(target), api: api_name(target.path()) }
-    }
-
-    /// The name of a method that is called whatever the path is.
-    pub(super) fn of_method(method: &'t str) -> Self {
-        Self { literal: None, api: Some(method_name(method)) }
-    }
-
-    /// The name of a call of a document's method.
-    pub(super) fn of_doc_method() -> Self {
-        Self::of_method(RUN_DOC_METHOD)
-    }
-
-    pub(super) fn matched_by(&self, pattern: &Pattern, letters: Letters) -> Option<Captures<'t>> {
-        let api = self.api.and_then(|api| pattern.matches(api.into_iter().flatten(), letters));
-        api.or_else(|| pattern.matches(self.literal?.segments(), letters))
-    }
-
-    /// The method that is called, if the path is the name of one.
-    pub(super) fn method(&self) -> Option<&'t str> {
-        match self.api {
-            Some([_, Some("method"), Some(method), _]) => Some(method),
-            _ => None,
-        }
-    }
-}
-
-fn method_name(method: &str) -> [Option<&str>; 4] {
-    [Some("api"), Some("method"), Some(method), None]
-}
-
-fn api_name(path: &str) -> Option<[Option<&str>; 4]> {
-    let path = path.strip_suffix('/').unwrap_or(path).strip_prefix("/api/")?;
-    let (second, rest) = match path.strip_prefix("v2/") {
-        Some(rest) => (true, rest),
-        None => (false, path.strip_prefix("v1/").unwrap_or(path)),
-    };
-    let (kind, rest) = rest.split_once('/')?;
-    match (second, kind) {
-        (false, "method") => Some(method_name(segments(rest).next()?)),
-        (true, "method") if !rest.contains('/') => Some(method_name(rest)),
-        (false, "resource") | (true, "document") => Some(match rest.split_once('/') {
-            Some((_, name)) if second && name.contains("/method/") => method_name(RUN_DOC_METHOD),
-            Some((doctype, name)) => [Some("api"), Some("resource"), Some(doctype), Some(name)],
-            None => [Some("api"), Some("resource"), Some(rest), None],
-        }),
-        _ => None,
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use http::Method;
+
     use super::*;
+    use crate::route::{names::Names, target::Target};
 
     fn matched(pattern: &str, path: &str) -> Option<Vec<String>> {
         let target = Target::parse(path).expect("a good target");
         let pattern = Pattern::parse(pattern).expect("a good pattern");
-        let captures = Names::of_path(&target).matched_by(&pattern, Letters::Exact)?;
+        let captures = Names::of_path(&Method::GET, &target).matched_by(&pattern, Letters::Exact)?;
         Some(captures.into_iter().map(str::to_owned).collect())
     }
 
@@ -212,8 +228,12 @@ mod tests {
         }
         let both = Some(vec!["Item".to_owned(), "a/b".to_owned()]);
         assert_eq!(matched("/api/resource/{doctype}/{name}", "/api/resource/Item/a%2Fb"), both);
+        assert_eq!(matched("/api/v2/document/{doctype}/{name}", "/api/resource/Item/a%2Fb"), both);
+        assert_eq!(matched("/api/v2/method/a.b", "/api/method/a.b"), Some(vec![]));
         assert_eq!(matched("/api/resource/{doctype}/{name}", "/api/v2/document/Item/x/method/y"), None);
-        assert_eq!(matched("/api/method/run_doc_method", "/api/v2/document/Item/x/method/y"), Some(vec![]));
+        let literal = Some(vec!["Item".to_owned(), "x".to_owned(), "y".to_owned()]);
+        let pattern = "/api/v2/document/{doctype}/{name}/method/{method}";
+        assert_eq!(matched(pattern, "/api/v2/document/Item/x/method/y"), literal);
     }
 
     #[test]

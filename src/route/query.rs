@@ -29,6 +29,12 @@ impl<'a> Query<'a> {
         self.pairs().map(|(_, value)| decode(value))
     }
 
+    /// All parameters, decoded.
+    pub(super) fn owned_pairs(&self) -> Vec<(String, String)> {
+        let owned = |text| decode(text).into_owned();
+        self.pairs().filter(|pair| *pair != ("", "")).map(|(name, value)| (owned(name), owned(value))).collect()
+    }
+
     fn pairs(&self) -> impl Iterator<Item = (&'a str, &'a str)> + use<'a> {
         let pairs = (!self.0.is_empty()).then(|| self.0.split('&'));
         pairs.into_iter().flatten().map(|pair| pair.split_once('=').unwrap_or((pair, "")))

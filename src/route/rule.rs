@@ -7,7 +7,8 @@ use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 
 use super::{
     RouteProblem,
-    pattern::{Captures, Letters, Names, Pattern},
+    names::Names,
+    pattern::{Captures, Letters, Pattern},
 };
 use crate::{
     config::{RouteAuth, RouteSettings},
@@ -70,12 +71,12 @@ impl Demand {
 /// A compiled rule.
 #[derive(Clone, Debug)]
 pub(super) struct Rule {
-    pattern: Pattern,
+    pub(super) pattern: Pattern,
     letters: Letters,
-    methods: Vec<Method>,
+    pub(super) methods: Vec<Method>,
     pub(super) auth: RouteAuth,
     scopes: RuleScopes,
-    strict: bool,
+    pub(super) strict: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -91,6 +92,8 @@ enum Part {
     Text(String),
     /// The capture of this index.
     Capture(usize),
+    /// The capture of this index, a doctype.
+    Doctype(usize),
 }
 
 impl Rule {
@@ -107,11 +110,17 @@ impl Rule {
         }
         let pattern = pattern?;
         let names: Vec<&str> = pattern.names().collect();
-        let scopes: Vec<_> =
-            settings.scopes.iter().filter_map(|scope| template(scope, &names).map_err(&mut problem).ok()).collect();
+        let scopes: Vec<_> = settings
+            .scopes
+            .iter()
+            .filter_map(|scope| template(scope, &pattern, &names).map_err(&mut problem).ok())
+            .collect();
         (problems.len() == before).then(|| Self {
             letters: match settings.auth {
-                RouteAuth::Bearer | RouteAuth::Deny => Letters::Folded,
+                RouteAuth::Deny => Letters::Wide,
+                RouteAuth::Bearer => Letters::Folded,
+                // It may keep something from a later rule that opens more.
+                RouteAuth::Optional if !settings.scopes.is_empty() => Letters::Folded,
                 RouteAuth::Optional | RouteAuth::Pass => Letters::Exact,
             },
             methods: settings.methods.clone(),
@@ -129,6 +138,25 @@ impl Rule {
         }
     }
 
+    /// Whether one of its scopes may be this one, and how.
+    pub(super) fn filled_by<'s>(&self, scope: &'s str) -> Option<Filled<'s>> {
+        match &self.scopes {
+            RuleScopes::Fixed(scopes) => scopes.iter().any(|own| own == scope).then_some(Filled::Fixed),
+            RuleScopes::Templates(templates) => templates.iter().find_map(|template| match template.as_slice() {
+                [Part::Text(text)] => (text == scope).then_some(Filled::Fixed),
+                [Part::Text(before), Part::Capture(_) | Part::Doctype(_)] => {
+                    scope.strip_prefix(before.as_str()).filter(|name| !name.is_empty()).map(Filled::Name)
+                }
+                [Part::Text(before), Part::Capture(_) | Part::Doctype(_), Part::Text(after)] => scope
+                    .strip_prefix(before.as_str())
+                    .and_then(|rest| rest.strip_suffix(after.as_str()))
+                    .filter(|name| !name.is_empty())
+                    .map(Filled::Name),
+                _ => None,
+            }),
+        }
+    }
+
     /// What the rule demands, if it is about this request. A rule for GET is one for HEAD.
     pub(super) fn demand(&self, method: &Method, names: &Names<'_>) -> Option<Demand> {
         let method = if method == Method::HEAD { &Method::GET } else { method };
@@ -139,6 +167,15 @@ impl Rule {
         let needed = self.scopes.filled(&captures);
         Some(if needed.is_empty() { Demand::Nothing } else { Demand::Scopes { needed, strict: self.strict } })
     }
+}
+
+/// How a scope comes from a rule.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Filled<'s> {
+    /// It is written there.
+    Fixed,
+    /// This stands in it for what the path captures.
+    Name(&'s str),
 }
 
 impl RuleScopes {
@@ -167,6 +204,7 @@ fn fill(template: &[Part], captures: &Captures<'_>) -> String {
         match part {
             Part::Text(text) => scope.push_str(text),
             Part::Capture(index) => push_name(&mut scope, captures.get(*index).copied().unwrap_or_default()),
+            Part::Doctype(index) => push_doctype(&mut scope, captures.get(*index).copied().unwrap_or_default()),
         }
     }
     scope
@@ -175,12 +213,29 @@ fn fill(template: &[Part], captures: &Captures<'_>) -> String {
 /// What a scope can't hold (RFC 6749 §3.3), and `%`. The rest of non-ASCII is encoded anyway.
 const NOT_IN_SCOPE: &AsciiSet = &CONTROLS.add(b' ').add(b'"').add(b'\\').add(b'%');
 
-/// A name inside a scope: `read:Sales%20Invoice`.
+/// What a doctype can't hold in a scope: blanks are written `_` there.
+const NOT_IN_DOCTYPE: &AsciiSet = &NOT_IN_SCOPE.remove(b' ').add(b'_');
+
+/// A name inside a scope, percent-encoded where it must be.
 fn push_name(scope: &mut String, name: &str) {
     scope.extend(utf8_percent_encode(name, NOT_IN_SCOPE));
 }
 
-fn template(scope: &str, names: &[&str]) -> Result<Vec<Part>, String> {
+/// A doctype as it stands in a scope: `Sales_Invoice`. Two doctypes never look alike: an underscore of the doctype's own
+/// is written `%5F`.
+pub(super) fn doctype_in_scope(doctype: &str) -> String {
+    let mut scope = String::new();
+    push_doctype(&mut scope, doctype);
+    scope
+}
+
+fn push_doctype(scope: &mut String, doctype: &str) {
+    for piece in utf8_percent_encode(doctype, NOT_IN_DOCTYPE) {
+        scope.extend(piece.chars().map(|char| if char == ' ' { '_' } else { char }));
+    }
+}
+
+fn template(scope: &str, pattern: &Pattern, names: &[&str]) -> Result<Vec<Part>, String> {
     let mut parts = Vec::new();
     let mut rest = scope;
     while let Some((text, tail)) = rest.split_once('{') {
@@ -193,7 +248,8 @@ fn template(scope: &str, names: &[&str]) -> Result<Vec<Part>, String> {
         if !text.is_empty() {
             parts.push(Part::Text(text.to_owned()));
         }
-        parts.push(Part::Capture(index));
+        let is_doctype = pattern.doctype() == Some(index);
+        parts.push(if is_doctype { Part::Doctype(index) } else { Part::Capture(index) });
         rest = after;
     }
     if !rest.is_empty() {
@@ -201,7 +257,7 @@ fn template(scope: &str, names: &[&str]) -> Result<Vec<Part>, String> {
     }
     let sound = parts.iter().all(|part| match part {
         Part::Text(text) => Scope::parse(text).is_ok(),
-        Part::Capture(_) => true,
+        Part::Capture(_) | Part::Doctype(_) => true,
     });
     if sound && !parts.is_empty() { Ok(parts) } else { Err(format!("`{scope}` is no scope")) }
 }

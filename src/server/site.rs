@@ -17,6 +17,7 @@ use crate::{
     issuer::{AllowanceCounter, Issuer, IssuerSettings, SigningKeys},
     oauth::{Allowance, Client, ClientMode, LoginHasher, SigningAlgorithm, SiteId, TokenMint, UserName},
     random::{OsRandom, Random},
+    route::Router,
     secret::{Purpose, SecretKey},
     store::{EmbeddedStore, Store, secret_key},
     telemetry::{
@@ -69,7 +70,7 @@ impl Site {
         let secret_key = secret_key::load_or_make(&config.store.secret_key_file)?;
         let store: Arc<dyn Store> = Arc::new(open_store(&config.store.path, &secret_key)?);
         let algorithms = signing_algorithms(config, &client_blocks(config).1);
-        let settings = endpoint_settings(config, &algorithms);
+        let settings = endpoint_settings(config, &algorithms)?;
         let ground = Ground {
             store: Arc::clone(&store),
             clock: Arc::clone(&clock),
@@ -256,15 +257,16 @@ fn signing_algorithms(config: &Config, clients: &[Client]) -> Vec<SigningAlgorit
     algorithms
 }
 
-fn endpoint_settings(config: &Config, algorithms: &[SigningAlgorithm]) -> EndpointSettings {
-    EndpointSettings {
+fn endpoint_settings(config: &Config, algorithms: &[SigningAlgorithm]) -> anyhow::Result<EndpointSettings> {
+    Ok(EndpointSettings {
         public_origin: config.server.public_url.as_str().to_owned(),
         site_name: config.server.public_url.origin().host().to_owned(),
         signing_algorithms: algorithms.to_vec(),
         allowed_origins: config.cors.allowed_origins.iter().map(|origin| origin.as_str().to_owned()).collect(),
         introspection_needs_client: config.introspection.require_client_auth,
         revocation_needs_client: config.revocation.require_client_auth,
-    }
+        rules: Router::new(&config.route)?,
+    })
 }
 
 fn limits(config: &Config) -> Limits {

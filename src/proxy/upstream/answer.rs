@@ -9,7 +9,7 @@ use pingora::{Error, ErrorSource, ErrorType, http::ResponseHeader, proxy::Sessio
 use crate::{
     endpoints::Counted,
     proxy::{
-        Gateway,
+        Gateway, body,
         context::{Renewal, RequestContext},
         lease::{self, ENDED},
         refuse::Refused,
@@ -37,7 +37,7 @@ pub(in crate::proxy) async fn take_answer(
     }
     context.answered_after = Some(context.started.elapsed());
     gateway.parts.metrics.upstream.answered(answer.status.as_u16());
-    if answer.status == StatusCode::UNAUTHORIZED && context.terms.as_ref().is_some_and(|terms| terms.may_log_in) {
+    if answer.status == StatusCode::UNAUTHORIZED && context.may_log_in() {
         gateway.login_failures().count(Counted::address(context.peer.address), context.now);
         gateway.parts.logins.failed(context.peer.address);
     }
@@ -81,9 +81,11 @@ async fn renew(gateway: &Gateway, session: &mut Session, context: &mut RequestCo
 
 /// What a failure is to the peer; `None` when the peer itself is gone.
 pub(in crate::proxy) fn refused_by(error: &Error) -> Option<Refused> {
+    if let Some(refused) = body::refused_by(error) {
+        return Some(refused);
+    }
     match (error.esource(), error.etype()) {
         (_, etype) if etype == &ENDED => None,
-        (_, ErrorType::HTTPStatus(403)) => Some(Refused::ReservedValue),
         (_, ErrorType::HTTPStatus(413)) => Some(Refused::BodyTooLarge),
         (_, ErrorType::HTTPStatus(status)) if *status < 500 => Some(Refused::BadRequest),
         (ErrorSource::Downstream, ErrorType::WriteError | ErrorType::ReadError | ErrorType::ConnectionClosed) => None,

@@ -15,3 +15,4 @@ mod passing;
 mod prompts;
 mod refresh;
 mod registered_in_erpnext;
+mod samples;

@@ -2,7 +2,7 @@
 
 use crate::{
     standin::ALICE,
-    support::{Answer, Browser, Request, SHOP, TestGateway, authorize_url},
+    support::{Answer, Browser, Request, SHOP, Setup, TestGateway, authorize_url},
 };
 
 fn keeps_to_itself(page: &Answer) {
@@ -61,4 +61,38 @@ fn an_error_that_must_not_reach_the_client_is_a_page_or_json_by_accept() {
     let json = gateway.get(&url);
     assert_eq!((json.status, json.error().as_str()), (400, "invalid_request"));
     assert_eq!(json.header("cache-control"), Some("no-store"));
+}
+
+#[test]
+fn the_consent_page_says_what_the_rules_let_a_scope_do() {
+    let rule = |path: &str, methods: &str, scope: &str| {
+        format!("path = '{path}'\nmethods = {methods}\nauth = 'bearer'\nscopes = ['{scope}']")
+    };
+    let gateway = Setup::new()
+        .route(&rule("/api/resource/{doctype}", "['GET']", "read:{doctype}"))
+        .route(&rule("/api/resource/{doctype}/{name}", "['GET']", "read:{doctype}"))
+        .route(&rule("/api/resource/{doctype}", "['POST']", "write:{doctype}"))
+        .route(&rule("/api/resource/{doctype}/{name}", "['PUT', 'DELETE']", "write:{doctype}"))
+        .client(
+            "id = 'words'\nauth_method = 'none'\nredirect_uris = ['https://client.example/cb']\n\
+             scopes = ['openid', 'read:Sales_Invoice', 'write:<b>Item', 'reports<i>']",
+        )
+        .start();
+    let url = authorize_url(SHOP.named("words", "https://client.example/cb"), &[("scope", "")]);
+    let mut browser = Browser::of(&gateway, ALICE);
+    for (language, invoices, items) in [
+        ("en", "read Sales Invoice", "create, change and delete &#60;b&#62;Item"),
+        ("de", "Sales Invoice lesen", "&#60;b&#62;Item anlegen, ändern und löschen"),
+        ("fr", "lire Sales Invoice", "créer, modifier et supprimer &#60;b&#62;Item"),
+        ("es", "leer Sales Invoice", "crear, modificar y eliminar &#60;b&#62;Item"),
+    ] {
+        browser.language = language;
+        let page = browser.get(&url);
+        for item in [invoices, items] {
+            assert!(page.text().contains(&format!("<li>{item}</li>")), "{language}, {item}: {page}");
+        }
+        // A scope that no rule names is shown as it is.
+        assert!(page.text().contains("reports&#60;i&#62;"), "{language}: {page}");
+        assert!(!page.text().contains("<b>") && !page.text().contains("<i>"), "{language}: {page}");
+    }
 }

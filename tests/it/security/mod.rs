@@ -2,13 +2,17 @@
 
 mod authorization;
 mod bearer;
+mod bodies;
 mod codes;
 mod consent;
 mod forged;
 mod headers;
 mod introspection;
 mod invalidation;
+mod paths;
 mod public_listener;
 mod redirects;
 mod refresh;
+mod scopes;
 mod token_requests;
+mod werkzeug;

@@ -39,6 +39,12 @@ impl Client {
         Self { secret, ..self }
     }
 
+    /// A client of the test's own that is like it.
+    #[must_use]
+    pub const fn named(self, id: &'static str, redirect_uri: &'static str) -> Self {
+        Self { id, redirect_uri, ..self }
+    }
+
     /// Its second redirect URI.
     pub fn other_redirect_uri(self) -> String {
         self.redirect_uri.replace("/cb", "/other")

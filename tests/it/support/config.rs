@@ -19,8 +19,13 @@ pub struct Setup {
 impl Setup {
     /// The clients of the tests, limits that no test meets by accident, users that are believed for long.
     pub fn new() -> Self {
-        let mut setup =
-            Self { table: Table::new(), ready_path: "/readyz", beside: Vec::new(), waits_for_first_calls: true, by_hand: false };
+        let mut setup = Self {
+            table: Table::new(),
+            ready_path: "/readyz",
+            beside: Vec::new(),
+            waits_for_first_calls: true,
+            by_hand: false,
+        };
         for limit in ["token_failures", "introspection_misses", "authorize", "login_failures"] {
             setup = setup.set(&format!("limits.{limit}"), "1000000/m");
         }

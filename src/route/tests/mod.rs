@@ -1,5 +1,7 @@
 //! Whole targets through the router, and what must hold for every target there is.
 
+mod calls;
+
 use proptest::prelude::*;
 
 use super::*;
@@ -27,10 +29,9 @@ fn allows(rules: &[RouteSettings], scopes: &str, target: &str) -> bool {
 }
 
 fn customer_rules() -> Vec<RouteSettings> {
-    vec![
-        rule("/api/resource/{doctype}", RouteAuth::Bearer, &["read:{doctype}"]),
-        rule("/api/resource/{doctype}/{name}", RouteAuth::Bearer, &["read:{doctype}"]),
-    ]
+    let read =
+        |path| RouteSettings { methods: vec![Method::GET], ..rule(path, RouteAuth::Bearer, &["read:{doctype}"]) };
+    vec![read("/api/resource/{doctype}"), read("/api/resource/{doctype}/{name}")]
 }
 
 /// T39, T40, T42, T43, T45
@@ -107,7 +108,8 @@ fn no_spelling_of_a_reserved_method_goes_upstream() {
     }
     let closed = route_by(&[], &Method::POST, "/api/method/frappe.integrations.oauth2.get_token/x");
     assert_eq!(closed, Route::Refuse(Refusal::Closed));
-    terms_by(&[], "/API/method/frappe.integrations.oauth2.get_token");
+    let other_letters = route_by(&[], &Method::POST, "/API/method/frappe.integrations.oauth2.get_token");
+    assert_eq!(other_letters, Route::Refuse(Refusal::Closed));
     terms_by(&[], "/api/method/%2566rappe.integrations.oauth2.get_token");
 }
 
@@ -151,7 +153,7 @@ fn a_doctype_scope_opens_that_doctype_alone() {
     let rules = customer_rules();
     assert!(allows(&rules, "read:Customer", "/api/resource/Customer"));
     assert!(allows(&rules, "read:Customer", "/api/v2/document/Customer/ACME"));
-    assert!(allows(&rules, "read:Sales%20Invoice", "/api/resource/Sales%20Invoice/A%2F1"));
+    assert!(allows(&rules, "read:Sales_Invoice", "/api/resource/Sales%20Invoice/A%2F1"));
     for target in [
         "/api/resource/customer",
         "/api/resource/User",
@@ -162,6 +164,8 @@ fn a_doctype_scope_opens_that_doctype_alone() {
         "/api/v2/method/User/x",
         "/api/resource/Customer/ACME?run_method=delete",
         "/api/v2/document/Customer/ACME/method/delete",
+        "/api/v2/doctype/User/count",
+        "/api/resource/Customer%20",
         "/api/resource/Customer?cmd=frappe.client.get_list",
         "/private/files/x",
     ] {
@@ -210,6 +214,18 @@ fn the_letter_case_of_a_doctype_is_no_way_around_a_rule_that_denies() {
     let rules = [rule("/api/resource/System Settings/**", RouteAuth::Deny, &[])];
     for target in ["/api/resource/system%20settings", "/api/v2/document/SYSTEM%20SETTINGS%20/x"] {
         assert_eq!(route_by(&rules, &Method::GET, target), Route::Refuse(Refusal::Denied), "{target}");
+    }
+}
+
+#[test]
+fn the_letter_case_of_a_doctype_is_no_way_to_a_later_rule_that_opens_more() {
+    let rules = [
+        rule("/api/resource/User/**", RouteAuth::Optional, &["read:User"]),
+        rule("/api/resource/**", RouteAuth::Optional, &["read"]),
+    ];
+    assert!(allows(&rules, "read", "/api/resource/Item"));
+    for target in ["/api/resource/User", "/api/resource/user", "/api/v2/document/USER%20/x"] {
+        assert!(!allows(&rules, "read", target), "{target}");
     }
 }
 

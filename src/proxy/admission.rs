@@ -1,0 +1,155 @@
+//! Whether a request may go upstream: on whose behalf, and with which body.
+
+use std::panic::AssertUnwindSafe;
+
+use futures_util::FutureExt;
+use http::header::COOKIE;
+use pingora::proxy::Session;
+
+use super::{
+    Gateway,
+    body::{BodyHead, BodyWatch},
+    context::{Outcome, RequestContext},
+    local,
+    refuse::Refused,
+};
+use crate::{
+    access::{Denial, Permit},
+    endpoints::{Counted, Limit},
+    route::{Route, Seen, Tells, Terms},
+};
+
+/// A request that is to go upstream, as far as its head tells.
+pub(super) struct Applicant {
+    pub(super) terms: Terms,
+    pub(super) token_in_query: bool,
+}
+
+impl Gateway {
+    /// Lets a request go upstream, or not.
+    pub(super) async fn admit(
+        &self,
+        session: &mut Session,
+        context: &mut RequestContext,
+        applicant: Applicant,
+    ) -> Result<(), Refused> {
+        if applicant.terms.sid_in_query && session.req_header().headers.contains_key(COOKIE) {
+            return Err(Refused::SidBesideCookie);
+        }
+        if applicant.terms.may_log_in {
+            self.check_logins(context)?;
+        }
+        let body = BodyHead::of(session)?;
+        let (checked, terms) = match body {
+            Some(body) if self.parts.router.has_rules() => self.judge(session, context, applicant, &body).await?,
+            body => {
+                let checked = self.check(session, context, &applicant.terms, applicant.token_in_query).await;
+                if let Some(body) = body.filter(|_| checked.is_ok()) {
+                    self.watch(session, context, &body).await?;
+                }
+                (checked, applicant.terms)
+            }
+        };
+        if context.body.seen().call && !terms.may_log_in {
+            self.check_logins(context)?;
+        }
+        self.count(&checked, context);
+        context.permit = checked.map_err(Refused::Access)?;
+        context.outcome = Outcome::Forwarded(terms.service);
+        context.terms = Some(terms);
+        Ok(())
+    }
+
+    /// Lets a request go upstream whose body may tell what the rules are to be asked about.
+    async fn judge(
+        &self,
+        session: &mut Session,
+        context: &mut RequestContext,
+        applicant: Applicant,
+        body: &BodyHead,
+    ) -> Result<(Result<Option<Permit>, Denial>, Terms), Refused> {
+        let Applicant { mut terms, token_in_query } = applicant;
+        let opening = terms.with_any_token();
+        let checked = self.check(session, context, &opening, token_in_query).await;
+        let Ok(permit) = &checked else { return Ok((checked, terms)) };
+        let scopes = permit.as_ref().map(|permit| &permit.token.scopes);
+        let asks = terms.tells == Tells::Documents && self.parts.router.asks_for_documents(scopes);
+        if asks && !body.is_held() {
+            return Err(body.not_held());
+        }
+        self.watch(session, context, body).await?;
+        let choices = Seen { call: true, method: terms.tells == Tells::Method };
+        if body.is_held() {
+            let seen = context.body.seen();
+            if asks || seen.call || (seen.method && choices.method) {
+                terms = self.terms_by_body(session, context, body)?;
+            }
+        } else {
+            context.body.guard(choices);
+        }
+        if terms == opening {
+            return Ok((checked, terms));
+        }
+        Ok((self.check(session, context, &terms, token_in_query).await, terms))
+    }
+
+    /// The terms of a request whose body is held.
+    fn terms_by_body(&self, session: &Session, context: &RequestContext, body: &BodyHead) -> Result<Terms, Refused> {
+        let fields = context.body.fields(&body.kind)?;
+        let target = local::target(session.req_header().raw_path())?;
+        match self.parts.router.route_with(&session.req_header().method, &target, Some(&fields)) {
+            Route::Upstream(terms) => Ok(terms),
+            Route::Refuse(refusal) => Err(Refused::Route(refusal)),
+            Route::Endpoint(_) => Err(Refused::Internal),
+        }
+    }
+
+    /// Judges the body, or sees to it that it is judged as it streams by.
+    async fn watch(&self, session: &mut Session, context: &mut RequestContext, body: &BodyHead) -> Result<(), Refused> {
+        context.body = BodyWatch::new(&body.kind);
+        if body.is_held() { context.body.hold(session, body).await } else { Ok(()) }
+    }
+
+    async fn check(
+        &self,
+        session: &Session,
+        context: &RequestContext,
+        terms: &Terms,
+        token_in_query: bool,
+    ) -> Result<Option<Permit>, Denial> {
+        let check = self.parts.access.check(terms, &session.req_header().headers, token_in_query, context.now);
+        AssertUnwindSafe(check).catch_unwind().await.unwrap_or(Err(Denial::Broken))
+    }
+
+    /// Whether the peer's address may try another login.
+    fn check_logins(&self, context: &RequestContext) -> Result<(), Refused> {
+        let counted = Counted::address(context.peer.address);
+        self.login_failures().check(&counted, context.now).map_err(Refused::TooManyLogins)
+    }
+
+    pub(super) fn login_failures(&self) -> &Limit {
+        &self.parts.endpoints.limits.login_failures
+    }
+
+    fn count(&self, checked: &Result<Option<Permit>, Denial>, context: &RequestContext) {
+        let metrics = &self.parts.metrics;
+        match checked {
+            Ok(Some(permit)) if permit.cached => {
+                metrics.access.permitted();
+                metrics.cache.hit();
+            }
+            Ok(Some(_)) => {
+                metrics.access.permitted();
+                metrics.cache.miss();
+            }
+            Ok(None) => {}
+            Err(denial) => {
+                metrics.access.denied(denial.reason());
+                self.parts.tally.count("access_denied", Some(denial.reason()), context.peer.address);
+                if matches!(denial, Denial::MalformedToken | Denial::ForeignToken | Denial::InactiveToken) {
+                    metrics.cache.unknown();
+                }
+            }
+        }
+    }
+}
