@@ -160,8 +160,12 @@ impl Issuer {
         for grant in &ended {
             (self.grant_ended)(grant);
         }
-        let event = AuditEvent { event: "client_gone", client_id: Some(client.as_str()), ..AuditEvent::default() };
-        self.record(&event);
+        self.record(&AuditEvent {
+            event: "client_gone",
+            client_id: Some(client.as_str()),
+            count: Some(ended.len() as u64),
+            ..AuditEvent::default()
+        });
         Ok(())
     }
 
