@@ -97,7 +97,8 @@ impl Introspector {
         if let Some(token) = self.cache.known(&asked.hash, &self.invalidation, now).await {
             return Ok(active(token, true, now));
         }
-        self.ask(ground, asked).await
+        // Apart: what a request waits on is moved about with it, and a token is seldom asked for.
+        Box::pin(self.ask(ground, asked)).await
     }
 
     async fn ask(&self, ground: &AccessGround, asked: Asked<'_>) -> Result<Introspected, LookupFailed> {

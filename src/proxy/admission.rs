@@ -40,17 +40,20 @@ impl Gateway {
             self.check_logins(context)?;
         }
         let body = BodyHead::of(session)?;
+        // Apart: Pingora moves what every request waits on, and most have no body.
         let (checked, terms) = match body {
-            Some(body) if self.parts.router.has_rules() => self.judge(session, context, applicant, &body).await?,
+            Some(body) if self.parts.router.has_rules() => {
+                Box::pin(self.judge(session, context, applicant, &body)).await?
+            }
             body => {
                 let checked = self.check(session, context, &applicant.terms, applicant.token_in_query).await;
                 if let Some(body) = body.filter(|_| checked.is_ok()) {
-                    self.watch(session, context, &body).await?;
+                    Box::pin(self.watch(session, context, &body)).await?;
                 }
                 (checked, applicant.terms)
             }
         };
-        if context.body.seen().call && !terms.may_log_in {
+        if context.seen_in_body().call && !terms.may_log_in {
             self.check_logins(context)?;
         }
         self.count(&checked, context);
@@ -80,12 +83,12 @@ impl Gateway {
         self.watch(session, context, body).await?;
         let choices = Seen { call: true, method: terms.tells == Tells::Method };
         if body.is_held() {
-            let seen = context.body.seen();
+            let seen = context.seen_in_body();
             if asks || seen.call || (seen.method && choices.method) {
                 terms = self.terms_by_body(session, context, body)?;
             }
-        } else {
-            context.body.guard(choices);
+        } else if let Some(body) = &mut context.body {
+            body.guard(choices);
         }
         if terms == opening {
             return Ok((checked, terms));
@@ -95,7 +98,7 @@ impl Gateway {
 
     /// The terms of a request whose body is held.
     fn terms_by_body(&self, session: &Session, context: &RequestContext, body: &BodyHead) -> Result<Terms, Refused> {
-        let fields = context.body.fields(&body.kind)?;
+        let fields = context.body.as_ref().ok_or(Refused::Internal)?.fields(&body.kind)?;
         let target = local::target(session.req_header().raw_path())?;
         match self.parts.router.route_with(&session.req_header().method, &target, Some(&fields)) {
             Route::Upstream(terms) => Ok(terms),
@@ -106,8 +109,8 @@ impl Gateway {
 
     /// Judges the body, or sees to it that it is judged as it streams by.
     async fn watch(&self, session: &mut Session, context: &mut RequestContext, body: &BodyHead) -> Result<(), Refused> {
-        context.body = BodyWatch::new(&body.kind);
-        if body.is_held() { context.body.hold(session, body).await } else { Ok(()) }
+        let watch = context.body.insert(Box::new(BodyWatch::new(&body.kind)));
+        if body.is_held() { watch.hold(session, body).await } else { Ok(()) }
     }
 
     async fn check(

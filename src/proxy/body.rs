@@ -57,10 +57,11 @@ impl BodyHead {
             return Ok(None);
         }
         let length = announced.and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
-        if length == Some(0) || session.as_downstream().is_upgrade_req() || session.as_downstream_mut().is_body_empty()
-        {
+        if length == Some(0) || session.as_downstream_mut().is_body_empty() {
             return Ok(None);
         }
+        // What asks for an upgrade is not held: if the upstream agrees, what comes is no body.
+        let length = length.filter(|_| !session.as_downstream().is_upgrade_req());
         let types = session.req_header().headers.get_all(CONTENT_TYPE).iter().map(http::HeaderValue::as_bytes);
         let kind = BodyKind::of(types).map_err(|_| Refused::Body(BodyRefusal::Unreadable))?;
         Ok(Some(Self { kind, length }))

@@ -9,7 +9,7 @@ use super::{body::BodyWatch, lease::Lease, upstream::Attempts};
 use crate::{
     access::Permit,
     clock::UnixTime,
-    route::{Service, Terms},
+    route::{Seen, Service, Terms},
 };
 
 /// Pingora's `CTX`.
@@ -31,8 +31,8 @@ pub struct RequestContext {
     pub permit: Option<Permit>,
     /// Where the renewal of the credential stands.
     pub renewal: Renewal,
-    /// Looks through the body.
-    pub body: BodyWatch,
+    /// Looks through the body, if there is one. Apart, since Pingora moves a context about many times.
+    pub body: Option<Box<BodyWatch>>,
     /// Which servers it was tried with.
     pub attempts: Attempts,
     /// Watches over the token while an answer may go on for long.
@@ -86,7 +86,7 @@ impl RequestContext {
             terms: None,
             permit: None,
             renewal: Renewal::None,
-            body: BodyWatch::default(),
+            body: None,
             attempts: Attempts::default(),
             lease: None,
             answered_after: None,
@@ -103,9 +103,14 @@ impl RequestContext {
         self.terms.as_ref().is_some_and(|terms| terms.service == Service::Realtime)
     }
 
+    /// What was seen in the body so far.
+    pub fn seen_in_body(&self) -> Seen {
+        self.body.as_ref().map(|body| body.seen()).unwrap_or_default()
+    }
+
     /// Whether it may be a login with a password: ERPNext logs in by a body's `cmd` whatever the path is.
     pub fn may_log_in(&self) -> bool {
-        self.body.seen().call || self.terms.as_ref().is_some_and(|terms| terms.may_log_in)
+        self.seen_in_body().call || self.terms.as_ref().is_some_and(|terms| terms.may_log_in)
     }
 
     /// Whether the answer must not set cookies: it is not the browser's own. The realtime server sets none; ERPNext, where

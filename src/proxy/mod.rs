@@ -130,7 +130,7 @@ impl Gateway {
         };
         match route {
             Route::Endpoint(endpoint) => {
-                self.answer(session, context, endpoint, &rewritten.unwrap_or_default()).await.map(|()| true)
+                Box::pin(self.answer(session, context, endpoint, &rewritten.unwrap_or_default())).await.map(|()| true)
             }
             Route::Refuse(refusal) => Err(Refused::Route(refusal)),
             Route::Upstream(terms) => {
@@ -245,7 +245,11 @@ impl ProxyHttp for Gateway {
         if session.as_downstream().was_upgraded() {
             return Ok(());
         }
-        context.body.pass(body, end_of_stream)
+        // Bytes behind a head that told of none, as before an upgrade, are looked through all the same.
+        if context.body.is_none() && body.as_ref().is_none_or(Bytes::is_empty) {
+            return Ok(());
+        }
+        context.body.get_or_insert_default().pass(body, end_of_stream)
     }
 
     async fn upstream_request_filter(

@@ -108,7 +108,7 @@ impl ClientRegistry {
             return Ok(Some(Arc::clone(client)).filter(|client| client.enabled));
         }
         let Some(upstream) = &self.upstream else { return Ok(None) };
-        let found = upstream.look_up(id).await?;
+        let found = Box::pin(upstream.look_up(id)).await?;
         if !found {
             return Ok(None);
         }
