@@ -39,7 +39,7 @@ impl Gateway {
         if applicant.terms.may_log_in {
             self.check_logins(context)?;
         }
-        let body = BodyHead::of(session)?;
+        let body = BodyHead::of(session, &self.room)?;
         // Apart: Pingora moves what every request waits on, and most have no body.
         let (checked, terms) = match body {
             Some(body) if self.parts.router.has_rules() => {

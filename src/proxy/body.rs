@@ -2,7 +2,7 @@
 //! up to a bound and judged before anything goes upstream; any other as it streams by, and what may be part of a match
 //! waits.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use bytes::{Bytes, BytesMut};
 use http::{
@@ -12,7 +12,10 @@ use http::{
 use pingora::{Error, ErrorType, proxy::Session};
 use tokio::time::{Instant, timeout_at};
 
-use super::refuse::{BodyRefusal, Refused};
+use super::{
+    refuse::{BodyRefusal, Refused},
+    room::{Place, Room},
+};
 use crate::route::{BodyKind, BodyScan, Fields, Found, Seen};
 
 /// A body of known length up to this is held.
@@ -29,11 +32,13 @@ const CALL: ErrorType = ErrorType::new("CallInBody");
 const MALFORMED: ErrorType = ErrorType::new("MalformedBody");
 
 /// What a request says of its body before it comes.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub(super) struct BodyHead {
     /// As what ERPNext reads it.
     pub(super) kind: BodyKind,
     length: Option<usize>,
+    /// Where it is held; `None`: it is not.
+    place: Option<Arc<Place>>,
 }
 
 /// A body that is looked through.
@@ -43,11 +48,13 @@ pub struct BodyWatch {
     waiting: BytesMut,
     /// The whole body, read and judged before.
     held: Option<Bytes>,
+    /// Of all the memory for held bodies, this one's.
+    place: Option<Arc<Place>>,
 }
 
 impl BodyHead {
-    /// That of a request; `None` where there is no body.
-    pub(super) fn of(session: &mut Session) -> Result<Option<Self>, Refused> {
+    /// That of a request; `None` where there is no body. Without room a body is judged as it streams by.
+    pub(super) fn of(session: &mut Session, room: &Room) -> Result<Option<Self>, Refused> {
         let headers = &session.req_header().headers;
         let announced = headers.get(CONTENT_LENGTH);
         if announced.is_none()
@@ -64,17 +71,23 @@ impl BodyHead {
         let length = length.filter(|_| !session.as_downstream().is_upgrade_req());
         let types = session.req_header().headers.get_all(CONTENT_TYPE).iter().map(http::HeaderValue::as_bytes);
         let kind = BodyKind::of(types).map_err(|_| Refused::Body(BodyRefusal::Unreadable))?;
-        Ok(Some(Self { kind, length }))
+        let place = length.filter(|length| *length <= HELD_BODY).and_then(|length| room.take(length)).map(Arc::new);
+        Ok(Some(Self { kind, length, place }))
     }
 
     /// Whether it is held, and judged before anything goes upstream.
-    pub(super) fn is_held(&self) -> bool {
-        self.length.is_some_and(|length| length <= HELD_BODY)
+    pub(super) const fn is_held(&self) -> bool {
+        self.place.is_some()
     }
 
     /// Why it can't be judged as a whole.
     pub(super) const fn not_held(&self) -> Refused {
-        Refused::Body(if self.length.is_some() { BodyRefusal::TooLarge } else { BodyRefusal::NoLength })
+        match self.length {
+            None => Refused::Body(BodyRefusal::NoLength),
+            Some(length) if length > HELD_BODY => Refused::Body(BodyRefusal::TooLarge),
+            // There is room again later.
+            Some(_) => Refused::Internal,
+        }
     }
 }
 
@@ -103,6 +116,7 @@ impl BodyWatch {
     /// Reads and judges a body that is held.
     pub(super) async fn hold(&mut self, session: &mut Session, head: &BodyHead) -> Result<(), Refused> {
         let Some(length) = head.length else { return Err(Refused::Internal) };
+        self.place.clone_from(&head.place);
         let seconds = u64::try_from(length / 1024).unwrap_or_default();
         let deadline = Instant::now() + BODY_TIMEOUT + Duration::from_secs(seconds);
         let mut body = BytesMut::new();

@@ -13,6 +13,7 @@ mod realtime;
 mod refuse;
 mod request_headers;
 mod request_id;
+mod room;
 mod upstream;
 
 use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
@@ -42,6 +43,7 @@ use self::{
     refuse::Refused,
     request_headers::UpstreamHeaders,
     request_id::RequestIds,
+    room::Room,
     upstream::{Probe, Upstreams},
 };
 use crate::{
@@ -59,6 +61,9 @@ const DRAIN_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// More header fields than any browser sends.
 const MOST_FIELDS: usize = 100;
+
+/// So many bytes of bodies may be held at once; what comes beyond is judged as it streams by.
+const MOST_HELD: usize = 256 * 1024 * 1024;
 
 /// What the gateway is made of.
 pub struct GatewayParts {
@@ -92,6 +97,7 @@ pub struct Gateway {
     upstreams: Upstreams,
     headers: UpstreamHeaders,
     request_ids: RequestIds,
+    room: Room,
 }
 
 impl Gateway {
@@ -101,7 +107,7 @@ impl Gateway {
         let headers = UpstreamHeaders::new(settings, &parts.public_url);
         let request_ids = RequestIds::new(&*parts.random);
         let upstreams = Upstreams::new(settings, &parts.metrics.upstream);
-        Self { parts, upstreams, headers, request_ids }
+        Self { parts, upstreams, headers, request_ids, room: Room::new(MOST_HELD) }
     }
 
     /// Looks after the servers behind us until `shutdown` says so: is to run beside the requests.
