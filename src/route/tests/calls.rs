@@ -278,16 +278,13 @@ proptest! {
         let parameters = form_dict(&query, &kind, &body);
         let said = |name: &str| parameters.get(name).map(String::as_str).filter(|text| !text.is_empty());
         let runs = said("cmd").or_else(|| path.rsplit_once("/method/").map(|(_, method)| method));
-        match runs {
-            Some(method) => {
+        if let Some(method) = runs {
                 prop_assert_eq!(method, "frappe.client.get_list");
                 // Beside a JSON body the query counts for nothing: without a doctype the call fails.
                 prop_assert!(matches!(said("doctype"), None | Some("Customer")));
-            }
-            None => {
+        } else {
                 prop_assert!(path.starts_with("/api/resource/Customer") && !post, "{} {}", method, target);
                 prop_assert!(path == "/api/resource/Customer" || !parameters.contains_key("run_method"));
-            }
         }
     }
 }
