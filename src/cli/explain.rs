@@ -112,10 +112,15 @@ impl Explanation {
             Service::Web => "ERPNext",
             Service::Realtime => "the realtime server",
         };
+        let passes = enough != Some(false);
         Self {
-            passes: enough != Some(false),
-            outcome: "forwarded",
-            because: format!("it goes to {server}"),
+            passes,
+            outcome: if passes { "forwarded" } else { "refused" },
+            because: if passes {
+                format!("it goes to {server}")
+            } else {
+                "403: a token of these scopes is not enough".to_owned()
+            },
             steps: Vec::new(),
             terms: Some(terms),
             enough,
@@ -139,7 +144,7 @@ impl Explanation {
             }
         }
         if let (Some(enough), Some(scope)) = (self.enough, &args.scope) {
-            let verdict = if enough { "does" } else { "does not do: 403 insufficient_scope" };
+            let verdict = if enough { "will do" } else { "will not do: 403 insufficient_scope" };
             lines.push(format!("  a token of scope \"{scope}\" {verdict}"));
         }
         lines.join("\n")
@@ -244,7 +249,7 @@ mod tests {
         assert_eq!(code, DONE);
         let (code, out, _) = explained(&["GET", target, "--scope", "read:Customer openid"]);
         assert_eq!(code, REFUSED, "{out}");
-        assert!(out.contains("does not do: 403 insufficient_scope"), "{out}");
+        assert!(out.contains("will not do: 403 insufficient_scope"), "{out}");
     }
 
     #[test]

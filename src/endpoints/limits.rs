@@ -1,7 +1,7 @@
 //! How many failures an address or a client may have. Successes are never counted: one backend may serve many users.
 
 use std::{
-    net::{IpAddr, Ipv6Addr},
+    net::IpAddr,
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -11,7 +11,7 @@ use std::{
 
 use moka::sync::Cache;
 
-use crate::{clock::UnixTime, oauth::ClientId};
+use crate::{clock::UnixTime, oauth::ClientId, telemetry::tally::network};
 
 /// So many buckets are remembered; the longest unused goes first.
 const MOST_BUCKETS: u64 = 100_000;
@@ -89,16 +89,6 @@ impl Limit {
 
     fn step(&self) -> u64 {
         (self.width() / u64::from(self.allotment.burst.max(1))).max(1)
-    }
-}
-
-fn network(address: IpAddr) -> IpAddr {
-    match address.to_canonical() {
-        IpAddr::V4(v4) => v4.into(),
-        IpAddr::V6(v6) => {
-            let [a, b, c, d, ..] = v6.segments();
-            Ipv6Addr::new(a, b, c, d, 0, 0, 0, 0).into()
-        }
     }
 }
 

@@ -49,7 +49,8 @@ impl Tally {
 }
 
 /// Of an IPv6 address the /64 network, which is one peer's to choose from.
-fn network(address: IpAddr) -> IpAddr {
+#[must_use]
+pub fn network(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V4(v4) => v4.into(),
         IpAddr::V6(v6) => {
