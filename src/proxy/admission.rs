@@ -16,7 +16,7 @@ use super::{
 use crate::{
     access::{Denial, Permit},
     endpoints::{Counted, Limit},
-    route::{Route, Seen, Tells, Terms},
+    route::{Refusal, Route, Seen, Service, Tells, Terms},
 };
 
 /// A request that is to go upstream, as far as its head tells.
@@ -53,8 +53,17 @@ impl Gateway {
                 (checked, applicant.terms)
             }
         };
-        if context.seen_in_body().call && !terms.may_log_in {
+        if context.may_log_in() && !terms.may_log_in {
             self.check_logins(context)?;
+        }
+        // The one method that a `sid` in the query may ask for is no way to the others; nor is the realtime server's path.
+        if (terms.sid_in_query || terms.service == Service::Realtime)
+            && let Some(body) = &mut context.body
+        {
+            if body.seen().call {
+                return Err(Refused::Route(Refusal::SidInQuery));
+            }
+            body.guard(Seen { call: true, method: false });
         }
         self.count(&checked, context);
         context.permit = checked.map_err(Refused::Access)?;
@@ -125,7 +134,7 @@ impl Gateway {
     }
 
     /// Whether the peer's address may try another login.
-    fn check_logins(&self, context: &RequestContext) -> Result<(), Refused> {
+    pub(super) fn check_logins(&self, context: &RequestContext) -> Result<(), Refused> {
         let counted = Counted::address(context.peer.address);
         self.login_failures().check(&counted, context.now).map_err(Refused::TooManyLogins)
     }

@@ -48,6 +48,8 @@ pub struct BodyWatch {
     waiting: BytesMut,
     /// The whole body, read and judged before.
     held: Option<Bytes>,
+    /// Whether the held body may ask for a login with a password.
+    logs_in: bool,
     /// Of all the memory for held bodies, this one's.
     place: Option<Arc<Place>>,
 }
@@ -107,6 +109,11 @@ impl BodyWatch {
         self.scan.seen()
     }
 
+    /// Whether it may ask for a login with a password: what streams by does with any method.
+    pub(super) const fn may_log_in(&self) -> bool {
+        if self.held.is_some() { self.logs_in } else { self.seen().call }
+    }
+
     /// The parameters of a body that is held.
     pub(super) fn fields(&self, kind: &BodyKind) -> Result<Fields, Refused> {
         let body = self.held.as_deref().unwrap_or_default();
@@ -132,6 +139,7 @@ impl BodyWatch {
             body.extend_from_slice(&piece);
         }
         self.scan.finish().map_err(refused)?;
+        self.logs_in = self.seen().call && Fields::parse(&head.kind, &body).map_or(true, |fields| fields.logs_in());
         self.held = Some(body.freeze());
         Ok(())
     }
@@ -179,6 +187,11 @@ const fn kind_of(found: Found) -> ErrorType {
         Found::Call => CALL,
         Found::Malformed => MALFORMED,
     }
+}
+
+/// A method is asked for that may not be asked for in a body that streams by.
+pub(super) fn unjudged_call() -> Box<Error> {
+    Error::new(CALL)
 }
 
 /// What an error of [`BodyWatch::pass`] is to the peer.

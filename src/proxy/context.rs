@@ -110,7 +110,8 @@ impl RequestContext {
 
     /// Whether it may be a login with a password: ERPNext logs in by a body's `cmd` whatever the path is.
     pub fn may_log_in(&self) -> bool {
-        self.seen_in_body().call || self.terms.as_ref().is_some_and(|terms| terms.may_log_in)
+        self.body.as_ref().is_some_and(|body| body.may_log_in())
+            || self.terms.as_ref().is_some_and(|terms| terms.may_log_in)
     }
 
     /// Whether the answer must not set cookies: it is not the browser's own. The realtime server sets none; ERPNext, where

@@ -255,7 +255,13 @@ impl ProxyHttp for Gateway {
         if context.body.is_none() && body.as_ref().is_none_or(Bytes::is_empty) {
             return Ok(());
         }
-        context.body.get_or_insert_default().pass(body, end_of_stream)
+        let before = context.may_log_in();
+        context.body.get_or_insert_default().pass(body, end_of_stream)?;
+        // A body that streams by tells only now that it asks for a login.
+        if !before && context.may_log_in() && self.check_logins(context).is_err() {
+            return Err(body::unjudged_call());
+        }
+        Ok(())
     }
 
     async fn upstream_request_filter(

@@ -49,8 +49,6 @@ use crate::{
 const USER_INFO_METHOD: &str = "frappe.realtime.get_user_info";
 /// Takes a user name and a password, by GET too.
 const LOGIN_METHOD: &str = "login";
-/// Where ERPNext's login page posts `cmd=login`.
-const LOGIN_PAGES: [&str; 2] = ["/", "/login"];
 
 /// Where a request goes.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -239,8 +237,7 @@ impl Router {
             return Err(Refusal::SidInQuery);
         }
         // ERPNext logs in at the path whatever `cmd` says, and by `cmd` whatever the path is.
-        let may_log_in = [cmd.as_deref(), names.method()].contains(&Some(LOGIN_METHOD))
-            || (method == Method::POST && LOGIN_PAGES.contains(&target.path()));
+        let may_log_in = [cmd.as_deref(), names.method()].contains(&Some(LOGIN_METHOD));
         let decided = self.decide(asked, cmd.as_deref())?;
         Ok(Terms {
             service,

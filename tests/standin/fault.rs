@@ -111,7 +111,8 @@ impl Fault {
             _ => Cookies::Session,
         };
         let reply = if !request.wants_json() {
-            page(self.status, self.title)
+            // Without a session Frappe fails at writing the page (tried on a real Frappe 15.44 site).
+            page(if self.early { 500 } else { self.status }, self.title)
         } else if request.path.starts_with("/api/v2/") {
             Reply::json(self.status, &self.v2())
         } else {

@@ -140,11 +140,15 @@ impl ClientRegistry {
     pub async fn sync(&self) -> Result<ClientChanges, DirectoryError> {
         let Some(upstream) = &self.upstream else { return Ok(ClientChanges::default()) };
         let first = !upstream.are_known();
-        let changes = upstream.sync().await?;
-        if first || !changes.is_empty() {
+        let ClientChanges { mut added, mut changed, mut gone } = upstream.sync().await?;
+        if first || !(added.is_empty() && changed.is_empty() && gone.is_empty()) {
             self.take_up(upstream);
         }
-        Ok(changes)
+        // A client of the file's comes before one of ERPNext's: what becomes of that one is nothing to it.
+        for ids in [&mut added, &mut changed, &mut gone] {
+            ids.retain(|id| self.file.iter().all(|client| client.id != *id));
+        }
+        Ok(ClientChanges { added, changed, gone })
     }
 
     /// The `[[client]]` blocks that are to change a client of ERPNext's which is not there, as last heard of.

@@ -221,6 +221,9 @@ async fn read(adapter: &Adapter, names: &[ClientId]) -> Result<Vec<ClientRow>, D
     let query = [("fields", FIELDS), ("filters", filters.as_str())];
     let clients = List { what: "clients", doctype: DOCTYPE, needs: NEEDS_READ, query: &query };
     let rows: Vec<ClientRow> = list::all(&adapter.agent, clients).await?;
+    if rows.is_empty() {
+        return Ok(Vec::new());
+    }
     let query = [("fields", r#"["name","allowed_roles.role"]"#), ("filters", filters.as_str())];
     let roles = List { what: "client roles", query: &query, ..clients };
     let mut roles_of: HashMap<ClientId, Vec<String>> = HashMap::new();

@@ -20,6 +20,9 @@ use crate::{
 /// Marks the error that only says: once more, with the new credential.
 pub(super) const RENEWED: ErrorType = ErrorType::new("CredentialRenewed");
 
+/// What ERPNext answers to a wrong password: 500 where it would show the failure as a page, and fails at that.
+const FAILED_LOGIN: [StatusCode; 2] = [StatusCode::UNAUTHORIZED, StatusCode::INTERNAL_SERVER_ERROR];
+
 /// What becomes of an answer's header on its way down.
 pub(in crate::proxy) async fn take_answer(
     gateway: &Gateway,
@@ -37,7 +40,7 @@ pub(in crate::proxy) async fn take_answer(
     }
     context.answered_after = Some(context.started.elapsed());
     gateway.parts.metrics.upstream.answered(answer.status.as_u16());
-    if answer.status == StatusCode::UNAUTHORIZED && context.may_log_in() {
+    if FAILED_LOGIN.contains(&answer.status) && context.may_log_in() {
         gateway.login_failures().count(Counted::address(context.peer.address), context.now);
         gateway.parts.logins.failed(context.peer.address);
     }

@@ -6,6 +6,9 @@ use pingora::{Error, ErrorSource, ErrorType, proxy::Session};
 use super::{Upstreams, answer::RENEWED, upgrades};
 use crate::proxy::context::{Renewal, RequestContext};
 
+/// Before what names a document in ERPNext's API.
+const DOCUMENTS: [&[u8]; 2] = [b"/api/resource/", b"/api/v2/document/"];
+
 /// A connection failed: nothing was sent, so that any request may go to another server.
 pub(in crate::proxy) fn after_failed_connection(
     upstreams: &Upstreams,
@@ -35,7 +38,10 @@ pub(in crate::proxy) fn after_failure(
         error.set_retry(true);
         return;
     }
-    if !may_happen_twice(session) || session.response_written().is_some() || !body_is_held(session) {
+    if !may_happen_twice(session, context.seen_in_body().call)
+        || session.response_written().is_some()
+        || !body_is_held(session)
+    {
         error.set_retry(false);
         return;
     }
@@ -46,8 +52,14 @@ pub(in crate::proxy) fn after_failure(
     }
 }
 
-fn may_happen_twice(session: &Session) -> bool {
-    session.req_header().method.is_idempotent() && !upgrades(session)
+fn may_happen_twice(session: &Session, calls_a_method: bool) -> bool {
+    let request = session.req_header();
+    // Its methods take PUT too, and may insert or rename: only what names a document is idempotent (RFC 9110 §9.2.2).
+    let of_document = || {
+        let target = request.raw_path();
+        DOCUMENTS.iter().any(|path| target.starts_with(path)) && !target.contains(&b'?') && !calls_a_method
+    };
+    (request.method.is_safe() || (request.method.is_idempotent() && of_document())) && !upgrades(session)
 }
 
 /// Whether the server closed the connection in place of an answer. One that is only slow may be at work.

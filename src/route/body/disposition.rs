@@ -63,7 +63,10 @@ fn disposition(value: &str) -> Option<Part> {
                 }
                 // RFC 2231: percent-encoded, or in pieces.
                 key if key.starts_with("name*") => return None,
-                key => part.is_file |= key == "filename" || key.starts_with("filename*"),
+                "filename" | "filename*" => part.is_file = true,
+                // Some of these are a file's name to werkzeug, to others it is deaf: the part is then a field.
+                key if key.starts_with("filename*") => return None,
+                _ => {}
             }
             rest = after;
         }

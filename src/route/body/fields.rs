@@ -3,7 +3,7 @@
 use serde_json::{Map, Value};
 
 use super::{BodyKind, multipart::Multipart};
-use crate::route::Query;
+use crate::route::{LOGIN_METHOD, Query};
 
 /// The parameters that ERPNext takes from a body.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -57,6 +57,12 @@ impl Fields {
             BodyKind::Other => fields.document = Document::of(body),
         }
         Ok(fields)
+    }
+
+    /// Whether they ask for a login with a password.
+    #[must_use]
+    pub fn logs_in(&self) -> bool {
+        self.values("cmd").any(|cmd| cmd.as_str() == Some(LOGIN_METHOD))
     }
 
     /// The values of this name.

@@ -260,6 +260,11 @@ impl Reached {
     fn add_object(&mut self, does: Does, document: &Map<String, Value>) {
         let text = |name: &str| document.get(name).and_then(Value::as_str).filter(|text| !text.is_empty());
         let name = text("name").or_else(|| text("docname"));
+        // Where `docname` names the document ERPNext loads that one, and saves it under `name`.
+        if let (Some(doctype), Some(docname)) = (text("doctype"), document.get("docname").filter(|it| !it.is_null())) {
+            let loaded = docname.as_str().map_or(Name::Unknown, |docname| Name::Known(docname.to_owned()));
+            self.add(does, doctype, &loaded);
+        }
         // ERPNext inserts what has no name or says that it is new.
         let says_new = !matches!(document.get("__islocal"), None | Some(Value::Null | Value::Bool(false)));
         let new = does == Does::Save && (name.is_none() || says_new);

@@ -48,6 +48,14 @@ fn kept(rows: &Rows<'_>, native: &NativeRow) -> StoreResult<Option<Kept>> {
 }
 
 fn add(rows: &Rows<'_>, native: &NativeRow, now: UnixTime) -> StoreResult<()> {
+    // A row that was gone and came back: its grant has ended, or goes on with newer tokens.
+    let was_here =
+        rows.one("SELECT 1 FROM grants WHERE site = ?1 AND id = ?2", params![rows.site, native.grant.id], |row| {
+            row.get::<_, i64>(0)
+        })?;
+    if was_here.is_some() {
+        return note(rows, native, None);
+    }
     // Two rows with one refresh token are two grants to the upstream, but a token has one grant here: the first.
     let taken = |hash: &TokenHash| -> StoreResult<bool> {
         let found =

@@ -109,6 +109,9 @@ fn a_login_session_in_the_query_is_refused_but_on_the_one_method() {
     let answer = gateway.get(&info);
     assert_eq!(answer.json()["message"]["user"], BOB);
     assert!(answer.headers("set-cookie").is_empty(), "{answer}");
+    let elsewhere = Request::form(&info, &[("cmd", "frappe.auth.get_logged_user")]);
+    let answer = gateway.without_upstream("a method in the body", || gateway.send(&elsewhere));
+    assert_eq!(answer.status, 400, "{answer}");
     let with_cookie = Request::get(&info).header("Cookie", "a=b");
     assert_eq!(gateway.without_upstream("a cookie beside", || gateway.send(&with_cookie)).status, 400);
 }

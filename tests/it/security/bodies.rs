@@ -140,12 +140,44 @@ fn a_body_that_could_be_read_in_two_ways_is_refused() {
 #[test]
 fn failed_logins_by_cmd_count_whatever_the_path_is() {
     let gateway = Setup::new().set("limits.login_failures", "3/m").start();
-    let log_in = || Request::form("/anything", &[("cmd", "login"), ("usr", ALICE), ("pwd", "wrong")]);
+    let log_in = || {
+        let request = Request::form("/anything", &[("cmd", "login"), ("usr", ALICE), ("pwd", "wrong")]);
+        request.header("Accept", "application/json")
+    };
     for _ in 0..3 {
         assert_eq!(gateway.send(&log_in()).status, 401);
     }
     let answer = gateway.without_upstream("a fourth", || gateway.send(&log_in()));
     assert_eq!(answer.status, 429, "{answer}");
+    let streamed = gateway.raw(&chunked(FORM, "cmd=login&usr=alice&pwd=wrong", 7919));
+    assert!(streamed.starts_with(b"HTTP/1.1 403 "), "a fifth: {}", String::from_utf8_lossy(&streamed));
+}
+
+/// ERPNext fails with 500 at showing a failed login as a page.
+#[test]
+fn a_failed_login_counts_when_it_was_to_be_shown_as_a_page() {
+    let gateway = Setup::new().set("limits.login_failures", "3/m").start();
+    let log_in =
+        || Request::form("/", &[("cmd", "login"), ("usr", ALICE), ("pwd", "wrong")]).header("Accept", "text/html");
+    for _ in 0..3 {
+        assert_eq!(gateway.send(&log_in()).status, 500);
+    }
+    assert_eq!(gateway.without_upstream("a fourth", || gateway.send(&log_in())).status, 429);
+    let other = Request::form("/", &[("cmd", "frappe.ping")]);
+    assert_ne!(gateway.send(&other).status, 429, "what is no login goes on");
+}
+
+/// Werkzeug reads these as fields: a `filename*x` is no file's name to it.
+#[test]
+fn a_part_that_only_looks_like_a_file_is_refused() {
+    let gateway = TestGateway::start();
+    for key in ["filename*x", "filename**", "filename*0", "filename*0*", "FILENAME*1"] {
+        let body = format!(
+            "--b\r\nContent-Disposition: form-data; name=\"cmd\"; {key}=1\r\n\r\nfrappe.auth.get_logged_user\r\n--b--\r\n"
+        );
+        let request = Request::new("POST", "/anything").body("multipart/form-data; boundary=b", body.as_bytes());
+        assert_eq!(gateway.without_upstream(key, || gateway.send(&request)).status, 400, "{key}");
+    }
 }
 
 fn arrived(what: &str, answer: &Answer, body: &str) {
