@@ -19,6 +19,7 @@ use super::upload;
 
 /// Those that a guest may call.
 const FOR_GUESTS: &[&str] = &[
+    "frappe.client.get_time_zone",
     "ping",
     "frappe.ping",
     "login",
@@ -148,7 +149,7 @@ fn client(state: &mut State, request: &Request, caller: &Caller, name: &str) -> 
             let rows = rest::list(state, caller, &doctype, &query)?;
             Ok(message(caller, rows.len()))
         }
-        // frappe/client.py: for whoever has logged in; System Settings themselves are not (seen on 15.44.2).
+        // frappe/client.py: for everybody; System Settings themselves are not (seen on 15.44.2).
         "get_time_zone" => Ok(message(caller, Json::map([("time_zone", state.time_zone.as_str().into())]))),
         "get" => Ok(message(caller, rest::single(state, caller, &doctype, &document)?)),
         "delete" => {

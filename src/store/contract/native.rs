@@ -98,6 +98,10 @@ pub async fn a_native_row_that_vanishes_upstream_ends_its_grant(store: Tested) {
     assert!(!is_active(&store, "a access", start()).await && !can_refresh(&store, "a refresh", start()).await);
     assert!(is_active(&store, "b access", start()).await);
     assert_eq!(store.native_tokens().await.expect("an answer"), [hash("b access")]);
+    // It comes back, as from a backup: what has ended stays ended, and the row is to go.
+    assert!(import(&store, native("a")).await.spent.is_empty());
+    assert!(!is_active(&store, "a access", start()).await && !can_refresh(&store, "a refresh", start()).await);
+    assert_eq!(import(&store, native("a")).await.spent, [hash("a access")]);
 }
 
 pub async fn native_rows_without_use_to_anybody_are_only_remembered(store: Tested) {
