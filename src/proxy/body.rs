@@ -28,7 +28,8 @@ const BODY_TIMEOUT: Duration = Duration::from_secs(60);
 
 const RESERVED_VALUE: ErrorType = ErrorType::new("ReservedValueInBody");
 const SESSION: ErrorType = ErrorType::new("SessionInBody");
-const CALL: ErrorType = ErrorType::new("CallInBody");
+/// A method is asked for that may not be asked for in a body that streams by.
+pub(super) const CALL: ErrorType = ErrorType::new("CallInBody");
 const MALFORMED: ErrorType = ErrorType::new("MalformedBody");
 
 /// What a request says of its body before it comes.
@@ -187,11 +188,6 @@ const fn kind_of(found: Found) -> ErrorType {
         Found::Call => CALL,
         Found::Malformed => MALFORMED,
     }
-}
-
-/// A method is asked for that may not be asked for in a body that streams by.
-pub(super) fn unjudged_call() -> Box<Error> {
-    Error::new(CALL)
 }
 
 /// What an error of [`BodyWatch::pass`] is to the peer.

@@ -259,7 +259,7 @@ impl ProxyHttp for Gateway {
         context.body.get_or_insert_default().pass(body, end_of_stream)?;
         // A body that streams by tells only now that it asks for a login.
         if !before && context.may_log_in() && self.check_logins(context).is_err() {
-            return Err(body::unjudged_call());
+            return Err(pingora::Error::new(body::CALL));
         }
         Ok(())
     }
