@@ -73,18 +73,40 @@ pub struct ClientSettings {
 }
 
 /// What a block may say of a client that ERPNext registers, all but its secret and its redirect URIs, and what each key
-/// changes. `allow` adds and never takes away.
+/// changes, in this order: what ERPNext's row allows goes with the key that no longer lists it, and `allow` adds.
 pub(super) const OVERRIDABLE: [(&str, Override); 13] = [
     ("name", |client, block| client.name.clone_from(&block.name)),
     ("scopes", |client, block| client.scopes = block.scopes.clone()),
-    ("grant_types", |client, block| client.grant_types.clone_from(&block.grant_types)),
-    ("response_types", |client, block| client.response_types.clone_from(&block.response_types)),
+    ("grant_types", |client, block| {
+        client.grant_types.clone_from(&block.grant_types);
+        if !block.grant_types.contains(&GrantType::Password) {
+            client.allow = client.allow.without(Allowance::Password);
+        }
+        if !block.grant_types.contains(&GrantType::Implicit) {
+            close_implicit(client);
+        }
+    }),
+    ("response_types", |client, block| {
+        client.response_types.clone_from(&block.response_types);
+        if !block.response_types.iter().any(|response| response.uses_fragment()) {
+            client.allow = client.allow.without(Allowance::Implicit);
+        }
+    }),
     ("auth_method", |client, block| {
         client.auth_method = block.auth_method;
         client.pkce = block.pkce;
     }),
     ("pkce", |client, block| client.pkce = block.pkce),
-    ("mode", |client, block| client.mode = block.mode),
+    ("mode", |client, block| {
+        client.mode = block.mode;
+        if block.mode == ClientMode::Strict {
+            client.allow = client.allow.without(Allowance::Password);
+            client.grant_types.retain(|grant_type| *grant_type != GrantType::Password);
+            if !block.grant_types.contains(&GrantType::Implicit) {
+                close_implicit(client);
+            }
+        }
+    }),
     ("allow", |client, block| client.allow = client.allow.iter().chain(block.allow.iter()).collect()),
     ("id_token_claims", |client, block| client.id_token_claims = block.id_token_claims),
     ("skip_consent", |client, block| client.skip_consent = block.skip_consent),
@@ -92,6 +114,21 @@ pub(super) const OVERRIDABLE: [(&str, Override); 13] = [
     ("id_token_alg", |client, block| client.id_token_alg = block.id_token_alg),
     ("allowed_roles", |client, block| client.allowed_roles.clone_from(&block.allowed_roles)),
 ];
+
+/// Takes the response types away that put a token into the fragment. A client that had no others has the code.
+fn close_implicit(client: &mut Client) {
+    client.allow = client.allow.without(Allowance::Implicit);
+    client.response_types.retain(|response| !response.uses_fragment());
+    let was_listed = client.grant_types.contains(&GrantType::Implicit);
+    client.grant_types.retain(|grant_type| *grant_type != GrantType::Implicit);
+    if was_listed && !client.grant_types.contains(&GrantType::AuthorizationCode) {
+        client.grant_types.retain(|grant_type| *grant_type != GrantType::RefreshToken);
+        client.grant_types.extend([GrantType::AuthorizationCode, GrantType::RefreshToken]);
+    }
+    if client.response_types.is_empty() && client.grant_types.contains(&GrantType::AuthorizationCode) {
+        client.response_types.push(ResponseType::CODE);
+    }
+}
 
 /// Changes a client to what the block's has.
 type Override = fn(&mut Client, &Client);

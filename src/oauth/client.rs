@@ -260,6 +260,12 @@ impl Allowances {
         Self(self.0 | allowance.bit())
     }
 
+    /// The set without this allowance.
+    #[must_use]
+    pub const fn without(self, allowance: Allowance) -> Self {
+        Self(self.0 & !allowance.bit())
+    }
+
     /// The allowances of the set.
     pub fn iter(self) -> impl Iterator<Item = Allowance> {
         Allowance::ALL.iter().copied().filter(move |allowance| self.contains(*allowance))

@@ -140,6 +140,31 @@ fn a_block_without_secret_and_redirect_uris_changes_what_it_names_of_a_client_of
 }
 
 #[test]
+fn a_block_takes_password_and_implicit_away_from_a_client_of_erpnext() {
+    let overridden = |more: &str| {
+        let registered = client(&format!(
+            "{URIS}{SECRET}grant_types = [\"refresh_token\"]\nallow = [\"password\", \"implicit\"]\nmode = \"compat\""
+        ));
+        assert!(registered.allows(Allowance::Password) && registered.allows(Allowance::Implicit));
+        config(&block(more)).client[0].override_client(registered)
+    };
+    let open = |client: &Client| (client.allows(Allowance::Password), client.allows(Allowance::Implicit));
+    let code = [ResponseType::CODE];
+    for more in ["mode = \"strict\"", "grant_types = [\"authorization_code\", \"refresh_token\"]"] {
+        let closed = overridden(more);
+        assert_eq!((open(&closed), closed.response_types.as_slice()), ((false, false), &code[..]), "{more}");
+        let left = |grant_type| closed.grant_types.contains(grant_type);
+        assert!(!left(&GrantType::Password) && !left(&GrantType::Implicit), "{more}");
+        assert!(left(&GrantType::AuthorizationCode) && left(&GrantType::RefreshToken), "{more}");
+    }
+    assert_eq!(open(&overridden("response_types = [\"code\"]")), (true, false));
+    assert_eq!(open(&overridden("mode = \"compat\"")), (true, true));
+    let kept = overridden("mode = \"strict\"\nallow = [\"password\"]");
+    assert_eq!(open(&kept), (true, false));
+    assert!(kept.grant_types.contains(&GrantType::Password));
+}
+
+#[test]
 fn a_block_that_overrides_is_checked_too() {
     assert_wrong(&block("auth_method = \"client_secret\""), "client[0].auth_method", "client_secret_basic");
     assert_wrong(&block("grant_types = []"), "client[0].grant_types", "empty");
