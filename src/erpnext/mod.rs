@@ -8,6 +8,7 @@ mod adapter;
 mod agent;
 mod answer;
 mod bases;
+mod bucket;
 mod clients;
 mod credentials;
 mod directory;

@@ -1,6 +1,8 @@
 //! The refresh token grant (RFC 6749 §6, RFC 9700 §4.14.2): rotated for public clients, stable for confidential ones,
 //! ever more of them for clients that are used to ERPNext's ways.
 
+use std::sync::Arc;
+
 use super::{GrantRefusal, IdTokenParts, IssueError, IssuedTokens, Issuer};
 use crate::{
     clock::UnixTime,
@@ -84,17 +86,20 @@ impl Issuer {
     /// ERPNext can say that it has been revoked there; from then on the grant is ours.
     async fn native_refresh_facts(
         &self,
-        natives: &NativeTokens,
+        natives: &Arc<NativeTokens>,
         text: &str,
         now: UnixTime,
     ) -> Result<RefreshTokenFacts, IssueError> {
         let hash = TokenHash::of(text);
-        let Some(facts) = self.store.refresh_token(hash, now).await? else {
-            if natives.are_complete() {
-                return Err(GrantRefusal::MalformedRefreshToken.into());
+        let facts = match self.store.refresh_token(hash, now).await? {
+            None if !natives.are_complete() => {
+                return Err(DirectoryError::Unavailable("ERPNext's tokens have not been read yet".to_owned()).into());
             }
-            return Err(DirectoryError::Unavailable("ERPNext's tokens have not been read yet".to_owned()).into());
+            // Whoever was given one a moment before the gateway took over must not have to log in again.
+            None if natives.read_new_refresh(text).await? => self.store.refresh_token(hash, now).await?,
+            facts => facts,
         };
+        let facts = facts.ok_or(GrantRefusal::MalformedRefreshToken)?;
         if !facts.is_adopted() && !natives.has_refresh(text).await? {
             self.end_grant(&facts.grant.id).await?;
             return Err(GrantRefusal::UnknownRefreshToken.into());

@@ -3,7 +3,6 @@
 //! A client of the configuration file comes before one of ERPNext's under the same id. One that nobody knows is looked
 //! up in ERPNext at once, so that a client that was made in Desk a moment ago works.
 
-mod bucket;
 mod row;
 mod rules;
 mod upstream;

@@ -12,7 +12,6 @@ use serde_json::json;
 
 use super::{
     ClientRules,
-    bucket::Bucket,
     row::{ClientRow, FIELDS, RoleRow},
 };
 use crate::{
@@ -20,6 +19,7 @@ use crate::{
         DirectoryError,
         adapter::Adapter,
         agent::{As, Call},
+        bucket::Bucket,
         flights::Flights,
         list::{self, List},
         own_client::APP_NAME,

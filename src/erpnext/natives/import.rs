@@ -21,7 +21,7 @@ use crate::{
         list::{self, List, PAGE},
         shadow,
     },
-    oauth::{ClientId, GrantId, TokenHash},
+    oauth::{ClientId, TokenHash},
     secret::Secret,
     store::{NativeRow, StoreError},
 };
@@ -45,12 +45,11 @@ struct Reading {
     now: UnixTime,
     newest: Option<String>,
     seen: HashSet<TokenHash>,
-    ended: Vec<GrantId>,
     added: usize,
 }
 
 impl NativeTokens {
-    pub(super) async fn read_news(self: &Arc<Self>) -> Result<Vec<GrantId>, DirectoryError> {
+    pub(super) async fn read_news(self: &Arc<Self>) -> Result<(), DirectoryError> {
         let mut position = self.position.lock().await;
         // Whose the tokens are must be known before they are.
         self.adapter.make_fresh().await?;
@@ -63,10 +62,13 @@ impl NativeTokens {
             now,
             newest: position.cursor.clone(),
             seen: HashSet::new(),
-            ended: Vec::new(),
             added: 0,
         };
-        if !self.are_complete() {
+        if !self.are_complete() && position.cursor.is_some() {
+            // What came since the last reading of a process before: all else is in the store.
+            self.read_from(position.cursor.as_deref().map(changed_before), None, &mut reading).await?;
+            self.complete.store(true, Ordering::Release);
+        } else if !self.are_complete() {
             // What phones and integrations go by at this moment comes first: it is little beside what has expired.
             let living = zone::civil(now, &reading.zone).map(|now| json!(["expiration_time", ">", now]));
             self.read_from(None, living, &mut reading).await?;
@@ -74,7 +76,7 @@ impl NativeTokens {
         }
         self.read_from(since, None, &mut reading).await?;
         if whole {
-            self.forget_vanished(&mut reading).await?;
+            self.forget_vanished(&reading).await?;
             position.whole_at = Some(now);
         }
         let cursor = reading.newest.unwrap_or_default();
@@ -86,7 +88,7 @@ impl NativeTokens {
         if !self.complete.swap(true, Ordering::AcqRel) || reading.added > 0 {
             tracing::info!(added = reading.added, "tokens that ERPNext issued have been read");
         }
-        Ok(reading.ended)
+        Ok(())
     }
 
     /// Reads page after page. The next page begins where the last one ended: a deep `limit_start` would cost ERPNext more
@@ -136,7 +138,7 @@ impl NativeTokens {
         let imported = imported.map_err(store_is_away)?;
         self.note_read(&access);
         reading.added += imported.added;
-        reading.ended.extend(imported.ended);
+        self.note_ended(imported.ended);
         let spent = rows.iter().filter(|row| row.access().is_some_and(|access| imported.spent.contains(&access)));
         for row in spent {
             self.delete(&row.name).await;
@@ -157,13 +159,13 @@ impl NativeTokens {
         }
     }
 
-    async fn forget_vanished(&self, reading: &mut Reading) -> Result<(), DirectoryError> {
+    async fn forget_vanished(&self, reading: &Reading) -> Result<(), DirectoryError> {
         let store = &self.adapter.ground.store;
         let mut kept = store.native_tokens().await.map_err(store_is_away)?;
         kept.retain(|access| !reading.seen.contains(access));
         for vanished in kept.chunks(PAGE) {
             let ended = store.forget_natives(vanished.to_vec(), reading.now).await.map_err(store_is_away)?;
-            reading.ended.extend(ended);
+            self.note_ended(ended);
         }
         Ok(())
     }

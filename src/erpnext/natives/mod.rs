@@ -17,11 +17,16 @@ use std::{
 };
 
 use self::import::Position;
-use super::{DirectoryError, adapter::Adapter};
+use super::{DirectoryError, adapter::Adapter, bucket::Bucket};
 use crate::{
     clock::UnixTime,
     oauth::{GrantId, TokenHash, UserName},
 };
+
+/// How many refresh tokens that nobody has read ERPNext is asked about.
+const LOOK_UPS: Bucket = Bucket::new(10, Duration::from_secs(1));
+/// The reading of one goes on after this, without whoever waits for it.
+const LOOK_UP_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Whether a token may be one that ERPNext issued.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,9 +46,12 @@ pub struct NativeTokens {
     read: RwLock<HashSet<u64>>,
     /// Whether all whose access token lives were read.
     living_are_read: AtomicBool,
-    /// Whether all were read at least once, by this process or another on the same store.
+    /// Whether all were read once, by this process or another on the same store, and by this one what came since.
     complete: AtomicBool,
     position: tokio::sync::Mutex<Position>,
+    look_ups: Mutex<Bucket>,
+    /// Grants that a reading out of turn ended or changed: the next round tells of them.
+    ended: Mutex<Vec<GrantId>>,
     uses: Mutex<HashMap<TokenHash, UnixTime>>,
 }
 
@@ -55,6 +63,8 @@ impl NativeTokens {
             living_are_read: AtomicBool::new(false),
             complete: AtomicBool::new(false),
             position: tokio::sync::Mutex::default(),
+            look_ups: Mutex::new(LOOK_UPS),
+            ended: Mutex::default(),
             uses: Mutex::default(),
         }
     }
@@ -68,10 +78,8 @@ impl NativeTokens {
         let store = &self.adapter.ground.store;
         let (read, cursor) = tokio::join!(store.native_tokens(), store.native_cursor());
         self.note_read(&read.map_err(import::store_is_away)?);
+        // What has come since is read first: before that nobody can tell of what is not here.
         position.cursor = cursor.map_err(import::store_is_away)?;
-        if position.cursor.is_some() {
-            self.complete.store(true, Ordering::Release);
-        }
         Ok(())
     }
 
@@ -99,6 +107,29 @@ impl NativeTokens {
     /// # Errors
     /// What stopped it: the next round goes on from there.
     pub async fn round(self: &Arc<Self>) -> Result<Vec<GrantId>, DirectoryError> {
+        let read = self.read_apart().await;
+        read.map(|()| std::mem::take(&mut *self.ended.lock().unwrap_or_else(PoisonError::into_inner)))
+    }
+
+    /// Whether ERPNext has this refresh token, which nobody has read: it may have issued it since the last round. If it
+    /// has, its row has been read now.
+    ///
+    /// # Errors
+    /// When ERPNext can't answer, or not so soon.
+    pub async fn read_new_refresh(self: &Arc<Self>, refresh: &str) -> Result<bool, DirectoryError> {
+        if !self.look_ups.lock().unwrap_or_else(PoisonError::into_inner).take(self.now()) {
+            return Err(DirectoryError::Unavailable("too many unknown refresh tokens at once".to_owned()));
+        }
+        let is_there = self.has_refresh(refresh).await?;
+        if is_there {
+            let late = |_| DirectoryError::Unavailable("ERPNext's tokens are being read".to_owned());
+            tokio::time::timeout(LOOK_UP_TIMEOUT, self.read_apart()).await.map_err(late)??;
+        }
+        Ok(is_there)
+    }
+
+    /// Reads, whatever becomes of whoever asked for it.
+    async fn read_apart(self: &Arc<Self>) -> Result<(), DirectoryError> {
         let natives = Arc::clone(self);
         let round = self.adapter.ground.io.spawn(async move { natives.read_news().await });
         round.await.unwrap_or_else(|_| Err(DirectoryError::Unavailable("a call was broken off".to_owned())))
@@ -145,6 +176,10 @@ impl NativeTokens {
     /// when all rows are read again.
     pub fn forget_upstream(&self, token: &str) {
         drop(self.adapter.ground.io.spawn(upstream::forget(Arc::clone(&self.adapter), token.to_owned())));
+    }
+
+    fn note_ended(&self, grants: Vec<GrantId>) {
+        self.ended.lock().unwrap_or_else(PoisonError::into_inner).extend(grants);
     }
 
     fn note_read(&self, access: &[TokenHash]) {

@@ -70,7 +70,31 @@ async fn many_rows_are_read_in_pages_and_the_living_ones_first() {
     assert_eq!(other.possible(&TokenHash::of("n1")), Possible::Unknown);
     other.recall().await.expect("the store answers");
     assert_eq!(other.possible(&TokenHash::of("n1")), Possible::Yes);
+    assert_eq!(other.possible(&TokenHash::of("x")), Possible::Unknown, "it may have come since");
+    site.standin.add_bearer(bearer("n-new", ALICE));
+    let before = lists();
+    other.round().await.expect("a round");
+    let asked = site.standin.requests();
+    let mut asked = asked.iter().filter(|request| request.target.starts_with("/api/resource/OAuth%20Bearer%20Token?"));
+    let first = asked.nth(before).expect("asked");
+    assert!(first.target.contains("%3E%3D"), "what came since is read before all: {}", first.target);
+    assert_eq!(other.possible(&TokenHash::of("n-new")), Possible::Yes);
     assert_eq!(other.possible(&TokenHash::of("x")), Possible::No);
+}
+
+#[tokio::test]
+async fn a_refresh_token_that_is_newer_than_the_last_round_is_asked_about() {
+    let site = Site::start_now();
+    let natives = read(&site).await;
+    site.standin.add_bearer(bearer("n1", ALICE));
+    assert!(!natives.read_new_refresh("junk").await.expect("an answer"));
+    assert_eq!(natives.possible(&TokenHash::of("n1")), Possible::No);
+    assert!(natives.read_new_refresh("n1-refresh").await.expect("an answer"));
+    assert_eq!(natives.possible(&TokenHash::of("n1")), Possible::Yes);
+    for _ in 0..8 {
+        natives.read_new_refresh("junk").await.expect("an answer");
+    }
+    assert!(natives.read_new_refresh("junk").await.is_err(), "junk is asked about ten times a second");
 }
 
 #[tokio::test]

@@ -46,6 +46,17 @@ fn an_unknown_token_costs_erpnext_nothing() {
     }
 }
 
+/// Between two rounds of reading, as while the site's name is being moved to the gateway.
+#[test]
+fn a_refresh_token_that_erpnext_issued_a_moment_ago_is_taken() {
+    let gateway = Setup::new().set("erpnext.clients", "sync").set("erpnext.client_sync_interval", "10m").start();
+    assert_eq!(gateway.refresh(DEMO, REFRESH, &[]).error(), "invalid_grant", "ERPNext has none of the kind");
+    gateway.standin.add_bearer(native(ALICE));
+    let tokens = Tokens::of(&gateway.refresh(DEMO, REFRESH, &[]));
+    gateway.acts_as(&tokens.access, ALICE);
+    gateway.acts_as(NATIVE, ALICE);
+}
+
 /// T08
 #[test]
 fn native_tokens_are_refused_when_the_operator_says_so() {
