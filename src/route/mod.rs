@@ -11,6 +11,7 @@ mod body;
 mod calls;
 mod decide;
 mod endpoint;
+mod letters;
 mod meaning;
 mod names;
 mod parameters;

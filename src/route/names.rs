@@ -7,7 +7,8 @@
 use http::Method;
 
 use super::{
-    pattern::{Captures, Letters, Pattern},
+    letters::Letters,
+    pattern::{Captures, Pattern},
     target::{Target, segments},
 };
 

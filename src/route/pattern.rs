@@ -9,7 +9,7 @@
 
 use std::borrow::Cow;
 
-use super::names::UNKNOWN;
+use super::letters::Letters;
 
 /// A parsed pattern.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,17 +30,6 @@ enum Segment {
 pub(super) enum Subject<'p> {
     Doctype(Option<&'p str>),
     Method(Option<&'p str>),
-}
-
-/// How literals are compared.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Letters {
-    /// To the byte.
-    Exact,
-    /// Without regard to ASCII case and blanks at the end, as ERPNext's database compares names.
-    Folded,
-    /// So, and a name that is not known may be any.
-    Wide,
 }
 
 /// The captured segments, in the pattern's order.
@@ -179,20 +168,6 @@ fn first_spelling(path: &str) -> Cow<'_, str> {
         Cow::Owned(format!("/api/method/{method}"))
     } else {
         Cow::Borrowed(path)
-    }
-}
-
-fn folded(literal: &str, found: &str) -> bool {
-    literal.trim_end().eq_ignore_ascii_case(found.trim_end())
-}
-
-impl Letters {
-    fn equal(self, literal: &str, found: &str) -> bool {
-        match self {
-            Self::Exact => literal == found,
-            Self::Folded => folded(literal, found),
-            Self::Wide => found == UNKNOWN || folded(literal, found),
-        }
     }
 }
 

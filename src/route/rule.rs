@@ -7,8 +7,9 @@ use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 
 use super::{
     RouteProblem,
+    letters::Letters,
     names::Names,
-    pattern::{Captures, Letters, Pattern},
+    pattern::{Captures, Pattern},
 };
 use crate::{
     config::{RouteAuth, RouteSettings},

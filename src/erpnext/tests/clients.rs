@@ -81,7 +81,9 @@ async fn an_unknown_id_is_looked_up_at_once_and_a_miss_is_remembered_briefly() {
     site.standin.add_client(standin::Client::new("new", "1", "https://a.example/cb"));
     assert!(client(&registry, "new").await.is_some(), "made in Desk a moment ago");
     assert!(client(&registry, "NEW").await.is_none(), "MariaDB compares without regard to case, we do not");
+    let before = lists(&site);
     assert!(client(&registry, "later").await.is_none());
+    assert_eq!(lists(&site), before + 1, "of what is not there no roles are asked for");
     let before = lists(&site);
     site.standin.add_client(standin::Client::new("later", "1", "https://a.example/cb"));
     assert!(client(&registry, "later").await.is_none());
@@ -131,5 +133,8 @@ async fn a_client_of_the_file_comes_before_one_of_erpnext() {
     let block = crate::config::ClientSettings { id: ORDINARY_CLIENT.to_owned(), ..Default::default() };
     let registry = ClientRegistry::with_upstream(vec![block.to_client()], Some(site.erpnext.clients(rules())));
     registry.sync().await.expect("an answer");
+    assert!(client(&registry, ORDINARY_CLIENT).await.expect("a client").is_public());
+    site.standin.delete_client(ORDINARY_CLIENT);
+    assert!(registry.sync().await.expect("an answer").is_empty(), "what becomes of the other is nothing to it");
     assert!(client(&registry, ORDINARY_CLIENT).await.expect("a client").is_public());
 }

@@ -38,6 +38,26 @@ fn posts(scopes: &str, method: &str, body: (&BodyKind, &str)) -> bool {
     meets(&document_rules(), scopes, &Method::POST, &format!("/api/method/{method}"), body)
 }
 
+/// ERPNext loads what `docname` names and saves it under `name`.
+#[test]
+fn a_bulk_update_is_about_the_document_that_it_loads_too() {
+    let rules = [rule("/api/resource/Customer/B", RouteAuth::Deny, &[]), verb("/x", Method::GET, "x")];
+    let update = |document: &str| {
+        let body = format!(r#"{{"docs":[{document}]}}"#);
+        route_with(&rules, &Method::POST, "/api/method/frappe.client.bulk_update", (&BodyKind::Json, &body))
+    };
+    for document in [
+        r#"{"doctype":"Customer","docname":"B","name":"A"}"#,
+        r#"{"doctype":"Customer","docname":"A","name":"B"}"#,
+        r#"{"doctype":"Customer","docname":{"customer_name":"b"},"name":"A"}"#,
+    ] {
+        assert_eq!(update(document), Route::Refuse(Refusal::Denied), "{document}");
+    }
+    for document in [r#"{"doctype":"Customer","docname":"A","name":"C"}"#, r#"{"doctype":"Customer","name":"A"}"#] {
+        assert!(matches!(update(document), Route::Upstream(_)), "{document}");
+    }
+}
+
 /// T46
 #[test]
 fn a_call_needs_the_scope_of_what_it_leads_to() {

@@ -219,6 +219,29 @@ fn what_is_denied_is_denied_to_desks_calls_too() {
     assert_eq!(by_desk("Customer").status, 200);
 }
 
+/// MariaDB finds the document by any of these names (tried on a real Frappe 15.44 site).
+#[test]
+fn what_is_denied_is_denied_by_every_name_that_the_database_takes_for_it() {
+    let gateway = Setup::new()
+        .route("path = '/api/resource/User/Administrator'\nauth = 'deny'")
+        .route("path = '/api/resource/System Settings/**'\nauth = 'deny'")
+        .start();
+    let sid = gateway.standin.login(ALICE);
+    for target in [
+        "/api/resource/User/%C3%81dministrator",
+        "/api/resource/User/%EF%BC%A1dministrator",
+        "/api/resource/User/Admin%E2%80%8Bistrator",
+        "/api/v2/document/User/A%CC%81dministrator",
+        "/api/method/frappe.client.get_value?doctype=Syst%C3%A9m%20Settings&fieldname=language",
+        "/api/method/frappe.client.get?doctype=User&name=%C3%A1dministrator",
+    ] {
+        let request = Request::get(target).header("Cookie", &format!("sid={sid}"));
+        assert_eq!(gateway.without_upstream(target, || gateway.send(&request)).status, 403, "{target}");
+    }
+    let other = Request::get("/api/resource/User/%C3%9Cser").header("Cookie", &format!("sid={sid}"));
+    assert_ne!(gateway.send(&other).status, 403);
+}
+
 #[test]
 fn a_strict_rule_is_not_met_by_all_not_even_by_a_call() {
     let strict = "path = '/api/resource/Role/**'\nauth = 'bearer'\nscopes = ['roles:read']\nstrict = true";

@@ -128,6 +128,23 @@ fn what_may_happen_twice_is_sent_to_another_server_when_one_breaks_off_and_a_wri
     assert!(is_up(&gateway, &other.url()));
 }
 
+/// ERPNext's methods take PUT as well as POST, and insert or rename: no PUT of theirs is idempotent.
+#[test]
+fn a_put_is_sent_again_only_to_a_document() {
+    let (gateway, other) = two();
+    let sid = gateway.standin.login(ALICE);
+    for (target, again) in [("/api/method/frappe.client.insert", false), ("/api/resource/ToDo/1", true)] {
+        other.fail_on(target, Failure::CloseAtOnce);
+        let put = Request::new("PUT", target).header("Cookie", &format!("sid={sid}"));
+        let put = put.body("application/json", br#"{"description":"x"}"#);
+        let statuses: Vec<u16> = (0..4).map(|_| gateway.send(&put).status).collect();
+        let failed = statuses.iter().filter(|status| **status == 502).count();
+        assert_eq!(failed, if again { 0 } else { 2 }, "{target}: {statuses:?}");
+        let arrived = (arrived(&gateway.standin, target), arrived(&other, target));
+        assert!(if again { arrived.0 == 4 && arrived.1 >= 1 } else { arrived == (2, 2) }, "{target}: {arrived:?}");
+    }
+}
+
 #[test]
 fn the_gateways_own_calls_go_to_a_server_that_lives() {
     let standin = StandIn::start();
