@@ -2,6 +2,7 @@
 
 use std::io::Write;
 
+use anyhow::Context as _;
 use clap::{Args, Subcommand};
 use serde::Serialize;
 
@@ -11,7 +12,7 @@ use super::{
     output, report,
 };
 use crate::{
-    config::{ClientSettings, Config, Problems},
+    config::{ClientSettings, Config},
     oauth::{Client, ClientMode, GrantType, RedirectUri},
     server::tools::Tools,
 };
@@ -78,19 +79,26 @@ struct Shown {
 
 /// Does what the sub-command says, and says how to exit.
 pub(super) fn run(command: &ClientCommand, out: &mut dyn Write, err: &mut dyn Write) -> u8 {
-    let done = match command {
-        ClientCommand::List(args) => args.config.load().map(|config| list(args, &config, out)),
-        ClientCommand::Show(args) => args.config.load().map(|config| show(args, &config, out, err)),
+    let (ClientCommand::List(ListArgs { config, .. }) | ClientCommand::Show(ShowArgs { config, .. })) = command;
+    let config = match config.load() {
+        Ok(config) => config,
+        Err(problems) => {
+            // Whoever closed the pipe wants no more of it; the exit code tells the rest.
+            let _ = writeln!(err, "{problems}");
+            return WRONG_USAGE;
+        }
     };
-    done.unwrap_or_else(|problems: Problems| {
-        // Whoever closed the pipe wants no more of it; the exit code tells the rest.
-        let _ = writeln!(err, "{problems}");
-        WRONG_USAGE
-    })
+    match (all(&config), command) {
+        (Ok(clients), ClientCommand::List(args)) => list(args, &clients, out),
+        (Ok(clients), ClientCommand::Show(args)) => show(args, clients, out, err),
+        (Err(error), _) => {
+            let _ = writeln!(err, "client: {error:#}");
+            REFUSED
+        }
+    }
 }
 
-fn list(args: &ListArgs, config: &Config, out: &mut dyn Write) -> u8 {
-    let clients = all(config);
+fn list(args: &ListArgs, clients: &[Shown], out: &mut dyn Write) -> u8 {
     if args.json {
         output::json(out, &clients);
         return DONE;
@@ -105,8 +113,8 @@ fn list(args: &ListArgs, config: &Config, out: &mut dyn Write) -> u8 {
     DONE
 }
 
-fn show(args: &ShowArgs, config: &Config, out: &mut dyn Write, err: &mut dyn Write) -> u8 {
-    let Some(client) = all(config).into_iter().find(|client| client.id == args.id) else {
+fn show(args: &ShowArgs, clients: Vec<Shown>, out: &mut dyn Write, err: &mut dyn Write) -> u8 {
+    let Some(client) = clients.into_iter().find(|client| client.id == args.id) else {
         let _ = writeln!(err, "client show: no client is registered as {}: see `empress-gateway client list`", args.id);
         return REFUSED;
     };
@@ -149,20 +157,22 @@ fn show(args: &ShowArgs, config: &Config, out: &mut dyn Write, err: &mut dyn Wri
     DONE
 }
 
-/// The registered clients, with what the store has counted of them if it can be read.
-fn all(config: &Config) -> Vec<Shown> {
-    let from_store = || {
+/// The registered clients, with what the store has counted of them.
+fn all(config: &Config) -> anyhow::Result<Vec<Shown>> {
+    let path = &config.store.path;
+    let (clients, uses) = if path.try_exists().with_context(|| format!("[store].path {}", path.display()))? {
         let tools = Tools::open(config)?;
         let clients = tools.clients(config)?;
         let uses = report::uses(&clients, &tools)?;
-        anyhow::Ok((clients, Some(uses)))
+        (clients, Some(uses))
+    } else {
+        // Before the gateway has run once there are those of the file.
+        let of_file = config.client.iter().filter(|block| !block.is_override()).map(ClientSettings::to_client);
+        (of_file.collect(), None)
     };
-    // Before the gateway has run once there are those of the file.
-    let of_file = || config.client.iter().filter(|block| !block.is_override()).map(ClientSettings::to_client);
-    let (clients, uses) = from_store().unwrap_or_else(|_| (of_file().collect(), None));
     let mut shown: Vec<Shown> = clients.iter().map(|client| describe(client, uses.as_deref())).collect();
     shown.sort_by(|one, other| one.id.cmp(&other.id));
-    shown
+    Ok(shown)
 }
 
 fn describe(client: &Client, uses: Option<&[ClientUse]>) -> Shown {

@@ -5,6 +5,8 @@ use std::sync::{
     atomic::{AtomicBool, Ordering},
 };
 
+use tokio::sync::Mutex;
+
 use super::site::Site;
 use crate::erpnext::{ClientChanges, DirectoryError};
 
@@ -34,45 +36,58 @@ pub(super) struct ClientUpkeep {
     site: Arc<Site>,
     health: Health,
     overrides_are_looked_at: AtomicBool,
+    /// The changes whose consequences have not all been drawn.
+    owed: Mutex<ClientChanges>,
 }
 
 impl ClientUpkeep {
-    pub(super) const fn new(site: Arc<Site>) -> Self {
-        Self { site, health: Health::new("ERPNext's clients"), overrides_are_looked_at: AtomicBool::new(false) }
+    pub(super) fn new(site: Arc<Site>) -> Self {
+        let (health, owed) = (Health::new("ERPNext's clients"), Mutex::default());
+        Self { site, health, overrides_are_looked_at: AtomicBool::new(false), owed }
     }
 
     /// Asks what has changed, and does what that asks for.
     pub(super) async fn round(&self) {
         let outcome = self.site.clients.sync().await;
         self.health.note(outcome.as_ref().map(|_| ()));
-        if let Ok(changes) = outcome {
-            self.act_on(changes).await;
-            if !self.overrides_are_looked_at.swap(true, Ordering::Relaxed) {
-                for id in self.site.clients.idle_overrides() {
-                    tracing::warn!(client = %id, "a [[client]] block is about a client that ERPNext does not have");
-                }
+        let answered = outcome.is_ok();
+        let mut owed = self.owed.lock().await;
+        owed.add(outcome.unwrap_or_default());
+        if self.act_on(&owed).await {
+            *owed = ClientChanges::default();
+            self.site.clients.keep().await;
+        }
+        drop(owed);
+        if answered && !self.overrides_are_looked_at.swap(true, Ordering::Relaxed) {
+            for id in self.site.clients.idle_overrides() {
+                tracing::warn!(client = %id, "a [[client]] block is about a client that ERPNext does not have");
             }
         }
     }
 
-    async fn act_on(&self, changes: ClientChanges) {
+    /// Whether all is done that the changes ask for.
+    async fn act_on(&self, changes: &ClientChanges) -> bool {
         if changes.is_empty() {
-            return;
+            return true;
         }
         let ClientChanges { added, changed, gone } = changes;
+        let mut done = true;
         tracing::info!(added = added.len(), changed = changed.len(), gone = gone.len(), "clients of ERPNext's");
-        for client in &changed {
+        for client in changed {
             if let Err(error) = self.site.issuer.client_changed(client).await {
-                tracing::error!(%error, %client, "the consents of a client that has changed can't be forgotten");
+                tracing::error!(%error, %client, "the consents of a client that has changed can't be forgotten yet");
+                done = false;
             }
         }
-        for client in &gone {
+        for client in gone {
             if let Err(error) = self.site.issuer.end_grants_of_client(client).await {
-                tracing::error!(%error, %client, "the grants of a client that is gone can't be ended");
+                tracing::error!(%error, %client, "the grants of a client that is gone can't be ended yet");
+                done = false;
             }
         }
         // Tokens in memory hold their client as it was.
         self.site.access.invalidation().everything();
+        done
     }
 }
 

@@ -132,6 +132,14 @@ impl ClientRegistry {
         Ok(())
     }
 
+    /// Writes ERPNext's clients into the store. Only once all is done that their changes ask for: what the store does not
+    /// have yet is a change to the next process.
+    pub async fn keep(&self) {
+        if let Some(upstream) = &self.upstream {
+            upstream.keep().await;
+        }
+    }
+
     /// Asks ERPNext what has changed since the last time. The changes count from now on.
     ///
     /// # Errors

@@ -52,6 +52,13 @@ pub struct ClientChanges {
 }
 
 impl ClientChanges {
+    /// Takes these in, too.
+    pub fn add(&mut self, later: Self) {
+        self.added.extend(later.added);
+        self.changed.extend(later.changed);
+        self.gone.extend(later.gone);
+    }
+
     /// Whether nothing changed.
     #[must_use]
     pub fn is_empty(&self) -> bool {
@@ -75,6 +82,8 @@ struct State {
     rows: BTreeMap<ClientId, ClientRow>,
     /// Whether ERPNext has been asked since the start, or the store had its answer.
     known: bool,
+    /// Whether the store has the rows as they are here.
+    is_kept: bool,
 }
 
 #[derive(Deserialize)]
@@ -124,7 +133,7 @@ impl UpstreamClients {
         let rows: BTreeMap<_, _> = rows.map(|row| (row.name.clone(), row)).collect();
         let mut state = lock(&self.state);
         if !state.known && !rows.is_empty() {
-            *state = State { rows, known: true };
+            *state = State { rows, known: true, is_kept: true };
         }
         Ok(())
     }
@@ -133,6 +142,21 @@ impl UpstreamClients {
     pub(super) async fn sync(&self) -> Result<ClientChanges, DirectoryError> {
         let sync = sync(Arc::clone(&self.adapter), Arc::clone(&self.state));
         self.syncs.share((), sync).await
+    }
+
+    /// Writes the list into the store, if it is not there yet.
+    pub(super) async fn keep(&self) {
+        let kept = {
+            let mut state = lock(&self.state);
+            if std::mem::replace(&mut state.is_kept, true) {
+                return;
+            }
+            kept(&state)
+        };
+        if let Err(error) = self.adapter.ground.store.put_upstream_clients(kept).await {
+            lock(&self.state).is_kept = false;
+            tracing::error!(%error, "the list of ERPNext's clients can't be kept");
+        }
     }
 
     /// Whether a client is there that was not known before.
@@ -175,7 +199,7 @@ async fn sync(adapter: Arc<Adapter>, state: Arc<Mutex<State>>) -> Result<ClientC
             gone.push(name);
         }
     }
-    let (changes, kept) = {
+    let changes = {
         let mut state = lock(&state);
         let mut changes = ClientChanges { gone, ..ClientChanges::default() };
         for name in &changes.gone {
@@ -189,11 +213,9 @@ async fn sync(adapter: Arc<Adapter>, state: Arc<Mutex<State>>) -> Result<ClientC
             }
         }
         state.known = true;
-        (changes, kept(&state))
+        state.is_kept &= changes.is_empty();
+        changes
     };
-    if !changes.is_empty() {
-        keep(&adapter, kept).await;
-    }
     Ok(changes)
 }
 
@@ -202,12 +224,10 @@ async fn look_up(adapter: Arc<Adapter>, state: Arc<Mutex<State>>, id: ClientId) 
     // MariaDB compares without regard to letter case: another spelling is another client.
     let own = |row: &ClientRow| row.app_name.as_deref() == Some(APP_NAME);
     let Some(row) = rows.into_iter().find(|row| row.name == id && !own(row)) else { return Ok(false) };
-    let kept = {
-        let mut state = lock(&state);
-        state.rows.insert(id, row);
-        kept(&state)
-    };
-    keep(&adapter, kept).await;
+    let mut state = lock(&state);
+    state.rows.insert(id, row);
+    state.is_kept = false;
+    drop(state);
     Ok(true)
 }
 
@@ -252,12 +272,6 @@ fn kept(state: &State) -> Vec<KeptClient> {
 }
 
 /// What can't be kept is only missed when ERPNext is away at the next start.
-async fn keep(adapter: &Adapter, kept: Vec<KeptClient>) {
-    if let Err(error) = adapter.ground.store.put_upstream_clients(kept).await {
-        tracing::error!(%error, "the list of ERPNext's clients can't be kept");
-    }
-}
-
 fn may_be_asked_for(id: &ClientId) -> bool {
     let id = id.as_str();
     (1..=MAX_NAME).contains(&id.len()) && id.bytes().all(|byte| matches!(byte, 0x21..=0x7e))

@@ -112,7 +112,9 @@ async fn look_ups_of_unknown_ids_are_limited_and_known_clients_do_not_suffer() {
 #[tokio::test]
 async fn the_last_list_serves_while_erpnext_is_away() {
     let site = Site::start_now();
-    registry(&site).sync().await.expect("an answer");
+    let before = registry(&site);
+    before.sync().await.expect("an answer");
+    before.keep().await;
     site.standin.fail(Failure::Refuse);
     let registry = registry(&site);
     assert!(registry.client(&ClientId::new(ORDINARY_CLIENT)).await.is_err(), "nobody can tell");
@@ -125,6 +127,14 @@ async fn the_last_list_serves_while_erpnext_is_away() {
     site.standin.delete_client(ORDINARY_CLIENT);
     site.standin.heal();
     assert_eq!(registry.sync().await.expect("an answer").gone, [ClientId::new(ORDINARY_CLIENT)]);
+    // A process that ends before it has ended the grants leaves the change to the next one.
+    let next = self::registry(&site);
+    next.recall().await.expect("the store answers");
+    assert_eq!(next.sync().await.expect("an answer").gone, [ClientId::new(ORDINARY_CLIENT)]);
+    next.keep().await;
+    let last = self::registry(&site);
+    last.recall().await.expect("the store answers");
+    assert!(last.sync().await.expect("an answer").gone.is_empty());
 }
 
 #[tokio::test]

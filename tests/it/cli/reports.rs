@@ -98,3 +98,13 @@ fn rotated_keys_sign_in_the_running_gateway_and_the_old_ones_still_verify() {
     let printed = beside(&gateway, &["key", "list"], "");
     assert!(printed.out.contains("(signs)") && !printed.out.contains("PRIVATE"), "{printed:?}");
 }
+
+#[test]
+fn a_store_that_cannot_be_opened_is_said_and_not_taken_for_an_empty_one() {
+    let gateway = used();
+    std::fs::write(gateway.folder().join("secret.key"), b"cut off").expect("written");
+    for arguments in [&["client", "list"][..], &["client", "show", "legacy"], &["report"]] {
+        let done = beside(&gateway, arguments, "");
+        assert!(done.code == 1 && done.out.is_empty() && done.err.contains("secret.key"), "{done:?}");
+    }
+}
