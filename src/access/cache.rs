@@ -38,6 +38,14 @@ pub struct CachedToken {
     pub(super) stamp: Stamp,
 }
 
+impl CachedToken {
+    /// The text of a token that ERPNext issued itself.
+    #[must_use]
+    pub fn native_text(&self) -> Option<&str> {
+        self.native.as_ref()?.to_str().ok()?.strip_prefix("Bearer ")
+    }
+}
+
 /// Why a look-up found no active token.
 #[derive(Clone, Debug)]
 pub(super) enum Missed {

@@ -48,6 +48,12 @@ impl Endpoints {
             }
             self.issuer.count(&token.client, Allowance::AnyScopeProfile);
         }
+        // ERPNext's answer to another token of the user's says nothing of this one.
+        if let Some(native) = token.native_text()
+            && !self.issuer.is_native_accepted(native, &token.user.user.name).await?
+        {
+            return Ok(Err(Denial::InactiveToken));
+        }
         let Some(profile) = self.profile(&token.user.user).await? else {
             return Ok(Err(Denial::UserGone));
         };

@@ -41,7 +41,7 @@ use self::adapter::Adapter;
 pub use self::{
     clients::{ClientChanges, ClientRegistry, ClientRules, KnownClients, UpstreamClients},
     directory::{Directory, DirectoryError, DirectoryUser, Freshness, LoginProbe, PasswordCheck},
-    natives::{NativeTokens, Possible},
+    natives::{NativeTokens, Possible, Whose},
     settings::{ErpnextSettings, Ground, Hooks, InvalidSettings, OnUserChange, UserChange},
     upstream_user::UpstreamUser,
 };

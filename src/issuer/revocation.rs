@@ -107,11 +107,22 @@ impl Issuer {
             return Ok(true);
         };
         Ok(match token {
-            PresentedToken::Access(facts) => natives.accepts(text, &facts.grant.user.name).await?,
+            PresentedToken::Access(facts) => self.is_native_accepted(text, &facts.grant.user.name).await?,
             // Once it has been used here, ERPNext's row of it goes with its access token.
             PresentedToken::Refresh(facts) if facts.is_adopted() => true,
             PresentedToken::Refresh(_) => natives.has_refresh(text).await?,
         })
+    }
+
+    /// Whether ERPNext itself accepts an access token that it has issued, for this user.
+    ///
+    /// # Errors
+    /// When ERPNext can't answer.
+    pub async fn is_native_accepted(&self, access: &str, user: &UserName) -> Result<bool, DirectoryError> {
+        match &self.natives {
+            Some(natives) => natives.accepts(access, user).await,
+            None => Ok(false),
+        }
     }
 
     /// Ends the grant of a token that was presented to that end. One of ERPNext's own ends there, too, though that is not

@@ -42,13 +42,13 @@ impl Gateway {
         let body = BodyHead::of(session, &self.room)?;
         // Apart: Pingora moves what every request waits on, and most have no body.
         let (checked, terms) = match body {
-            Some(body) if self.parts.router.has_rules() => {
-                Box::pin(self.judge(session, context, applicant, &body)).await?
+            Some(mut body) if self.parts.router.has_rules() => {
+                Box::pin(self.judge(session, context, applicant, &mut body)).await?
             }
             body => {
                 let checked = self.check(session, context, &applicant.terms, applicant.token_in_query).await;
-                if let Some(body) = body.filter(|_| checked.is_ok()) {
-                    Box::pin(self.watch(session, context, &body)).await?;
+                if let Some(mut body) = body.filter(|_| checked.is_ok()) {
+                    Box::pin(self.watch(session, context, &mut body)).await?;
                 }
                 (checked, applicant.terms)
             }
@@ -78,7 +78,7 @@ impl Gateway {
         session: &mut Session,
         context: &mut RequestContext,
         applicant: Applicant,
-        body: &BodyHead,
+        body: &mut BodyHead,
     ) -> Result<(Result<Option<Permit>, Denial>, Terms), Refused> {
         let Applicant { mut terms, token_in_query } = applicant;
         let opening = terms.with_any_token();
@@ -117,7 +117,12 @@ impl Gateway {
     }
 
     /// Judges the body, or sees to it that it is judged as it streams by.
-    async fn watch(&self, session: &mut Session, context: &mut RequestContext, body: &BodyHead) -> Result<(), Refused> {
+    async fn watch(
+        &self,
+        session: &mut Session,
+        context: &mut RequestContext,
+        body: &mut BodyHead,
+    ) -> Result<(), Refused> {
         let watch = context.body.insert(Box::new(BodyWatch::new(&body.kind)));
         if body.is_held() { watch.hold(session, body).await } else { Ok(()) }
     }

@@ -2,7 +2,7 @@
 //! up to a bound and judged before anything goes upstream; any other as it streams by, and what may be part of a match
 //! waits.
 
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use http::{
@@ -38,8 +38,9 @@ pub(super) struct BodyHead {
     /// As what ERPNext reads it.
     pub(super) kind: BodyKind,
     length: Option<usize>,
-    /// Where it is held; `None`: it is not.
-    place: Option<Arc<Place>>,
+    /// Where it is to be held; `None` where it is not, or is already.
+    place: Option<Place>,
+    held: bool,
 }
 
 /// A body that is looked through.
@@ -52,7 +53,7 @@ pub struct BodyWatch {
     /// Whether the held body may ask for a login with a password.
     logs_in: bool,
     /// Of all the memory for held bodies, this one's.
-    place: Option<Arc<Place>>,
+    place: Option<Place>,
 }
 
 impl BodyHead {
@@ -74,13 +75,13 @@ impl BodyHead {
         let length = length.filter(|_| !session.as_downstream().is_upgrade_req());
         let types = session.req_header().headers.get_all(CONTENT_TYPE).iter().map(http::HeaderValue::as_bytes);
         let kind = BodyKind::of(types).map_err(|_| Refused::Body(BodyRefusal::Unreadable))?;
-        let place = length.filter(|length| *length <= HELD_BODY).and_then(|length| room.take(length)).map(Arc::new);
-        Ok(Some(Self { kind, length, place }))
+        let place = length.filter(|length| *length <= HELD_BODY).and_then(|length| room.place_for(length));
+        Ok(Some(Self { kind, length, held: place.is_some(), place }))
     }
 
     /// Whether it is held, and judged before anything goes upstream.
     pub(super) const fn is_held(&self) -> bool {
-        self.place.is_some()
+        self.held
     }
 
     /// Why it can't be judged as a whole.
@@ -122,9 +123,8 @@ impl BodyWatch {
     }
 
     /// Reads and judges a body that is held.
-    pub(super) async fn hold(&mut self, session: &mut Session, head: &BodyHead) -> Result<(), Refused> {
-        let Some(length) = head.length else { return Err(Refused::Internal) };
-        self.place.clone_from(&head.place);
+    pub(super) async fn hold(&mut self, session: &mut Session, head: &mut BodyHead) -> Result<(), Refused> {
+        let (Some(length), Some(mut place)) = (head.length, head.place.take()) else { return Err(Refused::Internal) };
         let seconds = u64::try_from(length / 1024).unwrap_or_default();
         let deadline = Instant::now() + BODY_TIMEOUT + Duration::from_secs(seconds);
         let mut body = BytesMut::new();
@@ -137,11 +137,15 @@ impl BodyWatch {
             let piece = read.await.map_err(|_| Refused::BodyTooSlow)?.map_err(|_| Refused::BodyBroken)?;
             let Some(piece) = piece else { break };
             self.scan.push(&piece).map_err(refused)?;
+            if !place.grow(piece.len()) {
+                return Err(Refused::Internal);
+            }
             body.extend_from_slice(&piece);
         }
         self.scan.finish().map_err(refused)?;
         self.logs_in = self.seen().call && Fields::parse(&head.kind, &body).map_or(true, |fields| fields.logs_in());
         self.held = Some(body.freeze());
+        self.place = Some(place);
         Ok(())
     }
 

@@ -21,11 +21,19 @@ impl Room {
         Self(Arc::new(AtomicUsize::new(size)))
     }
 
-    /// Takes so much, if it is there.
-    pub(super) fn take(&self, size: usize) -> Option<Place> {
+    /// A place that is empty yet, if so much would fit into what is left. What is only announced takes nothing from others.
+    pub(super) fn place_for(&self, size: usize) -> Option<Place> {
+        (self.0.load(Ordering::Acquire) >= size).then(|| Place { room: Arc::clone(&self.0), size: 0 })
+    }
+}
+
+impl Place {
+    /// Takes so much more, if it is there.
+    pub(super) fn grow(&mut self, size: usize) -> bool {
         let less = |left: usize| left.checked_sub(size);
-        self.0.fetch_update(Ordering::AcqRel, Ordering::Acquire, less).ok()?;
-        Some(Place { room: Arc::clone(&self.0), size })
+        let taken = self.room.fetch_update(Ordering::AcqRel, Ordering::Acquire, less).is_ok();
+        self.size += if taken { size } else { 0 };
+        taken
     }
 }
 
@@ -42,10 +50,14 @@ mod tests {
     #[test]
     fn what_is_taken_is_missing_until_it_is_given_back() {
         let room = Room::new(10);
-        let place = room.take(7).expect("room");
-        assert!(room.take(4).is_none());
-        assert!(room.take(3).is_some());
+        let mut place = room.place_for(7).expect("room");
+        let mut other = room.place_for(10).expect("nothing is taken yet");
+        assert!(place.grow(4) && place.grow(3));
+        assert!(room.place_for(4).is_none());
+        assert!(!other.grow(4) && other.grow(3) && !other.grow(1));
         drop(place);
-        assert!(room.take(10).is_some());
+        assert!(room.place_for(8).is_none() && room.place_for(7).is_some());
+        drop(other);
+        assert!(room.place_for(10).is_some());
     }
 }

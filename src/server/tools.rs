@@ -14,8 +14,8 @@ use tokio::runtime::{Builder, Runtime};
 use super::site;
 use crate::{
     clock::{Clock, SystemClock},
-    config::Config,
-    erpnext::{Erpnext, Ground, Hooks},
+    config::{Config, NativeTokens as NativeTokensSetting},
+    erpnext::{Erpnext, Ground, Hooks, NativeTokens},
     oauth::{Client, TokenMint},
     random::OsRandom,
     store::{Store, secret_key},
@@ -43,6 +43,8 @@ pub struct Tools {
     pub store: Arc<dyn Store>,
     /// ERPNext, as the gateway's account.
     pub erpnext: Erpnext,
+    /// The tokens that ERPNext issued, unless they are refused.
+    pub natives: Option<NativeTokens>,
     /// Recognises tokens.
     pub mint: TokenMint,
     /// The time.
@@ -79,8 +81,10 @@ impl Tools {
             io: runtime.handle().clone(),
         };
         let erpnext = Erpnext::new(&site::erpnext_settings(config), ground, Hooks::default())?;
+        let accepts = config.erpnext.native_tokens == NativeTokensSetting::Accept;
+        let natives = accepts.then(|| erpnext.native_tokens());
         let (audit_file, store_file) = (config.log.audit_file.clone(), settings.path.clone());
-        Ok(Self { runtime, store, erpnext, mint: TokenMint::new(&secret_key), clock, audit_file, store_file })
+        Ok(Self { runtime, store, erpnext, natives, mint: TokenMint::new(&secret_key), clock, audit_file, store_file })
     }
 
     /// The registered clients: those of the configuration, and those that ERPNext had when the gateway asked last.

@@ -8,7 +8,8 @@ use serde_json::json;
 use super::{Found, RevokeArgs, find, from_input};
 use crate::{
     cli::{DONE, REFUSED, output},
-    oauth::{ClientId, UserName},
+    erpnext::{NativeTokens, Whose},
+    oauth::{ClientId, GrantId, UserName},
     server::tools::Tools,
     store::ShadowToken,
     telemetry::audit::{Audit, AuditEvent},
@@ -82,21 +83,56 @@ fn of_token(tools: &Tools, audit: &Audit) -> anyhow::Result<Result<Ended, &'stat
         ..AuditEvent::default()
     };
     audit.record(tools.clock.now(), &event);
+    let whose = Whose::User(grant.user.name.clone());
+    settle(tools, &whose, &mut vec![grant.id.clone()], || Ok(Vec::new()))?;
     Ok(Ok(Ended { whose: format!("{user} to {client}"), grants: 1, shadow_token: false }))
+}
+
+/// Has ERPNext forget the tokens of its own making that have ended; those that nobody had read until now end, too.
+fn settle(
+    tools: &Tools,
+    whose: &Whose,
+    ended: &mut Vec<GrantId>,
+    revoke: impl Fn() -> anyhow::Result<Vec<GrantId>>,
+) -> anyhow::Result<()> {
+    let Some(natives) = &tools.natives else { return Ok(()) };
+    let settled = tools.runtime.block_on(natives.settle(whose)).map_err(anyhow::Error::from).and_then(|added| {
+        if added == 0 {
+            return Ok(());
+        }
+        ended.extend(revoke()?);
+        tools.runtime.block_on(natives.settle(whose))?;
+        Ok(())
+    });
+    match settled {
+        Err(error) if ended.iter().any(NativeTokens::made) => Err(error).with_context(|| {
+            format!(
+                "{} grants are ended, but their tokens could not be deleted in ERPNext: the gateway does so within six \
+                 hours of its running",
+                ended.len()
+            )
+        }),
+        // Nothing of ERPNext's is known to have ended.
+        Ok(()) | Err(_) => Ok(()),
+    }
 }
 
 /// Ends all grants first: that must work while ERPNext is away. The shadow token stays in the store until ERPNext has
 /// deleted it, so that this can be run again.
 fn of_user(tools: &Tools, audit: &Audit, user: &UserName) -> anyhow::Result<Ended> {
-    let (store, now) = (&tools.store, tools.clock.now());
+    let store = &tools.store;
     let (kept, ended) = tools.runtime.block_on(async {
         let kept = store.take_shadow_token(user).await?;
-        let ended = store.revoke_user(user, now).await;
+        let ended = store.revoke_user(user, tools.clock.now()).await;
         if let Some(kept) = &kept {
             store.put_shadow_token(user, kept.clone()).await?;
         }
-        anyhow::Ok((kept, ended?.len()))
+        anyhow::Ok((kept, ended?))
     })?;
+    let mut ended = ended;
+    let revoke = || Ok(tools.runtime.block_on(store.revoke_user(user, tools.clock.now()))?);
+    let settled = settle(tools, &Whose::User(user.clone()), &mut ended, revoke);
+    let ended = ended.len();
     let event = AuditEvent {
         event: "user_revoked",
         reason: Some(BY),
@@ -104,7 +140,7 @@ fn of_user(tools: &Tools, audit: &Audit, user: &UserName) -> anyhow::Result<Ende
         count: Some(ended as u64),
         ..AuditEvent::default()
     };
-    audit.record(now, &event);
+    audit.record(tools.clock.now(), &event);
     if let Some(kept) = &kept {
         tools.runtime.block_on(delete_shadow_token(tools, user, kept)).with_context(|| {
             format!(
@@ -113,6 +149,7 @@ fn of_user(tools: &Tools, audit: &Audit, user: &UserName) -> anyhow::Result<Ende
             )
         })?;
     }
+    settled?;
     Ok(Ended { whose: user.to_string(), grants: ended, shadow_token: kept.is_some() })
 }
 
@@ -129,8 +166,9 @@ async fn delete_shadow_token(tools: &Tools, user: &UserName, kept: &ShadowToken)
 
 /// Shadow tokens are a user's, not a client's: they stay.
 fn of_client(tools: &Tools, audit: &Audit, client: &ClientId) -> anyhow::Result<Ended> {
-    let now = tools.clock.now();
-    let ended = tools.runtime.block_on(tools.store.revoke_client(client, now))?;
+    let revoke = || Ok(tools.runtime.block_on(tools.store.revoke_client(client, tools.clock.now()))?);
+    let mut ended: Vec<GrantId> = revoke()?;
+    let settled = settle(tools, &Whose::Client(client.clone()), &mut ended, revoke);
     let event = AuditEvent {
         event: "client_revoked",
         reason: Some(BY),
@@ -138,6 +176,7 @@ fn of_client(tools: &Tools, audit: &Audit, client: &ClientId) -> anyhow::Result<
         count: Some(ended.len() as u64),
         ..AuditEvent::default()
     };
-    audit.record(now, &event);
+    audit.record(tools.clock.now(), &event);
+    settled?;
     Ok(Ended { whose: client.to_string(), grants: ended.len(), shadow_token: false })
 }

@@ -9,7 +9,7 @@ use jiff::tz::TimeZone;
 use serde_json::{Value, json};
 
 use super::{
-    NativeTokens, WHOLE_EVERY,
+    NativeTokens, WHOLE_EVERY, Whose,
     row::{FIELDS, Row},
     zone,
 };
@@ -51,32 +51,27 @@ struct Reading {
 impl NativeTokens {
     pub(super) async fn read_news(self: &Arc<Self>) -> Result<(), DirectoryError> {
         let mut position = self.position.lock().await;
-        // Whose the tokens are must be known before they are.
-        self.adapter.make_fresh().await?;
         let now = self.now();
         let whole = position.whole_at.is_none_or(|at| now.since(at) >= WHOLE_EVERY);
         let since = position.cursor.as_deref().filter(|_| !whole).map(changed_before);
-        let mut reading = Reading {
-            own_client: self.adapter.own_client.id(&self.adapter.agent).await?,
-            zone: zone::of_site(&self.adapter.agent).await?,
-            now,
-            newest: position.cursor.clone(),
-            seen: HashSet::new(),
-            added: 0,
-        };
-        if !self.are_complete() && position.cursor.is_some() {
+        let mut reading = self.begin(position.cursor.clone()).await?;
+        let first = !self.are_complete();
+        if first && position.cursor.is_some() {
             // What came since the last reading of a process before: all else is in the store.
             self.read_from(position.cursor.as_deref().map(changed_before), None, &mut reading).await?;
             self.complete.store(true, Ordering::Release);
-        } else if !self.are_complete() {
+        } else if first {
             // What phones and integrations go by at this moment comes first: it is little beside what has expired.
             let living = zone::civil(now, &reading.zone).map(|now| json!(["expiration_time", ">", now]));
             self.read_from(None, living, &mut reading).await?;
             self.living_are_read.store(true, Ordering::Release);
         }
+        // Before the reading: what another process reads meanwhile has not vanished.
+        let known =
+            if whole { self.adapter.ground.store.native_tokens().await.map_err(store_is_away)? } else { Vec::new() };
         self.read_from(since, None, &mut reading).await?;
         if whole {
-            self.forget_vanished(&reading).await?;
+            self.forget_vanished(known, &reading).await?;
             position.whole_at = Some(now);
         }
         let cursor = reading.newest.unwrap_or_default();
@@ -85,10 +80,36 @@ impl NativeTokens {
             kept.map_err(store_is_away)?;
             position.cursor = Some(cursor);
         }
-        if !self.complete.swap(true, Ordering::AcqRel) || reading.added > 0 {
+        self.complete.store(true, Ordering::Release);
+        if first || reading.added > 0 {
             tracing::info!(added = reading.added, "tokens that ERPNext issued have been read");
         }
         Ok(())
+    }
+
+    /// Reads the rows of a user or client, has ERPNext forget those whose grant has ended here, and tells how many were
+    /// new.
+    pub(super) async fn read_of(&self, whose: &Whose) -> Result<usize, DirectoryError> {
+        let only = match whose {
+            Whose::User(user) => json!(["user", "=", user]),
+            Whose::Client(client) => json!(["client", "=", client]),
+        };
+        let mut reading = self.begin(None).await?;
+        self.read_from(None, Some(only), &mut reading).await?;
+        Ok(reading.added)
+    }
+
+    async fn begin(&self, newest: Option<String>) -> Result<Reading, DirectoryError> {
+        // Whose the tokens are must be known before they are.
+        self.adapter.make_fresh().await?;
+        Ok(Reading {
+            own_client: self.adapter.own_client.id(&self.adapter.agent).await?,
+            zone: zone::of_site(&self.adapter.agent).await?,
+            now: self.now(),
+            newest,
+            seen: HashSet::new(),
+            added: 0,
+        })
     }
 
     /// Reads page after page. The next page begins where the last one ended: a deep `limit_start` would cost ERPNext more
@@ -106,12 +127,12 @@ impl NativeTokens {
             filters.extend(since.as_deref().map(|since| json!(["modified", ">=", since])));
             let rows = self.page(&json!(filters).to_string(), start).await?;
             let (length, last) = (rows.len(), rows.last().map(|row| row.modified.clone()));
-            self.take_in(rows, reading).await?;
+            let deleted = self.take_in(rows, reading).await?;
             if length < PAGE {
                 return Ok(());
             }
-            // Many rows may have changed at one moment.
-            start = if last == since { start + length } else { 0 };
+            // Many rows may have changed at one moment, and those behind deleted ones have moved up.
+            start = if last == since { start + length - deleted } else { 0 };
             since = last;
         }
     }
@@ -122,7 +143,8 @@ impl NativeTokens {
         list::page(&self.adapter.agent, rows, "modified asc, name asc", start).await
     }
 
-    async fn take_in(&self, rows: Vec<Row>, reading: &mut Reading) -> Result<(), DirectoryError> {
+    /// Takes rows in, and tells how many are deleted in ERPNext by that.
+    async fn take_in(&self, rows: Vec<Row>, reading: &mut Reading) -> Result<usize, DirectoryError> {
         reading.seen.extend(rows.iter().filter_map(Row::access));
         for row in &rows {
             if reading.newest.as_ref().is_none_or(|newest| *newest < row.modified) {
@@ -131,7 +153,7 @@ impl NativeTokens {
         }
         let natives: Vec<NativeRow> = rows.iter().filter_map(|row| self.native(row, reading)).collect();
         if natives.is_empty() {
-            return Ok(());
+            return Ok(0);
         }
         let access: Vec<TokenHash> = natives.iter().map(|native| native.access).collect();
         let imported = self.adapter.ground.store.import_natives(natives, reading.now).await;
@@ -140,10 +162,11 @@ impl NativeTokens {
         reading.added += imported.added;
         self.note_ended(imported.ended);
         let spent = rows.iter().filter(|row| row.access().is_some_and(|access| imported.spent.contains(&access)));
+        let mut deleted = 0;
         for row in spent {
-            self.delete(&row.name).await;
+            deleted += usize::from(self.delete(&row.name).await);
         }
-        Ok(())
+        Ok(deleted)
     }
 
     /// A row whose user is gone, or was another one by this name, is nobody's.
@@ -152,16 +175,18 @@ impl NativeTokens {
         row.to_native(user.sub, &reading.zone, reading.now)
     }
 
-    /// What can't be deleted now is spent at the next whole reading, too.
-    async fn delete(&self, name: &Secret) {
-        if let Err(error) = shadow::delete_row(&self.adapter.agent, name.expose()).await {
+    /// Whether it is deleted. What can't be now is spent at the next whole reading, too.
+    async fn delete(&self, name: &Secret) -> bool {
+        let deleted = shadow::delete_row(&self.adapter.agent, name.expose()).await;
+        if let Err(error) = &deleted {
             tracing::warn!(%error, "a spent token of ERPNext's could not be deleted there");
         }
+        deleted.unwrap_or_default()
     }
 
-    async fn forget_vanished(&self, reading: &Reading) -> Result<(), DirectoryError> {
+    async fn forget_vanished(&self, known: Vec<TokenHash>, reading: &Reading) -> Result<(), DirectoryError> {
         let store = &self.adapter.ground.store;
-        let mut kept = store.native_tokens().await.map_err(store_is_away)?;
+        let mut kept = known;
         kept.retain(|access| !reading.seen.contains(access));
         for vanished in kept.chunks(PAGE) {
             let ended = store.forget_natives(vanished.to_vec(), reading.now).await.map_err(store_is_away)?;

@@ -20,7 +20,7 @@ use self::import::Position;
 use super::{DirectoryError, adapter::Adapter, bucket::Bucket};
 use crate::{
     clock::UnixTime,
-    oauth::{GrantId, TokenHash, UserName},
+    oauth::{ClientId, GrantId, TokenHash, UserName},
 };
 
 /// How many refresh tokens that nobody has read ERPNext is asked about.
@@ -37,6 +37,15 @@ pub enum Possible {
     Yes,
     /// Not all have been read yet: nobody can tell.
     Unknown,
+}
+
+/// Some of the tokens that ERPNext issued.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Whose {
+    /// Those for this user.
+    User(UserName),
+    /// Those to this client.
+    Client(ClientId),
 }
 
 /// The tokens that ERPNext issued.
@@ -156,6 +165,16 @@ impl NativeTokens {
         }
     }
 
+    /// Has ERPNext forget the rows whose grants have ended here, without waiting for the next time that all are read: to a
+    /// site that goes back to be without a gateway they are good. Tells how many rows nobody had read before: their grants
+    /// live.
+    ///
+    /// # Errors
+    /// When ERPNext or the store can't answer.
+    pub async fn settle(&self, whose: &Whose) -> Result<usize, DirectoryError> {
+        self.read_of(whose).await
+    }
+
     /// Whether ERPNext accepts this access token, for this user, now.
     ///
     /// # Errors
@@ -176,6 +195,12 @@ impl NativeTokens {
     /// when all rows are read again.
     pub fn forget_upstream(&self, token: &str) {
         drop(self.adapter.ground.io.spawn(upstream::forget(Arc::clone(&self.adapter), token.to_owned())));
+    }
+
+    /// Whether a grant is one that ERPNext made.
+    #[must_use]
+    pub fn made(grant: &GrantId) -> bool {
+        grant.as_str().starts_with(row::GRANT_PREFIX)
     }
 
     fn note_ended(&self, grants: Vec<GrantId>) {

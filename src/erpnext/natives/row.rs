@@ -17,6 +17,9 @@ use crate::{
 /// The fields that are asked for.
 pub(super) const FIELDS: &str = r#"["name","access_token","refresh_token","client","user","scopes","status","expiration_time","expires_in","creation","modified"]"#;
 
+/// What the ids of grants that ERPNext made begin with.
+pub(super) const GRANT_PREFIX: &str = "native-";
+
 /// ERPNext never ends a refresh token. Ours ends so long after it was read unless it is used, and after a use as any.
 const REFRESH_LIFE: Duration = Duration::from_secs(10 * 365 * 86_400);
 
@@ -95,7 +98,7 @@ fn from_hex(text: &str) -> Option<[u8; 32]> {
 /// The same for the same token whoever reads it, and nobody else's.
 fn grant_id(access: &TokenHash) -> GrantId {
     let bytes = access.as_bytes().first_chunk::<16>().copied().unwrap_or_default();
-    GrantId::new(format!("native-{}", URL_SAFE_NO_PAD.encode(bytes)))
+    GrantId::new(format!("{GRANT_PREFIX}{}", URL_SAFE_NO_PAD.encode(bytes)))
 }
 
 #[cfg(test)]

@@ -177,3 +177,24 @@ fn a_store_that_is_not_there_is_not_made() {
     }
     assert!(!gateway.folder().join("missing.db").exists());
 }
+
+/// A site that goes back to be without a gateway must not find them good.
+#[test]
+fn what_is_revoked_by_user_or_client_ends_in_erpnext_too_what_nobody_had_read_with_it() {
+    for by in [["--user", ALICE], ["--client", ORDINARY_CLIENT]] {
+        let gateway = Setup::new()
+            .in_step()
+            .set("erpnext.client_sync_interval", "10m")
+            .start_on(|standin| standin.add_bearer(Bearer::new(NATIVE, ORDINARY_CLIENT, ALICE)));
+        gateway.acts_as(NATIVE, ALICE);
+        gateway.standin.add_bearer(Bearer::new("a-moment-ago", ORDINARY_CLIENT, ALICE));
+        gateway.standin.add_bearer(Bearer::new("another-user-s", "another-client", BOB));
+        let done = beside(&gateway, &["token", "revoke", by[0], by[1]], "");
+        assert!(done.code == 0 && done.out.contains("2 grants"), "{done:?}");
+        is_refused_soon(&gateway, NATIVE);
+        let rows = gateway.standin.bearer_rows();
+        let left = |token: &str| rows.iter().any(|row| row.access_token == token);
+        assert!(!left(NATIVE) && !left("a-moment-ago"), "{by:?}");
+        assert!(left("another-user-s"), "{by:?}");
+    }
+}

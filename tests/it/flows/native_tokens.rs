@@ -144,6 +144,7 @@ fn what_erpnext_revoked_or_deleted_is_not_adopted() {
         let gateway = moved_in(Setup::new().in_step().set("erpnext.client_sync_interval", "1h"));
         end(&gateway);
         assert_eq!(gateway.introspect(DEMO, NATIVE)["active"], false, "asked live");
+        assert_eq!(gateway.profile(NATIVE).status, 401, "asked live");
         assert_eq!(gateway.refresh(DEMO, REFRESH, &[]).error(), "invalid_grant");
         gateway.refuses("the token of the ended grant", NATIVE);
     }
@@ -199,6 +200,7 @@ fn a_revocation_survives_a_restart_while_erpnext_still_has_the_row() {
     assert_eq!(gateway.revoke(DEMO, NATIVE).status, 200);
     gateway.restart();
     gateway.refuses("revoked before the restart", NATIVE);
+    until("what has come since is read", || (gateway.refresh(DEMO, REFRESH, &[]).status != 503).then_some(()));
     assert_eq!(gateway.refresh(DEMO, REFRESH, &[]).error(), "invalid_grant");
     gateway.standin.heal();
     gateway.restart();
