@@ -99,10 +99,17 @@ impl Issuer {
             None if natives.read_new_refresh(text).await? => self.store.refresh_token(hash, now).await?,
             facts => facts,
         };
-        let facts = facts.ok_or(GrantRefusal::MalformedRefreshToken)?;
+        let mut facts = facts.ok_or(GrantRefusal::MalformedRefreshToken)?;
         if !facts.is_adopted() && !natives.has_refresh(text).await? {
-            self.end_grant(&facts.grant.id).await?;
-            return Err(GrantRefusal::UnknownRefreshToken.into());
+            // The row of one that another request adopted meanwhile is deleted by ourselves.
+            let now_facts = self.store.refresh_token(hash, now).await?;
+            facts = match now_facts.filter(RefreshTokenFacts::is_adopted) {
+                Some(adopted) => adopted,
+                None => {
+                    self.end_grant(&facts.grant.id).await?;
+                    return Err(GrantRefusal::UnknownRefreshToken.into());
+                }
+            };
         }
         natives.note_use(hash, now);
         Ok(facts)

@@ -1,6 +1,9 @@
 //! Tokens that ERPNext issued before the gateway came (transcripts 20, 22, 40): they go on working, and end here.
 
-use std::sync::{Barrier, atomic::AtomicUsize};
+use std::{
+    sync::{Barrier, atomic::AtomicUsize},
+    time::Duration,
+};
 
 use empress_gateway::clock::{Clock, SystemClock};
 
@@ -148,6 +151,24 @@ fn what_erpnext_revoked_or_deleted_is_not_adopted() {
         assert_eq!(gateway.refresh(DEMO, REFRESH, &[]).error(), "invalid_grant");
         gateway.refuses("the token of the ended grant", NATIVE);
     }
+}
+
+/// Its row goes once it is adopted: a request that was asking for the row meanwhile must not take that for a revocation.
+#[test]
+fn a_row_that_goes_because_it_was_adopted_ends_nothing() {
+    let gateway = moved_in(Setup::new().in_step().set("erpnext.client_sync_interval", "1h"));
+    std::thread::scope(|threads| {
+        gateway.standin.fail_on("frappe.client.get_list", Failure::Delay(Duration::from_secs(3)));
+        let asked = || gateway.standin.count(|request| request.target.contains("frappe.client.get_list"));
+        let before = asked();
+        let late = threads.spawn(|| gateway.refresh(DEMO, REFRESH, &[]));
+        until("it asks for the row", || (asked() > before).then_some(()));
+        gateway.standin.heal();
+        let first = Tokens::of(&gateway.refresh(DEMO, REFRESH, &[]));
+        gateway.standin.delete_bearer(NATIVE);
+        Tokens::of(&late.join().expect("an answer"));
+        gateway.acts_as(&first.access, ALICE);
+    });
 }
 
 #[test]

@@ -84,7 +84,8 @@ fn a_large_upload_and_a_large_download_take_no_memory() {
     let (sent, received) = upload(&gateway, &tokens.access, SIZE);
     assert_eq!(sent, received);
     download(&gateway, &tokens.access, SIZE);
-    let grown = peak(&gateway) - before;
+    // The kernel sums its counters up lazily: a later reading may be some pages lower.
+    let grown = peak(&gateway).saturating_sub(before);
     assert!(grown < GROWTH, "{} MiB more", grown >> 20);
 }
 
