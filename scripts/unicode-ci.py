@@ -12,7 +12,7 @@ import sys
 from collections import defaultdict
 from pathlib import Path
 
-LETTERS = [code for code in range(1, 0x10000) if not 0xD800 <= code < 0xE000]
+LETTERS = [code for code in range(0x10000) if not 0xD800 <= code < 0xE000]
 TABLE = Path(__file__).parent.parent / "src/route/unicode_ci.txt"
 HEAD = """\
 # Made by scripts/unicode-ci.py from MariaDB's own answers: utf8mb4_unicode_ci of {version}.
@@ -36,7 +36,13 @@ def weights(client):
     found = [text for answer in answers for text in answer.split("\t")]
     if len(found) != len(LETTERS):
         sys.exit(f"{len(found)} weights came for {len(LETTERS)} letters")
-    return {code: [text[at : at + 4] for at in range(0, len(text), 4)] for code, text in zip(LETTERS, found)}
+    return {code: units(text) for code, text in zip(LETTERS, found)}
+
+
+def units(text):
+    """What the collation compares one by one: ideographs have weights of two words, the first of FB40 to FBFF."""
+    words = iter([text[at : at + 4] for at in range(0, len(text), 4)])
+    return [word + next(words) if "FB40" <= word <= "FBFF" else word for word in words]
 
 
 def ranges(codes):

@@ -89,7 +89,7 @@ pub(super) const OVERRIDABLE: [(&str, Override); 13] = [
     ("response_types", |client, block| {
         client.response_types.clone_from(&block.response_types);
         if !block.response_types.iter().any(|response| response.uses_fragment()) {
-            client.allow = client.allow.without(Allowance::Implicit);
+            close_implicit(client);
         }
     }),
     ("auth_method", |client, block| {

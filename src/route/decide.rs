@@ -16,6 +16,9 @@ use crate::config::RouteAuth;
 
 /// What ERPNext calls when a method of a document is asked for.
 const RUN_DOC_METHOD: &str = "run_doc_method";
+/// A name in a query or a body that has more bytes is not looked at but denied: ERPNext has none of more than 140 letters,
+/// while letters that the database does not see could make one as long as a body may be.
+const LONGEST_NAME: usize = 4096;
 
 /// A request that is decided on.
 pub(super) struct Asked<'a> {
@@ -78,10 +81,12 @@ impl Router {
         }
         let mut decided = self.by_path(asked)?;
         if let Some(cmd) = cmd {
+            let cmd = comparable(cmd)?;
             decided = decided.and(self.by_method(asked, Names::of(Api::Method(cmd)), cmd)?);
         }
         let named_in_body = asked.parameters.fields.into_iter().flat_map(|fields| fields.values("cmd"));
         for cmd in named_in_body.filter_map(Value::as_str).filter(|cmd| !cmd.is_empty()) {
+            let cmd = comparable(cmd)?;
             decided = decided.and(self.by_method(asked, Names::of(Api::Method(cmd)), cmd)?);
         }
         if decided.auth == RouteAuth::Deny { Err(Refusal::Denied) } else { Ok(decided) }
@@ -162,25 +167,24 @@ impl Router {
             Some(own) if self.about_documents => own.and(documents),
             Some(own) => own,
         };
-        let methods = reached.methods.iter().map(|method| {
-            self.or_default(self.first(asked, asked.method, &Names::of(Api::Method(method)))).of_reached()
-        });
-        Ok(methods.fold(decided, Decided::and))
+        reached.methods.iter().try_fold(decided, |decided, method| {
+            let names = Names::of(Api::Method(comparable(method)?));
+            Ok(decided.and(self.or_default(self.first(asked, asked.method, &names)).of_reached()))
+        })
     }
 
     /// What the rules say of all documents that are reached.
     fn by_documents(&self, asked: &Asked<'_>, reached: &Reached) -> Result<Decided, Refusal> {
-        let decided = reached.documents.iter().map(|document| {
+        let decided = reached.documents.iter().try_fold(ANYTHING, |decided, document| {
             let name = match &document.name {
                 Name::None => None,
-                Name::Known(name) => Some(name.as_str()),
+                Name::Known(name) => Some(comparable(name)?),
                 Name::Unknown => Some(UNKNOWN),
             };
-            let doctype = document.doctype.as_str();
+            let doctype = comparable(&document.doctype)?;
             let api = name.map_or(Api::Doctype(doctype), |name| Api::Document { doctype, name });
-            self.or_default(self.first(asked, &document.method, &Names::of(api))).of_reached()
-        });
-        let decided = decided.fold(ANYTHING, Decided::and);
+            Ok(decided.and(self.or_default(self.first(asked, &document.method, &Names::of(api))).of_reached()))
+        })?;
         match reached.else_where {
             Elsewhere::No => Ok(decided),
             Elsewhere::Unreadable if self.denies_documents => Err(Refusal::Denied),
@@ -208,4 +212,9 @@ impl Router {
     fn or_default(&self, found: Option<Decided>) -> Decided {
         found.unwrap_or_else(|| self.default_decision())
     }
+}
+
+/// A name that is short enough to be compared.
+const fn comparable(name: &str) -> Result<&str, Refusal> {
+    if name.len() > LONGEST_NAME { Err(Refusal::Denied) } else { Ok(name) }
 }

@@ -105,7 +105,7 @@ pub enum Service {
 /// Why a request is refused by its target alone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Refusal {
-    /// `sid` in the query, which would make the request somebody else's: 400.
+    /// `sid` in the query, which would make the request somebody else's, or a method named where none may be: 400.
     SidInQuery,
     /// Several `cmd` in the query: 400.
     AmbiguousMethod,
@@ -234,7 +234,9 @@ impl Router {
         let sid = target.query().has("sid");
         // On its way to the realtime server a `sid` is Engine.IO's own session.
         let sid_in_query = sid && service == Service::Web;
-        if (sid && cmd.is_some()) || (sid_in_query && names.method() != Some(USER_INFO_METHOD)) {
+        // Where there is none, ERPNext itself answers on its path, and would run the method.
+        let beside = sid || service == Service::Realtime;
+        if (beside && cmd.is_some()) || (sid_in_query && names.method() != Some(USER_INFO_METHOD)) {
             return Err(Refusal::SidInQuery);
         }
         // ERPNext logs in at the path whatever `cmd` says, and by `cmd` whatever the path is.

@@ -157,7 +157,16 @@ fn a_block_takes_password_and_implicit_away_from_a_client_of_erpnext() {
         assert!(!left(&GrantType::Password) && !left(&GrantType::Implicit), "{more}");
         assert!(left(&GrantType::AuthorizationCode) && left(&GrantType::RefreshToken), "{more}");
     }
-    assert_eq!(open(&overridden("response_types = [\"code\"]")), (true, false));
+    for registered in ["grant_types = [\"refresh_token\"]", "grant_types = [\"implicit\"]"] {
+        let registered = client(&format!("{URIS}{SECRET}{registered}\nallow = [\"password\", \"implicit\"]"));
+        let code = config(&block("response_types = [\"code\"]")).client[0].override_client(registered);
+        assert_eq!(open(&code), (true, false));
+        assert!(
+            code.grant_types.contains(&GrantType::AuthorizationCode)
+                && code.grant_types.contains(&GrantType::RefreshToken)
+        );
+        assert!(!code.grant_types.contains(&GrantType::Implicit));
+    }
     assert_eq!(open(&overridden("mode = \"compat\"")), (true, true));
     let kept = overridden("mode = \"strict\"\nallow = [\"password\"]");
     assert_eq!(open(&kept), (true, false));

@@ -83,10 +83,11 @@ impl BodyScan {
         Self { names, ..Self::default() }
     }
 
-    /// From here on these fields are refused: they can't be judged as they stream by.
+    /// From here on these fields are refused, too: they can't be judged as they stream by.
     #[must_use]
     pub fn guarded(self, guarded: Seen) -> Self {
-        Self { guarded, ..self }
+        let call = self.guarded.call || guarded.call;
+        Self { guarded: Seen { call, method: self.guarded.method || guarded.method }, ..self }
     }
 
     /// Takes the next piece of the body.

@@ -138,6 +138,7 @@ fn a_login_session_in_the_query_is_refused_except_where_the_realtime_server_asks
         "/api/method/frappe.auth.get_logged_user?sid=x",
         "/api/method/frappe.realtime.get_user_info?sid=x&cmd=frappe.auth.get_logged_user",
         "/socket.io/?sid=x&cmd=frappe.auth.get_logged_user",
+        "/socket.io/?EIO=4&cmd=upload_file",
     ] {
         assert_eq!(route_by(&[], &Method::GET, target), Route::Refuse(Refusal::SidInQuery), "{target}");
     }

@@ -234,12 +234,21 @@ fn what_is_denied_is_denied_by_every_name_that_the_database_takes_for_it() {
         "/api/v2/document/User/A%CC%81dministrator",
         "/api/method/frappe.client.get_value?doctype=Syst%C3%A9m%20Settings&fieldname=language",
         "/api/method/frappe.client.get?doctype=User&name=%C3%A1dministrator",
+        "/api/method/frappe.client.get?doctype=User&name=Admin%00istrator",
     ] {
         let request = Request::get(target).header("Cookie", &format!("sid={sid}"));
         assert_eq!(gateway.without_upstream(target, || gateway.send(&request)).status, 403, "{target}");
     }
+    let long = format!("Administrator{}", "\u{200b}".repeat(100_000));
+    for name in ["Admin\0istrator", "ＡＤＭＩＮ\u{301}istrator", &long] {
+        let request = call("frappe.client.get", &json!({ "doctype": "User", "name": name }));
+        let request = request.header("Cookie", &format!("sid={sid}"));
+        assert_eq!(gateway.without_upstream(name, || gateway.send(&request)).status, 403, "{name}");
+    }
     let other = Request::get("/api/resource/User/%C3%9Cser").header("Cookie", &format!("sid={sid}"));
     assert_ne!(gateway.send(&other).status, 403);
+    let other = call("frappe.client.get", &json!({ "doctype": "User", "name": ALICE }));
+    assert_eq!(gateway.send(&other.header("Cookie", &format!("sid={sid}"))).status, 200);
 }
 
 #[test]
