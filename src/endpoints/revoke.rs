@@ -26,7 +26,7 @@ impl Endpoints {
             return Err(OAuthError::new(ErrorCode::InvalidClient, "revocation needs client authentication here"));
         }
         let token = form.get("token").ok_or_else(|| OAuthError::invalid_request("the parameter token is missing"))?;
-        if let Some(presented) = self.issuer.presented_token(token).await? {
+        if let Some(presented) = self.issuer.presented_for_revocation(token).await? {
             self.revoke_presented(token, &presented, client.as_deref(), peer).await?;
         }
         let mut answer = json(StatusCode::OK, &serde_json::json!({}));

@@ -103,13 +103,11 @@ impl Issuer {
         if !facts.is_adopted() && !natives.has_refresh(text).await? {
             // The row of one that another request adopted meanwhile is deleted by ourselves.
             let now_facts = self.store.refresh_token(hash, now).await?;
-            facts = match now_facts.filter(RefreshTokenFacts::is_adopted) {
-                Some(adopted) => adopted,
-                None => {
-                    self.end_grant(&facts.grant.id).await?;
-                    return Err(GrantRefusal::UnknownRefreshToken.into());
-                }
+            let Some(adopted) = now_facts.filter(RefreshTokenFacts::is_adopted) else {
+                self.end_grant(&facts.grant.id).await?;
+                return Err(GrantRefusal::UnknownRefreshToken.into());
             };
+            facts = adopted;
         }
         natives.note_use(hash, now);
         Ok(facts)

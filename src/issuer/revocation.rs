@@ -69,6 +69,21 @@ impl Issuer {
         Ok(found)
     }
 
+    /// The same of a token that is presented to be revoked. One that ERPNext issued a moment ago is read first: it would
+    /// come to life here with the next round.
+    ///
+    /// # Errors
+    /// When the store or ERPNext can't answer.
+    pub async fn presented_for_revocation(&self, text: &str) -> Result<Option<PresentedToken>, IssueError> {
+        let found = self.presented_token(text).await?;
+        match (&found, self.mint.recognise(text), &self.natives) {
+            (None, Recognised::Foreign, Some(natives)) if natives.read_new_token(text).await? => {
+                self.presented_token(text).await
+            }
+            _ => Ok(found),
+        }
+    }
+
     async fn presented_refresh_token(
         &self,
         hash: TokenHash,

@@ -136,6 +136,8 @@ pub trait Store: Send + Sync + 'static {
     /// Takes in rows of tokens that the upstream issued. A row that is new becomes a grant with its tokens, one that has
     /// changed changes them, one that is revoked ends the grant; a grant that has ended stays so.
     async fn import_natives(&self, rows: Vec<NativeRow>, now: UnixTime) -> StoreResult<NativeImport>;
+    /// Whether a token, access or refresh, is one of a native row that was taken in, whatever became of its grant.
+    async fn native_is_known(&self, token: TokenHash) -> StoreResult<bool>;
     /// The access tokens of all native rows that are kept.
     async fn native_tokens(&self) -> StoreResult<Vec<TokenHash>>;
     /// The upstream has these rows no more: they are forgotten, and their grants end unless a refresh has made them ours;

@@ -328,6 +328,16 @@ impl StandIn {
         });
     }
 
+    /// Changes all rows of *OAuth Bearer Token* in one moment, as one SQL statement does.
+    pub fn touch_bearers(&self) {
+        self.state(|state| {
+            let now = state.column_now();
+            for row in &mut state.bearers {
+                row.stamps.modified.clone_from(&now);
+            }
+        });
+    }
+
     /// Deletes a row of *OAuth Bearer Token*.
     pub fn delete_bearer(&self, access_token: &str) {
         self.state(|state| state.bearers.retain(|row| row.it.access_token != access_token));

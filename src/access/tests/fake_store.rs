@@ -195,6 +195,9 @@ impl Store for FakeStore {
     async fn import_natives(&self, _: Vec<NativeRow>, _: UnixTime) -> StoreResult<NativeImport> {
         away()
     }
+    async fn native_is_known(&self, _: TokenHash) -> StoreResult<bool> {
+        away()
+    }
     async fn native_tokens(&self) -> StoreResult<Vec<TokenHash>> {
         away()
     }

@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use super::{
     NativeTokens, WHOLE_EVERY, Whose,
     row::{FIELDS, Row},
+    upstream::{self, DOCTYPE, NEEDS_READ, ORDER},
     zone,
 };
 use crate::{
@@ -26,9 +27,6 @@ use crate::{
     store::{NativeRow, StoreError},
 };
 
-const DOCTYPE: &str = "OAuth Bearer Token";
-const NEEDS_READ: &str = "read on OAuth Bearer Token";
-
 /// How far the rows have been read.
 #[derive(Default)]
 pub(super) struct Position {
@@ -36,6 +34,20 @@ pub(super) struct Position {
     pub(super) cursor: Option<String>,
     /// When all rows were read last, in this process.
     whole_at: Option<UnixTime>,
+}
+
+/// Where a page begins.
+enum Place {
+    Start,
+    /// With the rows of this moment.
+    From(String),
+    /// A page was full of rows of one moment: behind the last of them, by name.
+    Behind {
+        moment: String,
+        name: Secret,
+    },
+    /// With the rows after this moment.
+    After(String),
 }
 
 /// One reading.
@@ -46,6 +58,8 @@ struct Reading {
     newest: Option<String>,
     seen: HashSet<TokenHash>,
     added: usize,
+    /// Why the last row that could not be deleted was not.
+    undeleted: Option<DirectoryError>,
 }
 
 impl NativeTokens {
@@ -96,7 +110,7 @@ impl NativeTokens {
         };
         let mut reading = self.begin(None).await?;
         self.read_from(None, Some(only), &mut reading).await?;
-        Ok(reading.added)
+        reading.undeleted.map_or(Ok(reading.added), Err)
     }
 
     async fn begin(&self, newest: Option<String>) -> Result<Reading, DirectoryError> {
@@ -109,42 +123,55 @@ impl NativeTokens {
             newest,
             seen: HashSet::new(),
             added: 0,
+            undeleted: None,
         })
     }
 
     /// Reads page after page. The next page begins where the last one ended: a deep `limit_start` would cost ERPNext more
-    /// with each page, and miss rows that move while we read.
+    /// with each page, and miss rows that move up while we read.
     async fn read_from(
         &self,
         since: Option<String>,
         only: Option<Value>,
         reading: &mut Reading,
     ) -> Result<(), DirectoryError> {
-        let (mut since, mut start) = (since, 0);
+        let mut place = since.map_or(Place::Start, Place::From);
         loop {
             let mut filters = vec![json!(["client", "!=", reading.own_client])];
             filters.extend(only.clone());
-            filters.extend(since.as_deref().map(|since| json!(["modified", ">=", since])));
-            let rows = self.page(&json!(filters).to_string(), start).await?;
-            let (length, last) = (rows.len(), rows.last().map(|row| row.modified.clone()));
-            let deleted = self.take_in(rows, reading).await?;
-            if length < PAGE {
-                return Ok(());
-            }
-            // Many rows may have changed at one moment, and those behind deleted ones have moved up.
-            start = if last == since { start + length - deleted } else { 0 };
-            since = last;
+            let rows = self.page(&place, filters).await?;
+            let is_full = rows.len() >= PAGE;
+            let last = rows.last().map(|row| (row.modified.clone(), row.name.clone()));
+            self.take_in(rows, reading).await?;
+            place = match (last.filter(|_| is_full), place) {
+                (Some((moment, name)), Place::Behind { .. }) => Place::Behind { moment, name },
+                (Some((moment, name)), Place::From(since)) if moment == since => Place::Behind { moment, name },
+                (Some((moment, _)), _) => Place::From(moment),
+                (None, Place::Behind { moment, .. }) => Place::After(moment),
+                (None, _) => return Ok(()),
+            };
         }
     }
 
-    async fn page(&self, filters: &str, start: usize) -> Result<Vec<Row>, DirectoryError> {
-        let query = [("fields", FIELDS), ("filters", filters)];
+    async fn page(&self, place: &Place, mut filters: Vec<Value>) -> Result<Vec<Row>, DirectoryError> {
+        match place {
+            Place::Start => {}
+            Place::From(moment) => filters.push(json!(["modified", ">=", moment])),
+            Place::After(moment) => filters.push(json!(["modified", ">", moment])),
+            // The name is a token: it goes into a body, never into a URL.
+            Place::Behind { moment, name } => {
+                filters.extend([json!(["modified", "=", moment]), json!(["name", ">", name.expose()])]);
+                return upstream::rows_behind(&self.adapter.agent, filters).await;
+            }
+        }
+        let filters = json!(filters).to_string();
+        let query = [("fields", FIELDS), ("filters", &*filters)];
         let rows = List { what: "native tokens", doctype: DOCTYPE, needs: NEEDS_READ, query: &query };
-        list::page(&self.adapter.agent, rows, "modified asc, name asc", start).await
+        list::page(&self.adapter.agent, rows, ORDER, 0).await
     }
 
-    /// Takes rows in, and tells how many are deleted in ERPNext by that.
-    async fn take_in(&self, rows: Vec<Row>, reading: &mut Reading) -> Result<usize, DirectoryError> {
+    /// Takes rows in, and has those deleted in ERPNext whose grants have ended here.
+    async fn take_in(&self, rows: Vec<Row>, reading: &mut Reading) -> Result<(), DirectoryError> {
         reading.seen.extend(rows.iter().filter_map(Row::access));
         for row in &rows {
             if reading.newest.as_ref().is_none_or(|newest| *newest < row.modified) {
@@ -153,7 +180,7 @@ impl NativeTokens {
         }
         let natives: Vec<NativeRow> = rows.iter().filter_map(|row| self.native(row, reading)).collect();
         if natives.is_empty() {
-            return Ok(0);
+            return Ok(());
         }
         let access: Vec<TokenHash> = natives.iter().map(|native| native.access).collect();
         let imported = self.adapter.ground.store.import_natives(natives, reading.now).await;
@@ -162,26 +189,20 @@ impl NativeTokens {
         reading.added += imported.added;
         self.note_ended(imported.ended);
         let spent = rows.iter().filter(|row| row.access().is_some_and(|access| imported.spent.contains(&access)));
-        let mut deleted = 0;
         for row in spent {
-            deleted += usize::from(self.delete(&row.name).await);
+            // What can't be deleted now is spent at the next whole reading, too.
+            if let Err(error) = shadow::delete_row(&self.adapter.agent, row.name.expose()).await {
+                tracing::warn!(%error, "a spent token of ERPNext's could not be deleted there");
+                reading.undeleted = Some(error);
+            }
         }
-        Ok(deleted)
+        Ok(())
     }
 
     /// A row whose user is gone, or was another one by this name, is nobody's.
     fn native(&self, row: &Row, reading: &Reading) -> Option<NativeRow> {
         let user = self.adapter.users.listed(row.user.as_ref()?)?;
         row.to_native(user.sub, &reading.zone, reading.now)
-    }
-
-    /// Whether it is deleted. What can't be now is spent at the next whole reading, too.
-    async fn delete(&self, name: &Secret) -> bool {
-        let deleted = shadow::delete_row(&self.adapter.agent, name.expose()).await;
-        if let Err(error) = &deleted {
-            tracing::warn!(%error, "a spent token of ERPNext's could not be deleted there");
-        }
-        deleted.unwrap_or_default()
     }
 
     async fn forget_vanished(&self, known: Vec<TokenHash>, reading: &Reading) -> Result<(), DirectoryError> {

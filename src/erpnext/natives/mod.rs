@@ -17,13 +17,17 @@ use std::{
 };
 
 use self::import::Position;
-use super::{DirectoryError, adapter::Adapter, bucket::Bucket};
+use super::{DirectoryError, adapter::Adapter, bucket::Bucket, flights::Flights};
 use crate::{
     clock::UnixTime,
     oauth::{ClientId, GrantId, TokenHash, UserName},
 };
 
-/// How many refresh tokens that nobody has read ERPNext is asked about.
+/// So long ERPNext is not asked again about a token that it does not know,
+const MISSED_FOR: Duration = Duration::from_secs(10);
+/// for so many of them.
+const MISSES: u64 = 100_000;
+/// How many tokens that nobody has read ERPNext is asked about.
 const LOOK_UPS: Bucket = Bucket::new(10, Duration::from_secs(1));
 /// The reading of one goes on after this, without whoever waits for it.
 const LOOK_UP_TIMEOUT: Duration = Duration::from_secs(5);
@@ -58,7 +62,10 @@ pub struct NativeTokens {
     /// Whether all were read once, by this process or another on the same store, and by this one what came since.
     complete: AtomicBool,
     position: tokio::sync::Mutex<Position>,
+    readings: Flights<(), ()>,
     look_ups: Mutex<Bucket>,
+    /// Unknown tokens that ERPNext did not know either, and since when.
+    misses: moka::sync::Cache<TokenHash, UnixTime>,
     /// Grants that a reading out of turn ended or changed: the next round tells of them.
     ended: Mutex<Vec<GrantId>>,
     uses: Mutex<HashMap<TokenHash, UnixTime>>,
@@ -66,13 +73,16 @@ pub struct NativeTokens {
 
 impl NativeTokens {
     pub(super) fn new(adapter: Arc<Adapter>) -> Self {
+        let readings = Flights::new(adapter.ground.io.clone());
         Self {
             adapter,
             read: RwLock::default(),
             living_are_read: AtomicBool::new(false),
             complete: AtomicBool::new(false),
             position: tokio::sync::Mutex::default(),
+            readings,
             look_ups: Mutex::new(LOOK_UPS),
+            misses: moka::sync::Cache::builder().max_capacity(MISSES).time_to_live(MISSED_FOR).build(),
             ended: Mutex::default(),
             uses: Mutex::default(),
         }
@@ -120,28 +130,52 @@ impl NativeTokens {
         read.map(|()| std::mem::take(&mut *self.ended.lock().unwrap_or_else(PoisonError::into_inner)))
     }
 
-    /// Whether ERPNext has this refresh token, which nobody has read: it may have issued it since the last round. If it
-    /// has, its row has been read now.
+    /// Whether ERPNext has this refresh token, which the store does not find: it may have issued it since the last round. If
+    /// it has, its row has been read now.
     ///
     /// # Errors
-    /// When ERPNext can't answer, or not so soon.
+    /// When ERPNext or the store can't answer, or not so soon.
     pub async fn read_new_refresh(self: &Arc<Self>, refresh: &str) -> Result<bool, DirectoryError> {
-        if !self.look_ups.lock().unwrap_or_else(PoisonError::into_inner).take(self.now()) {
-            return Err(DirectoryError::Unavailable("too many unknown refresh tokens at once".to_owned()));
-        }
-        let is_there = self.has_refresh(refresh).await?;
-        if is_there {
-            let late = |_| DirectoryError::Unavailable("ERPNext's tokens are being read".to_owned());
-            tokio::time::timeout(LOOK_UP_TIMEOUT, self.read_apart()).await.map_err(late)??;
-        }
-        Ok(is_there)
+        self.read_new(refresh, upstream::REFRESH_ALONE).await
     }
 
-    /// Reads, whatever becomes of whoever asked for it.
+    /// The same for a token that may be an access token as well.
+    ///
+    /// # Errors
+    /// As [`Self::read_new_refresh`].
+    pub async fn read_new_token(self: &Arc<Self>, token: &str) -> Result<bool, DirectoryError> {
+        self.read_new(token, upstream::ANY).await
+    }
+
+    async fn read_new(self: &Arc<Self>, token: &str, fields: &[&str]) -> Result<bool, DirectoryError> {
+        let (hash, now) = (TokenHash::of(token), self.now());
+        let store = &self.adapter.ground.store;
+        let is_known = || async { store.native_is_known(hash).await.map_err(import::store_is_away) };
+        // One that was read before and is not found has ended.
+        if self.misses.get(&hash).is_some_and(|at| now.since(at) < MISSED_FOR) || is_known().await? {
+            return Ok(false);
+        }
+        if !self.look_ups.lock().unwrap_or_else(PoisonError::into_inner).take(now) {
+            return Err(DirectoryError::Unavailable("too many unknown tokens at once".to_owned()));
+        }
+        if upstream::has(&self.adapter, token, fields).await? {
+            // A reading that was under way may have passed the place where it stands.
+            for _ in 0..2 {
+                let late = |_| DirectoryError::Unavailable("ERPNext's tokens are being read".to_owned());
+                tokio::time::timeout(LOOK_UP_TIMEOUT, self.read_apart()).await.map_err(late)??;
+                if is_known().await? {
+                    return Ok(true);
+                }
+            }
+        }
+        self.misses.insert(hash, now);
+        Ok(false)
+    }
+
+    /// Reads, once for all who ask for it, and whatever becomes of them.
     async fn read_apart(self: &Arc<Self>) -> Result<(), DirectoryError> {
         let natives = Arc::clone(self);
-        let round = self.adapter.ground.io.spawn(async move { natives.read_news().await });
-        round.await.unwrap_or_else(|_| Err(DirectoryError::Unavailable("a call was broken off".to_owned())))
+        self.readings.share((), async move { natives.read_news().await }).await
     }
 
     /// Notes that a token, access or refresh, is in use.
@@ -188,7 +222,7 @@ impl NativeTokens {
     /// # Errors
     /// When ERPNext can't answer.
     pub async fn has_refresh(&self, refresh: &str) -> Result<bool, DirectoryError> {
-        upstream::has_refresh(Arc::clone(&self.adapter), refresh).await
+        upstream::has(&self.adapter, refresh, upstream::REFRESH_ALONE).await
     }
 
     /// Has ERPNext forget the row of a token, access or refresh, whose grant has ended. Does not wait; what fails is done

@@ -139,6 +139,9 @@ impl Store for ShadowStore {
     async fn import_natives(&self, _: Vec<NativeRow>, _: UnixTime) -> StoreResult<NativeImport> {
         nothing()
     }
+    async fn native_is_known(&self, _: TokenHash) -> StoreResult<bool> {
+        nothing()
+    }
     async fn native_tokens(&self) -> StoreResult<Vec<TokenHash>> {
         nothing()
     }

@@ -39,6 +39,9 @@ pub async fn a_native_row_that_ended_here_does_not_come_back_and_is_spent(store:
     assert!(!is_active(&store, "a access", start()).await);
     // Also when the grant is long purged.
     store.purge(later(DAY * 400), 100).await.expect("purged");
+    for (token, known) in [("a access", true), ("a refresh", true), ("b access", false)] {
+        assert_eq!(store.native_is_known(hash(token)).await.expect("an answer"), known, "{token}");
+    }
     assert_eq!(import(&store, native("a")).await.added, 0);
     assert!(!is_active(&store, "a access", start()).await);
 }

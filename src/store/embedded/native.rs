@@ -137,6 +137,17 @@ fn change(rows: &Rows<'_>, native: &NativeRow) -> StoreResult<()> {
     Ok(())
 }
 
+pub fn is_known(rows: &Rows<'_>, token: &TokenHash) -> StoreResult<bool> {
+    let known = rows.one(
+        "SELECT 1 FROM native_tokens WHERE site = ?1 AND access = ?2
+         UNION ALL SELECT 1 FROM native_tokens INDEXED BY native_tokens_refresh WHERE site = ?1 AND refresh = ?2
+         UNION ALL SELECT 1 FROM refresh_tokens WHERE site = ?1 AND hash = ?2 LIMIT 1",
+        params![rows.site, token],
+        |row| row.get::<_, i64>(0),
+    )?;
+    Ok(known.is_some())
+}
+
 pub fn all(rows: &Rows<'_>) -> StoreResult<Vec<TokenHash>> {
     rows.all("SELECT access FROM native_tokens WHERE site = ?1", params![rows.site], |row| row.get(0))
 }

@@ -160,6 +160,10 @@ impl Store for EmbeddedStore {
         self.writer.write(move |rows| native::import(rows, &natives, now)).await
     }
 
+    async fn native_is_known(&self, token: TokenHash) -> StoreResult<bool> {
+        self.readers.read(move |rows| native::is_known(rows, &token)).await
+    }
+
     async fn native_tokens(&self) -> StoreResult<Vec<TokenHash>> {
         self.readers.read(native::all).await
     }

@@ -53,7 +53,10 @@ fn an_unknown_token_costs_erpnext_nothing() {
 #[test]
 fn a_refresh_token_that_erpnext_issued_a_moment_ago_is_taken() {
     let gateway = Setup::new().set("erpnext.clients", "sync").set("erpnext.client_sync_interval", "10m").start();
-    assert_eq!(gateway.refresh(DEMO, REFRESH, &[]).error(), "invalid_grant", "ERPNext has none of the kind");
+    let unknown = "unknownunknownunknownunknown30";
+    assert_eq!(gateway.refresh(DEMO, unknown, &[]).error(), "invalid_grant", "ERPNext has none of the kind");
+    let again = || gateway.refresh(DEMO, unknown, &[]);
+    assert_eq!(gateway.without_upstream("asked about once", again).error(), "invalid_grant");
     gateway.standin.add_bearer(native(ALICE));
     let tokens = Tokens::of(&gateway.refresh(DEMO, REFRESH, &[]));
     gateway.acts_as(&tokens.access, ALICE);
@@ -211,6 +214,22 @@ fn revoking_a_native_token_ends_it_here_at_once_and_in_erpnext() {
         until("ERPNext has forgotten it, too", || {
             gateway.standin.bearer_rows().iter().all(|row| row.access_token != NATIVE).then_some(())
         });
+    }
+}
+
+/// It would come to life with the next round of reading.
+#[test]
+fn what_erpnext_issued_a_moment_ago_can_be_revoked() {
+    for token in [NATIVE, REFRESH] {
+        let gateway = Setup::new().set("erpnext.clients", "sync").set("erpnext.client_sync_interval", "10m").start();
+        gateway.standin.add_bearer(native(ALICE));
+        assert_eq!(gateway.revoke(DEMO.with_secret("wrong"), token).status, 401);
+        assert_eq!(gateway.revoke(DEMO, token).status, 200);
+        until("ERPNext has forgotten it", || gateway.standin.bearer_rows().is_empty().then_some(()));
+        gateway.refuses("revoked", NATIVE);
+        let again = gateway.without_upstream("what ended here", || gateway.refresh(DEMO, REFRESH, &[]));
+        assert_eq!(again.error(), "invalid_grant");
+        gateway.without_upstream("what ended here", || assert_eq!(gateway.revoke(DEMO, token).status, 200));
     }
 }
 
