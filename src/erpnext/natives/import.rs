@@ -65,6 +65,8 @@ struct Reading {
 impl NativeTokens {
     pub(super) async fn read_news(self: &Arc<Self>) -> Result<(), DirectoryError> {
         let mut position = self.position.lock().await;
+        // Whose the tokens are must be known before they are.
+        self.adapter.make_fresh().await?;
         let now = self.now();
         let whole = position.whole_at.is_none_or(|at| now.since(at) >= WHOLE_EVERY);
         let since = position.cursor.as_deref().filter(|_| !whole).map(changed_before);
@@ -102,20 +104,20 @@ impl NativeTokens {
     }
 
     /// Reads the rows of a user or client, has ERPNext forget those whose grant has ended here, and tells how many were
-    /// new.
+    /// new. For a command.
     pub(super) async fn read_of(&self, whose: &Whose) -> Result<usize, DirectoryError> {
         let only = match whose {
             Whose::User(user) => json!(["user", "=", user]),
             Whose::Client(client) => json!(["client", "=", client]),
         };
+        // A command learns who the users are, and leaves it to the gateway to act upon it.
+        self.adapter.users.refresh().await?;
         let mut reading = self.begin(None).await?;
         self.read_from(None, Some(only), &mut reading).await?;
         reading.undeleted.map_or(Ok(reading.added), Err)
     }
 
     async fn begin(&self, newest: Option<String>) -> Result<Reading, DirectoryError> {
-        // Whose the tokens are must be known before they are.
-        self.adapter.make_fresh().await?;
         Ok(Reading {
             own_client: self.adapter.own_client.id(&self.adapter.agent).await?,
             zone: zone::of_site(&self.adapter.agent).await?,

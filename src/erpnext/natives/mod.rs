@@ -204,7 +204,7 @@ impl NativeTokens {
     /// live.
     ///
     /// # Errors
-    /// When ERPNext or the store can't answer.
+    /// When ERPNext or the store can't answer, or a row can't be deleted. Rows may have been taken in even so.
     pub async fn settle(&self, whose: &Whose) -> Result<usize, DirectoryError> {
         self.read_of(whose).await
     }

@@ -198,3 +198,27 @@ fn what_is_revoked_by_user_or_client_ends_in_erpnext_too_what_nobody_had_read_wi
         assert!(left("another-user-s"), "{by:?}");
     }
 }
+
+#[test]
+fn what_can_not_be_read_or_deleted_in_erpnext_is_no_success() {
+    for (part, failure) in [("frappe.client.delete", Failure::Status(500)), ("OAuth%20Bearer", Failure::Status(502))] {
+        let gateway = Setup::new()
+            .in_step()
+            .set("erpnext.client_sync_interval", "10m")
+            .start_on(|standin| standin.add_bearer(Bearer::new(NATIVE, ORDINARY_CLIENT, ALICE)));
+        let tokens = gateway.tokens(ALICE, SHOP, &[]);
+        gateway.standin.fail_on(part, failure);
+        let revoke = || beside(&gateway, &["token", "revoke", "--user", ALICE], "");
+        let done = revoke();
+        assert!(done.code == 1 && done.err.contains("run this again"), "{part}: {done:?}");
+        is_refused_soon(&gateway, NATIVE);
+        is_refused_soon(&gateway, &tokens.access);
+        gateway.standin.heal();
+        let again = revoke();
+        assert!(
+            gateway.standin.bearer_rows().iter().all(|row| row.user != ALICE),
+            "{part}: {again:?} {:?}",
+            gateway.standin.bearer_rows()
+        );
+    }
+}
