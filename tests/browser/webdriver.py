@@ -30,7 +30,7 @@ OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 class Browser:
     """One Chromium with an empty profile. Use it in a `with`: it leaves no process behind."""
 
-    def __init__(self, wait=15):
+    def __init__(self, wait=60):
         self.wait = wait
         self.session = None
 
@@ -49,7 +49,7 @@ class Browser:
         if self.session:
             self._call("DELETE", "")
         self.driver.terminate()
-        self.driver.wait(timeout=10)
+        self.driver.wait(timeout=60)
         shutil.rmtree(self.profile, ignore_errors=True)
 
     def _port(self):

@@ -120,6 +120,19 @@ fn what_was_answered_before_a_kill_9_holds_afterwards() {
     }
 }
 
+/// Cuts the power when it is dropped: a scope waits for its threads also after a panic.
+struct Power<'t> {
+    gateway: &'t mut TestGateway,
+    stop: &'t AtomicBool,
+}
+
+impl Drop for Power<'_> {
+    fn drop(&mut self) {
+        self.gateway.kill_9();
+        self.stop.store(true, Ordering::Relaxed);
+    }
+}
+
 /// Some threads at work until the process is killed under them.
 fn run_and_kill(gateway: &mut TestGateway, round: usize) -> Answered {
     let (answered, stop) = (Mutex::new(Answered::default()), AtomicBool::new(false));
@@ -130,6 +143,7 @@ fn run_and_kill(gateway: &mut TestGateway, round: usize) -> Answered {
     let first = gateway.tokens(ALICE, APP, &[]);
     let port = gateway.port();
     thread::scope(|scope| {
+        let power = Power { gateway, stop: &stop };
         let worker =
             || Worker { connection: Connection::open(port).expect("it listens"), answered: &answered, stop: &stop };
         let (redeemer, rotator) = (worker(), worker());
@@ -146,8 +160,7 @@ fn run_and_kill(gateway: &mut TestGateway, round: usize) -> Answered {
         });
         // Another moment of their work each time.
         pause(Duration::from_millis(7 * u64::try_from(round).expect("few")));
-        gateway.kill_9();
-        stop.store(true, Ordering::Relaxed);
+        drop(power);
     });
     answered.into_inner().expect("no thread has failed")
 }

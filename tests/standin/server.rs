@@ -119,20 +119,25 @@ pub async fn run(
     mut commands: mpsc::UnboundedReceiver<Command>,
 ) {
     let mut listener = Some(listener);
+    // Bound while nobody listens: the port is given to no other process, and connections to it are refused.
+    let mut held = None;
     loop {
         tokio::select! {
             command = commands.recv() => match command {
                 None | Some(Command::Stop) => return,
                 Some(Command::Close(done)) => {
-                    listener = None;
+                    let listens = listener.take().is_some();
                     shared.cuts.send_modify(|cuts| *cuts += 1);
+                    if listens {
+                        held = Some(hold(address).await);
+                    }
                     // The connections' tasks must have run before the port counts as closed.
                     tokio::task::yield_now().await;
                     done.send(()).ok();
                 }
                 Some(Command::Open(done)) => {
-                    if listener.is_none() {
-                        listener = Some(reopen(address).await);
+                    if let Some(socket) = held.take() {
+                        listener = Some(listen(socket).expect("nobody else listens on the port"));
                     }
                     done.send(()).ok();
                 }
@@ -167,18 +172,28 @@ async fn accept(listener: Option<&TcpListener>) -> (TcpStream, SocketAddr) {
 
 /// Binds, also where old connections of the port linger.
 pub fn bind(address: SocketAddr) -> io::Result<TcpListener> {
+    listen(bound(address)?)
+}
+
+fn bound(address: SocketAddr) -> io::Result<TcpSocket> {
     let socket = TcpSocket::new_v4()?;
     socket.set_reuseaddr(true)?;
     socket.bind(address)?;
+    Ok(socket)
+}
+
+fn listen(socket: TcpSocket) -> io::Result<TcpListener> {
     socket.listen(1024)
 }
 
-async fn reopen(address: SocketAddr) -> TcpListener {
+/// Takes the port again as soon as its listener is closed.
+async fn hold(address: SocketAddr) -> TcpSocket {
     for _ in 0..200 {
-        if let Ok(listener) = bind(address) {
-            return listener;
+        if let Ok(socket) = bound(address) {
+            return socket;
         }
+        // A process that is being started has the listener, too, for a moment.
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
-    bind(address).expect("the stand-in's port is free again")
+    bound(address).expect("the stand-in's port is its own")
 }

@@ -114,8 +114,8 @@ fn adapter(
         site_name: None,
         host_header: None,
         api_key: Secret::new(api_key),
-        connect_timeout: Duration::from_secs(2),
-        call_timeout: Duration::from_secs(5),
+        connect_timeout: Duration::from_secs(60),
+        call_timeout: Duration::from_secs(60),
         user_ttl: USER_TTL,
         shadow_token_ttl: 30 * DAY,
     };

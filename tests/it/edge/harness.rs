@@ -25,7 +25,7 @@ use tokio::{
 };
 
 /// Nothing here should take this long; it only ends tests that would hang.
-pub const PATIENCE: Duration = Duration::from_secs(10);
+pub const PATIENCE: Duration = Duration::from_secs(30);
 
 struct Forward(SocketAddr);
 
@@ -148,7 +148,7 @@ impl Upstream {
 async fn switch(mut stream: TcpStream) {
     // Pingora closes an upgraded connection whose answer comes with the end of the request. The gateway's own connections
     // see to that (`proxy/upstream/upgrading.rs`); the bare proxy of these tests does not.
-    tokio::time::sleep(Duration::from_millis(50)).await;
+    tokio::time::sleep(Duration::from_secs(1)).await;
     let answer = b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n";
     stream.write_all(answer).await.unwrap();
     let (mut reader, mut writer) = stream.split();
@@ -163,10 +163,11 @@ pub fn settings() -> ServerSettings {
         tls: None,
         admin: any_port,
         threads: 2,
-        shutdown_grace: Duration::from_secs(5),
+        // Beyond anybody's patience: what a test waits for in vain must not come about by one of these.
+        shutdown_grace: Duration::from_secs(120),
         edge: EdgeSettings {
-            header_timeout: Duration::from_secs(5),
-            keepalive_timeout: Duration::from_secs(5),
+            header_timeout: Duration::from_secs(120),
+            keepalive_timeout: Duration::from_secs(120),
             max_header: 32 * 1024,
             receiving: Minimum { rate: 1024, window: Duration::from_secs(10) },
             sending: Minimum { rate: 1024, window: Duration::from_secs(10) },

@@ -1,5 +1,7 @@
 //! Request heads: what two parsers could read in two ways never reaches the upstream. T42, T43, T45, T50, T51, T54, T86.
 
+use tokio::io::AsyncWriteExt;
+
 use super::harness::Site;
 
 /// Each is answered with its status and the connection closed, and the upstream gets nothing.
@@ -134,8 +136,11 @@ async fn a_head_may_be_as_large_as_allowed_and_no_larger() {
 #[tokio::test]
 async fn a_huge_head_is_answered_though_the_client_is_still_sending_it() {
     let site = Site::start().await;
-    let answer = site.ask(format!("GET / HTTP/1.1\r\nHost: x\r\nX: {}\r\n\r\n", "y".repeat(900 * 1024))).await;
-    assert_eq!(answer.status, 431);
+    let mut client = site.connect().await;
+    let head = format!("GET / HTTP/1.1\r\nHost: x\r\nX: {}\r\n\r\n", "y".repeat(900 * 1024));
+    // The server may have closed before all of it is written: its answer counts.
+    let _ = client.stream.write_all(head.as_bytes()).await;
+    assert_eq!(client.answer().await.status, 431);
 }
 
 #[tokio::test]

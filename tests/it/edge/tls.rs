@@ -37,8 +37,9 @@ impl TlsSite {
         fs::write(&files.key, made.signing_key.serialize_pem()).unwrap();
         let site = Site::with(|settings| {
             settings.tls = Some(TlsListeners { listen: std::mem::take(&mut settings.listen), files, http2 });
-            settings.edge.header_timeout = SHORT;
-            settings.edge.keepalive_timeout = SHORT * 2;
+            // A busy machine takes its time for a handshake, too.
+            settings.edge.header_timeout = Duration::from_secs(6);
+            settings.edge.keepalive_timeout = Duration::from_secs(2);
             settings.edge.receiving = Minimum { rate: 1000, window: SHORT };
         })
         .await;

@@ -1,7 +1,5 @@
 //! ERPNext is away, slow or broken.
 
-use std::time::Duration;
-
 use crate::{
     standin::{ALICE, ALICE_PASSWORD, Failure},
     support::{Answer, Browser, PASSWORD, Request, SHOP, Setup, TestGateway, authorize_url, until},
@@ -58,13 +56,16 @@ fn readyz_tells_that_erpnext_is_away_and_healthz_that_the_process_lives() {
 
 #[test]
 fn an_erpnext_that_does_not_answer_is_504() {
-    let gateway = Setup::new().set("erpnext.response_timeout", "500ms").start();
+    let mut gateway = TestGateway::start();
     let tokens = gateway.tokens(ALICE, SHOP, &[]);
     gateway.acts_as(&tokens.access, ALICE);
+    // Only now: each call of the steps before may take a busy machine longer than this.
+    gateway.restart_with(Setup::new().set("erpnext.response_timeout", "500ms"));
+    until("it serves the token again", || (gateway.whoami(&tokens.access).status == 200).then_some(()));
     gateway.standin.fail_on(PING, Failure::Hang);
     json_and_page(&gateway, &tokens.access, 504);
     gateway.standin.heal();
-    assert_eq!(gateway.get(PING).status, 200);
+    until("it is well again", || (gateway.get(PING).status == 200).then_some(()));
 }
 
 #[test]
@@ -104,14 +105,15 @@ fn a_user_whose_state_is_unknown_is_neither_let_through_nor_called_inactive() {
 #[test]
 fn a_slow_answer_holds_nobody_else_up() {
     let gateway = TestGateway::start();
-    gateway.standin.fail_on("frappe.ping", Failure::Delay(Duration::from_secs(2)));
+    gateway.standin.fail_on("frappe.ping", Failure::Hang);
     let mut slow = gateway.connect();
     let request = format!("GET /api/method/frappe.ping HTTP/1.1\r\nHost: {}\r\n\r\n", &gateway.url()[7..]);
     slow.write(request.as_bytes()).expect("it reads");
-    let begun = tokio::time::Instant::now();
+    until("ERPNext has it", || {
+        (gateway.standin.count(|record| record.target.ends_with("frappe.ping")) > 0).then_some(())
+    });
+    // Behind it each of these would wait for longer than its client does.
     for _ in 0..20 {
         assert_eq!(gateway.get(PING).status, 200);
     }
-    assert!(begun.elapsed() < Duration::from_secs(2));
-    assert_eq!(slow.answer(false).expect("it comes").status, 200);
 }

@@ -77,20 +77,14 @@ fn a_streamed_answer_arrives_piece_by_piece() {
     let tokens = gateway.tokens(ALICE, SHOP, &[]);
     let mut connection = gateway.connect();
     let head = format!(
-        "GET /api/method/stream?chunks=4&ms=400 HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {}\r\n\r\n",
+        "GET /api/method/stream?chunks=1000&ms=100 HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {}\r\n\r\n",
         tokens.access
     );
-    let begun = tokio::time::Instant::now();
     connection.write(head.as_bytes()).expect("it reads");
     assert_eq!(connection.head().expect("a head").status, 200);
+    // The whole takes longer than this connection waits.
     let first = connection.chunk().expect("a piece").expect("a piece");
-    assert!(first.starts_with(b"piece 1"), "{first:?}");
-    assert!(begun.elapsed() < std::time::Duration::from_millis(1200), "it was held back");
-    let mut pieces = first;
-    while let Some(piece) = connection.chunk().expect("a piece") {
-        pieces.extend(piece);
-    }
-    assert!(pieces.ends_with(b"piece 4\n"), "{pieces:?}");
+    assert!(first.starts_with(b"piece 1\n"), "{first:?}");
 }
 
 fn upgrade(gateway: &TestGateway, path: &str, fields: &str) -> (crate::support::Answer, Connection) {

@@ -14,6 +14,15 @@ use crate::{
 
 const WHO: &str = "/api/method/frappe.auth.get_logged_user";
 
+/// Ends the load when it is dropped: a scope waits for its threads also after a panic.
+struct Stop<'t>(&'t AtomicBool);
+
+impl Drop for Stop<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
 /// T59
 #[test]
 fn no_request_that_starts_after_the_revocation_was_answered_gets_through() {
@@ -35,6 +44,7 @@ fn no_request_that_starts_after_the_revocation_was_answered_gets_through() {
             seen
         };
         let (revoked_at, seen) = thread::scope(|scope| {
+            let running = Stop(&stop);
             let threads: Vec<_> = (0..8).map(|_| scope.spawn(load)).collect();
             let permitted = || gateway.metric("empress_access_permitted_total");
             let before = permitted();
@@ -44,7 +54,7 @@ fn no_request_that_starts_after_the_revocation_was_answered_gets_through() {
             let refused = || gateway.metric("empress_access_denied_total");
             let before = refused();
             until("the load is refused", || (refused() > before + 50.0).then_some(()));
-            stop.store(true, Ordering::Relaxed);
+            drop(running);
             let seen: Vec<_> = threads.into_iter().flat_map(|thread| thread.join().expect("a thread")).collect();
             (revoked_at, seen)
         });

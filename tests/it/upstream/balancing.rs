@@ -165,7 +165,7 @@ fn the_gateways_own_calls_go_to_a_server_that_lives() {
     other.fail(Failure::Refuse);
     asks(&gateway.standin);
     gateway.acts_as(&tokens.access, ALICE);
-    assert_eq!(gateway.admin("/readyz").status, 200);
+    until("it is ready", || (gateway.admin("/readyz").status == 200).then_some(()));
 }
 
 #[test]

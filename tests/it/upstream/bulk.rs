@@ -1,6 +1,6 @@
 //! Large bodies pass in constant memory, long answers without a total time limit.
 
-use std::{fs, time::Duration};
+use std::{fs, io, time::Duration};
 
 use sha2::{Digest, Sha256};
 
@@ -91,22 +91,24 @@ fn a_large_upload_and_a_large_download_take_no_memory() {
 
 #[test]
 fn a_report_may_take_longer_than_any_timeout_as_long_as_something_comes() {
-    let gateway = Setup::new().set("erpnext.response_timeout", "1s").start();
+    let gateway = Setup::new().set("erpnext.response_timeout", "6s").start();
     let tokens = gateway.tokens(ALICE, SHOP, &[]);
-    let request = Request::get("/api/method/stream?chunks=10&ms=400").bearer(&tokens.access);
+    let request = Request::get("/api/method/stream?chunks=40&ms=200").bearer(&tokens.access);
     let begun = tokio::time::Instant::now();
     let answer = gateway.send(&request);
     assert_eq!(answer.status, 200, "{answer}");
-    assert!(answer.text().ends_with("piece 10\n"), "{answer}");
-    assert!(begun.elapsed() > Duration::from_secs(3));
+    assert!(answer.text().ends_with("piece 40\n"), "{answer}");
+    assert!(begun.elapsed() > Duration::from_secs(6));
 }
 
 #[test]
 fn an_answer_that_falls_silent_breaks_off() {
-    let gateway = Setup::new().set("erpnext.response_timeout", "500ms").start();
+    let gateway = Setup::new().set("erpnext.response_timeout", "5s").start();
     let mut connection: Connection = gateway.connect();
-    connection.write(b"GET /api/method/stream?chunks=3&ms=5000 HTTP/1.1\r\nHost: x\r\n\r\n").expect("it reads");
+    connection.write(b"GET /api/method/stream?chunks=3&ms=120000 HTTP/1.1\r\nHost: x\r\n\r\n").expect("it reads");
     assert_eq!(connection.head().expect("a head").status, 200);
     assert!(connection.chunk().expect("a piece").is_some());
-    assert!(connection.chunk().is_err(), "it must not seem whole");
+    let error = connection.chunk().expect_err("it must not seem whole");
+    // That would be our own patience.
+    assert!(!matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut), "it goes on: {error}");
 }

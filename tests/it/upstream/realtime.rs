@@ -1,6 +1,7 @@
 //! `/socket.io` on a realtime server of its own, which asks through the gateway who a client is (facts §12; the answers
 //! are those of Frappe 15's own realtime server).
 
+use super::ended::PROMISED;
 use crate::{
     standin::{ALICE, BOB, Realtime, SITE},
     support::{Answer, Browser, Request, SHOP, Setup, TestGateway, WebSocket, until},
@@ -124,18 +125,17 @@ fn a_client_that_polls_joins_and_waits_for_events() {
     let gateway = Setup::new()
         .set("erpnext.socketio_url", realtime.url())
         // Long enough for ERPNext here; a poll is held for longer.
-        .set("erpnext.response_timeout", "1s")
+        .set("erpnext.response_timeout", "5s")
         .start();
     let tokens = gateway.tokens(ALICE, SHOP, &[]);
     let session = polled(&gateway, &tokens.access);
     assert_eq!(realtime.joined(), [ALICE]);
     let target =
         format!("GET {POLL}&sid={session} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {}\r\n\r\n", tokens.access);
-    let mut waiting = gateway.connect();
+    let (mut waiting, polls) = (gateway.connect(), realtime.asked().len());
     waiting.write(target.as_bytes()).expect("it reads");
-    let polls = realtime.asked().len();
     until("the poll waits", || (realtime.asked().len() > polls).then_some(()));
-    crate::support::pause(std::time::Duration::from_secs(2));
+    crate::support::pause(std::time::Duration::from_secs(6));
     realtime.emit("late", "1");
     let answer = waiting.answer(false).expect("an event");
     assert_eq!((answer.status, answer.text()), (200, format!("42/{SITE},[\"late\",1]")));
@@ -156,6 +156,6 @@ fn a_poll_ends_with_its_token_and_the_next_one_is_refused() {
     assert_eq!(gateway.revoke(SHOP, &tokens.access).status, 200);
     let begun = tokio::time::Instant::now();
     assert_eq!(waiting.rest().expect("its end"), b"");
-    assert!(begun.elapsed() < std::time::Duration::from_secs(5));
+    assert!(begun.elapsed() < PROMISED);
     assert_eq!(poll(&gateway, &session, &tokens.access, None).status, 401);
 }
