@@ -3,9 +3,11 @@
 
 pub mod admin;
 pub mod background;
+mod certificates;
 mod counts;
 pub mod edge;
 pub mod lifecycle;
+mod reload;
 mod run;
 pub mod signals;
 pub mod site;
@@ -15,5 +17,5 @@ pub mod tls;
 pub mod tools;
 mod upkeep;
 
-pub use run::{ask_parts, run, start};
+pub use run::{ask_parts, run};
 pub use site::erpnext_settings;

@@ -1,15 +1,16 @@
 //! `serve`, from the settings to the last answer: binds, composes, runs, drains.
 
-use std::{os::unix::fs::DirBuilderExt, sync::Arc};
+use std::{os::unix::fs::DirBuilderExt, path::Path, sync::Arc};
 
 use anyhow::Context;
 
 use super::{
     admin::{AdminSources, NotReady, Readiness},
     background::{Background, Periods},
-    counts,
+    certificates, counts,
     edge::{ConnectionLimits, EdgeEvents, EdgeSettings, Minimum},
     lifecycle::{Prepared, Running, ServerSettings, TlsListeners},
+    reload::Reload,
     signals::{Ended, SignalWatch},
     site::Site,
     tls::TlsFiles,
@@ -20,22 +21,21 @@ use crate::{
     erpnext::Directory,
     oauth::LoginHasher,
     proxy::{Gateway, GatewayParts, LoginWatch},
-    route::Router,
     telemetry::{audit::Audit, metrics::Metrics},
 };
 
 /// A body, or the taking of an answer, is judged over this time.
 const RATE_WINDOW: std::time::Duration = std::time::Duration::from_secs(10);
 
-/// Serves until a signal ends it.
+/// Serves until a signal ends it. The configuration is what `file` holds, which is read again when a signal says so.
 ///
 /// # Errors
 /// Whatever keeps it from starting, with what to do.
-pub fn run(config: &Config) -> anyhow::Result<Ended> {
+pub fn run(config: &Config, file: &Path) -> anyhow::Result<Ended> {
     // Another part of the process may have installed one; either will do.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let signals = SignalWatch::install().context("the signals can't be taken")?;
-    let running = start(config)?;
+    let (running, reload) = start(config, file)?;
     for notice in config.notices() {
         tracing::warn!("{notice}");
     }
@@ -43,31 +43,34 @@ pub fn run(config: &Config) -> anyhow::Result<Ended> {
         tracing::info!(address = %listening.address, tls = listening.tls, "listening");
     }
     tracing::info!(address = %running.admin_address(), "admin listening");
-    let ended = signals.run(&running);
+    let ended = signals.run(&running, || reload.again());
     tracing::info!(?ended, "stopped");
     Ok(ended)
 }
 
 /// Binds, composes and starts.
-///
-/// # Errors
-/// Whatever keeps it from starting, with what to do.
-pub fn start(config: &Config) -> anyhow::Result<Running> {
+fn start(config: &Config, file: &Path) -> anyhow::Result<(Running, Reload)> {
     let prepared = Prepared::new(server_settings(config))?;
     let metrics = Metrics::new();
     let audit = match &config.log.audit_file {
         Some(path) => Audit::open(path).with_context(|| format!("[log].audit_file {}", path.display()))?,
         None => Audit::with_log(),
     };
-    let site = Arc::new(Site::new(config, &metrics, audit, &prepared.runtime())?);
-    let background = Background::new(Arc::clone(&site), periods(config), prepared.shutdown());
-    let gateway = Gateway::new(gateway_parts(config, &site, &metrics)?, &config.erpnext);
-    let upkeep = gateway.upkeep(&prepared.shutdown());
+    let (runtime, shutdown) = (prepared.runtime(), prepared.shutdown());
+    let site = Arc::new(Site::new(config, &metrics, audit, &runtime)?);
+    let background = Background::new(Arc::clone(&site), periods(config), shutdown.clone());
+    let gateway = Gateway::new(gateway_parts(config, &site, &metrics), &config.erpnext);
+    let upkeep = gateway.upkeep(&shutdown);
     let mut running = prepared.start(gateway, admin_sources(&site, &metrics), edge_events(&metrics))?;
+    let certificate = running.certificate().cloned();
+    let reload = Reload::new(file.to_owned(), config, &site, certificate.clone(), runtime);
     running.at_end(move || counts::write_last(&site));
     running.spawn(background.run());
     running.spawn(upkeep);
-    Ok(running)
+    if let Some(certificate) = certificate {
+        running.spawn(certificates::follow(certificate, shutdown));
+    }
+    Ok((running, reload))
 }
 
 /// Asks the store and ERPNext whether they answer, without serving. A store that is not there yet is not made: the one
@@ -119,9 +122,9 @@ async fn ask_site(site: Arc<Site>) -> Vec<NotReady> {
     site.clients.idle_overrides().into_iter().map(idle).collect()
 }
 
-fn gateway_parts(config: &Config, site: &Site, metrics: &Arc<Metrics>) -> anyhow::Result<GatewayParts> {
-    Ok(GatewayParts {
-        router: Arc::new(Router::new(&config.route)?),
+fn gateway_parts(config: &Config, site: &Site, metrics: &Arc<Metrics>) -> GatewayParts {
+    GatewayParts {
+        router: Arc::clone(&site.endpoints.settings.rules),
         access: Arc::clone(&site.access),
         endpoints: Arc::clone(&site.endpoints),
         logins: LoginWatch::new(
@@ -137,7 +140,7 @@ fn gateway_parts(config: &Config, site: &Site, metrics: &Arc<Metrics>) -> anyhow
         trusted_proxies: config.server.trusted_proxies.clone(),
         realm: Realm::new(config.server.public_url.as_str()),
         public_url: config.server.public_url.origin().clone(),
-    })
+    }
 }
 
 fn server_settings(config: &Config) -> ServerSettings {

@@ -1,4 +1,4 @@
-//! What the operator's signals do: SIGTERM and SIGINT drain, a second one leaves at once, SIGHUP doesn't kill.
+//! What the operator's signals do: SIGTERM and SIGINT drain, a second one leaves at once, SIGHUP reloads.
 
 use std::{io, sync::mpsc, thread};
 
@@ -53,14 +53,16 @@ impl SignalWatch {
         Ok(Self { events, sender })
     }
 
-    /// Lets `running` run until a signal ends it, and tells systemd about it.
+    /// Lets `running` run until a signal ends it, and tells systemd about it; SIGHUP calls `reload`.
     #[must_use]
-    pub fn run(&self, running: &Running) -> Ended {
+    pub fn run(&self, running: &Running, reload: impl Fn()) -> Ended {
         systemd::ready(running);
         let mut draining = false;
         loop {
             match self.events.recv() {
-                Ok(Event::Reload) => tracing::warn!("reload is not built yet: restart to apply changes"),
+                // Who leaves takes nothing over.
+                Ok(Event::Reload) if draining => {}
+                Ok(Event::Reload) => reload(),
                 Ok(Event::Terminate) if !draining => {
                     draining = true;
                     tracing::info!("draining: a second signal ends it at once");

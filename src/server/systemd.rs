@@ -19,6 +19,19 @@ pub fn ready(running: &Running) {
     }
 }
 
+/// The configuration is being read again.
+pub fn reloading() {
+    match NotifyState::monotonic_usec_now() {
+        Ok(now) => notify(&[NotifyState::Reloading, now]),
+        Err(reason) => tracing::warn!(%reason, "systemd could not be told"),
+    }
+}
+
+/// That is over; `status` says what an operator should know.
+pub fn reloaded(status: Option<&str>) {
+    notify(&[NotifyState::Status(status.unwrap_or_default()), NotifyState::Ready]);
+}
+
 /// The drain has begun.
 pub fn stopping() {
     notify(&[NotifyState::Stopping]);

@@ -148,6 +148,29 @@ impl TestGateway {
         self.restart();
     }
 
+    /// Has it read another configuration; what it said of that.
+    pub fn reload(&mut self, setup: Setup) -> String {
+        let said = self.reloads().with(&setup);
+        self.setup = setup;
+        said
+    }
+
+    /// Sends SIGHUP, and waits until the log says this; what it said since.
+    pub fn hang_up(&self, until_said: &str) -> String {
+        self.reloads().hang_up(until_said)
+    }
+
+    /// The means to reload it while it is in use.
+    pub fn reloads(&self) -> Reloads {
+        Reloads {
+            pid: self.pid(),
+            folder: self.folder().to_owned(),
+            log: self.log_file(),
+            ports: (self.port.number, self.admin.number),
+            erpnext: self.standin.url(),
+        }
+    }
+
     /// Its process.
     pub fn pid(&self) -> u32 {
         self.child.as_ref().expect("it runs").id()
@@ -226,6 +249,35 @@ impl TestGateway {
         let lines: Vec<_> = reached.iter().map(|record| format!("{} {}", record.method, record.target)).collect();
         assert!(lines.is_empty(), "{what}: reached ERPNext: {lines:?}");
         done
+    }
+}
+
+/// Reloads a gateway.
+pub struct Reloads {
+    pid: u32,
+    folder: PathBuf,
+    log: PathBuf,
+    ports: (u16, u16),
+    erpnext: String,
+}
+
+impl Reloads {
+    /// Has it read another configuration; what it said of that.
+    pub fn with(&self, setup: &Setup) -> String {
+        setup.write(&self.folder, self.ports.0, self.ports.1, &self.erpnext);
+        self.hang_up("\"reloaded\"")
+    }
+
+    /// Sends SIGHUP, and waits until the log says this; what it said since.
+    pub fn hang_up(&self, until_said: &str) -> String {
+        let log = || fs::read_to_string(&self.log).expect("a log");
+        let before = log().len();
+        let sent = Command::new("kill").args(["-HUP", &self.pid.to_string()]).status().expect("kill is there");
+        assert!(sent.success(), "it takes the signal");
+        until("it has read its configuration again", || {
+            let said = log().split_off(before);
+            (said.contains(until_said) && said.ends_with('\n')).then_some(said)
+        })
     }
 }
 
