@@ -15,6 +15,7 @@ pub mod sockets;
 mod systemd;
 pub mod tls;
 pub mod tools;
+mod upgrade;
 mod upkeep;
 
 pub use run::{ask_parts, run};

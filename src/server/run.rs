@@ -11,9 +11,12 @@ use super::{
     edge::{ConnectionLimits, EdgeEvents, EdgeSettings, Minimum},
     lifecycle::{Prepared, Running, ServerSettings, TlsListeners},
     reload::Reload,
-    signals::{Ended, SignalWatch},
+    signals::{Ended, Orders, SignalWatch},
     site::Site,
+    sockets::Inherited,
+    systemd,
     tls::TlsFiles,
+    upgrade::{self, Upgrade},
 };
 use crate::{
     access::Realm,
@@ -32,10 +35,12 @@ const RATE_WINDOW: std::time::Duration = std::time::Duration::from_secs(10);
 /// # Errors
 /// Whatever keeps it from starting, with what to do.
 pub fn run(config: &Config, file: &Path) -> anyhow::Result<Ended> {
+    let inherited = Inherited::take().context("a socket that was handed over can't be used")?;
+    let upgrade = Upgrade::new().context("the program's own path")?;
     // Another part of the process may have installed one; either will do.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let signals = SignalWatch::install().context("the signals can't be taken")?;
-    let (running, reload) = start(config, file)?;
+    let (running, reload) = start(config, file, inherited)?;
     for notice in config.notices() {
         tracing::warn!("{notice}");
     }
@@ -43,14 +48,40 @@ pub fn run(config: &Config, file: &Path) -> anyhow::Result<Ended> {
         tracing::info!(address = %listening.address, tls = listening.tls, "listening");
     }
     tracing::info!(address = %running.admin_address(), "admin listening");
-    let ended = signals.run(&running, || reload.again());
+    match upgrade::predecessor() {
+        None => systemd::ready(&running),
+        Some(predecessor) => {
+            systemd::taken_over(&running);
+            upgrade::take_over(predecessor);
+        }
+    }
+    let ended = signals.run(&running, &ServedOrders { reload, upgrade });
     tracing::info!(?ended, "stopped");
     Ok(ended)
 }
 
+struct ServedOrders {
+    reload: Reload,
+    upgrade: Upgrade,
+}
+
+impl Orders for ServedOrders {
+    fn reload(&self) {
+        self.reload.again();
+    }
+
+    fn upgrade(&self, running: &Running) {
+        self.upgrade.start(running);
+    }
+
+    fn is_replaced(&self) -> bool {
+        self.upgrade.has_successor()
+    }
+}
+
 /// Binds, composes and starts.
-fn start(config: &Config, file: &Path) -> anyhow::Result<(Running, Reload)> {
-    let prepared = Prepared::new(server_settings(config))?;
+fn start(config: &Config, file: &Path, inherited: Inherited) -> anyhow::Result<(Running, Reload)> {
+    let prepared = Prepared::new(server_settings(config), inherited)?;
     let metrics = Metrics::new();
     let audit = match &config.log.audit_file {
         Some(path) => Audit::open(path).with_context(|| format!("[log].audit_file {}", path.display()))?,

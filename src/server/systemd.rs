@@ -4,6 +4,12 @@ use sd_notify::NotifyState;
 
 use super::lifecycle::Running;
 
+/// Everything is up, and this process is the service's from now on, which another one was before.
+pub fn taken_over(running: &Running) {
+    notify(&[NotifyState::MainPid(std::process::id())]);
+    ready(running);
+}
+
 /// Everything is up. From now on the watchdog is fed, if it asked for that, from the runtime that serves: when that
 /// hangs, the feeding ends.
 pub fn ready(running: &Running) {

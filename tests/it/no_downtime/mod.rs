@@ -2,3 +2,4 @@
 
 mod load;
 mod reload;
+mod upgrade;

@@ -110,10 +110,10 @@ fn no_request_fails_while_the_configuration_is_reloaded_again_and_again() {
         let setup = Setup::new().set("limits.token_failures", format!("{}/m", 1000 + round));
         if round.is_multiple_of(2) { setup.route(DENY_ROLES) } else { setup }
     };
-    let reloads = gateway.reloads();
+    let controls = gateway.controls();
     under_load(&gateway, |seen| {
         for round in 0..20 {
-            reloads.with(&setups(round));
+            controls.with(&setups(round));
             progress(seen);
         }
     });
