@@ -100,7 +100,12 @@ impl TestGateway {
     fn spawn_and_wait(&mut self) -> bool {
         self.write_configuration();
         let log = File::options().create(true).append(true).open(self.log_file()).expect("a file");
-        let mut child = Command::new(env!("CARGO_BIN_EXE_empress-gateway"))
+        let program = env!("CARGO_BIN_EXE_empress-gateway");
+        let mut command = Command::new(if self.setup.files_may_be_limited { "sh" } else { program });
+        if self.setup.files_may_be_limited {
+            command.args(["-c", "trap '' XFSZ; exec \"$0\" \"$@\"", program]);
+        }
+        let mut child = command
             .arg("serve")
             .arg("--config")
             .arg(self.folder().join("gateway.toml"))
@@ -192,6 +197,13 @@ impl TestGateway {
     /// Its process.
     pub fn pid(&self) -> u32 {
         self.successor.unwrap_or_else(|| self.child.as_ref().expect("it runs").id())
+    }
+
+    /// The memory that it has now, in bytes.
+    pub fn resident(&self) -> u64 {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.pid())).expect("its status");
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("its memory");
+        line.trim().trim_end_matches(" kB").parse::<u64>().expect("a number") * 1024
     }
 
     pub fn port(&self) -> u16 {
