@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     access::{Denial, Permit},
-    endpoints::{Counted, Limit},
+    endpoints::{Limit, LoginName},
     route::{Refusal, Route, Router, Seen, Service, Tells, Terms},
 };
 
@@ -41,7 +41,10 @@ impl Gateway {
         if applicant.terms.may_log_in {
             self.check_logins(context)?;
         }
-        let body = BodyHead::of(session, &self.room)?;
+        let mut body = BodyHead::of(session, &self.room)?;
+        if let Some(body) = &mut body {
+            body.may_log_in = applicant.terms.may_log_in;
+        }
         // Apart: Pingora moves what every request waits on, and most have no body.
         let (checked, terms) = match body {
             Some(mut body) if applicant.router.has_rules() => {
@@ -55,7 +58,12 @@ impl Gateway {
                 (checked, applicant.terms)
             }
         };
-        if context.may_log_in() && !terms.may_log_in {
+        if context.may_log_in() || terms.may_log_in {
+            let by_query = || {
+                let target = local::target(session.req_header().raw_path()).ok()?;
+                target.query().login_name().map(|name| LoginName::new(&name))
+            };
+            context.login = context.body.as_ref().and_then(|body| body.login()).or_else(by_query);
             self.check_logins(context)?;
         }
         // The one method that a `sid` in the query may ask for is no way to the others; nor is the realtime server's path.
@@ -129,10 +137,10 @@ impl Gateway {
         AssertUnwindSafe(check).catch_unwind().await.unwrap_or(Err(Denial::Broken))
     }
 
-    /// Whether the peer's address may try another login.
+    /// Whether the peer may try another login.
     pub(super) fn check_logins(&self, context: &RequestContext) -> Result<(), Refused> {
-        let counted = Counted::address(context.peer.address);
-        self.login_failures().check(&counted, context.now).map_err(Refused::TooManyLogins)
+        let checked = self.login_failures().check_login(context.login.as_ref(), context.peer.address, context.now);
+        checked.map_err(Refused::TooManyLogins)
     }
 
     pub(super) fn login_failures(&self) -> &Limit {
