@@ -21,4 +21,5 @@ mod layering;
 mod move_in;
 mod no_downtime;
 mod security;
+mod soak;
 mod upstream;
