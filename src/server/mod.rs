@@ -5,6 +5,7 @@ pub mod admin;
 pub mod background;
 mod counts;
 pub mod edge;
+pub mod hardening;
 pub mod lifecycle;
 mod run;
 pub mod signals;
