@@ -27,7 +27,10 @@ def main():
     licences = {(p["name"], p["version"]): p["license"] or "see below" for p in packages}
     for crate in sorted((c["name"], c["version"]) for c in sbom["components"]):
         print("=" * 80, f"{crate[0]} {crate[1]}: {licences[crate]}", "=" * 80, sep="\n")
-        for path in texts(folders[crate]):
+        found = texts(folders[crate])
+        if not found:
+            print("The crate comes without the text; its licence is the one named above.\n")
+        for path in found:
             print(f"--- {path.relative_to(folders[crate])}\n")
             print(path.read_text(encoding="utf-8", errors="replace").strip(), end="\n\n")
 
