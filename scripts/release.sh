@@ -69,7 +69,7 @@ pack() {
     local folder=$1
     mkdir -p "$folder/bin" "$folder/systemd" "$folder/conf"
     cp "$program" "$folder/bin/"
-    cp systemd/empress-gateway.service systemd/empress-gateway.sysusers "$folder/systemd/"
+    cp systemd/empress-gateway.* "$folder/systemd/"
     cp conf/*.toml "$folder/conf/"
     cp -R docs "$folder/"
     cp README.md CHANGELOG.md SECURITY.md LICENSE "$folder/"

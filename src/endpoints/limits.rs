@@ -9,6 +9,7 @@ use std::{
     time::Duration,
 };
 
+use arc_swap::ArcSwap;
 use moka::sync::Cache;
 
 use crate::{clock::UnixTime, oauth::ClientId, telemetry::tally::network};
@@ -50,7 +51,10 @@ impl Counted {
 
 /// One limit: a leaking bucket for each that is counted (the generic cell rate algorithm, one number a bucket).
 #[derive(Debug)]
-pub struct Limit {
+pub struct Limit(ArcSwap<Buckets>);
+
+#[derive(Debug)]
+struct Buckets {
     allotment: Allotment,
     buckets: Cache<Counted, Arc<AtomicU64>>,
 }
@@ -59,8 +63,14 @@ impl Limit {
     /// The limit with all buckets empty.
     #[must_use]
     pub fn new(allotment: Allotment) -> Self {
-        let buckets = Cache::builder().max_capacity(MOST_BUCKETS).time_to_idle(allotment.period * 2).build();
-        Self { allotment, buckets }
+        Self(ArcSwap::from_pointee(Buckets::new(allotment)))
+    }
+
+    /// Another allotment from now on. If it is another one, all buckets are empty again.
+    pub fn change(&self, allotment: Allotment) {
+        if self.0.load().allotment != allotment {
+            self.0.store(Arc::new(Buckets::new(allotment)));
+        }
     }
 
     /// Whether the bucket still has room; if not, in how many seconds it will.
@@ -68,19 +78,28 @@ impl Limit {
     /// # Errors
     /// The seconds to wait, at least 1.
     pub fn check(&self, counted: &Counted, now: UnixTime) -> Result<(), u64> {
-        let Some(bucket) = self.buckets.get(counted) else { return Ok(()) };
+        let limit = self.0.load();
+        let Some(bucket) = limit.buckets.get(counted) else { return Ok(()) };
         let full_until = bucket.load(Ordering::Relaxed);
-        let room_from = full_until.saturating_sub(self.width().saturating_sub(self.step()));
+        let room_from = full_until.saturating_sub(limit.width().saturating_sub(limit.step()));
         if room_from <= now.millis() { Ok(()) } else { Err((room_from - now.millis()).div_ceil(1000).max(1)) }
     }
 
     /// Counts one.
     pub fn count(&self, counted: Counted, now: UnixTime) {
-        let bucket = self.buckets.get_with(counted, Arc::default);
-        let step = self.step();
+        let limit = self.0.load();
+        let bucket = limit.buckets.get_with(counted, Arc::default);
+        let step = limit.step();
         let add = |until: u64| Some(until.max(now.millis()).saturating_add(step));
         // The closure always gives a value, so that this can't fail.
         let _ = bucket.fetch_update(Ordering::Relaxed, Ordering::Relaxed, add);
+    }
+}
+
+impl Buckets {
+    fn new(allotment: Allotment) -> Self {
+        let buckets = Cache::builder().max_capacity(MOST_BUCKETS).time_to_idle(allotment.period * 2).build();
+        Self { allotment, buckets }
     }
 
     fn width(&self) -> u64 {
@@ -115,6 +134,20 @@ mod tests {
         assert_eq!(limit.check(&who, at(19)), Err(1));
         assert_eq!(limit.check(&who, at(20)), Ok(()));
         assert_eq!(limit.check(&Counted::address([127, 0, 0, 2].into()), at(0)), Ok(()));
+    }
+
+    #[test]
+    fn another_allotment_holds_at_once_and_the_same_one_forgets_nothing() {
+        let (limit, who) = (limit(), Counted::address([127, 0, 0, 1].into()));
+        for _ in 0..3 {
+            limit.count(who.clone(), at(0));
+        }
+        limit.change(Allotment { burst: 3, period: Duration::from_secs(60) });
+        assert!(limit.check(&who, at(0)).is_err());
+        limit.change(Allotment { burst: 1, period: Duration::from_secs(60) });
+        assert_eq!(limit.check(&who, at(0)), Ok(()));
+        limit.count(who.clone(), at(0));
+        assert!(limit.check(&who, at(0)).is_err());
     }
 
     #[test]

@@ -31,7 +31,7 @@ use crate::{
     erpnext::ClientRegistry,
     issuer::Issuer,
     oauth::{LoginHasher, SigningAlgorithm},
-    route::{Endpoint, Router},
+    route::{CurrentRouter, Endpoint},
     secret::DerivedKey,
 };
 
@@ -54,7 +54,7 @@ pub struct EndpointSettings {
     /// Revocation needs client credentials.
     pub revocation_needs_client: bool,
     /// The rules, which give scopes their meaning.
-    pub rules: Router,
+    pub rules: Arc<CurrentRouter>,
 }
 
 /// The limits of `[limits]`.

@@ -1,6 +1,6 @@
 //! Whether a request may go upstream: on whose behalf, and with which body.
 
-use std::panic::AssertUnwindSafe;
+use std::{panic::AssertUnwindSafe, sync::Arc};
 
 use futures_util::FutureExt;
 use http::header::COOKIE;
@@ -16,13 +16,15 @@ use super::{
 use crate::{
     access::{Denial, Permit},
     endpoints::{Counted, Limit},
-    route::{Refusal, Route, Seen, Service, Tells, Terms},
+    route::{Refusal, Route, Router, Seen, Service, Tells, Terms},
 };
 
 /// A request that is to go upstream, as far as its head tells.
 pub(super) struct Applicant {
     pub(super) terms: Terms,
     pub(super) token_in_query: bool,
+    /// The rules that the terms are from.
+    pub(super) router: Arc<Router>,
 }
 
 impl Gateway {
@@ -42,7 +44,7 @@ impl Gateway {
         let body = BodyHead::of(session, &self.room)?;
         // Apart: Pingora moves what every request waits on, and most have no body.
         let (checked, terms) = match body {
-            Some(mut body) if self.parts.router.has_rules() => {
+            Some(mut body) if applicant.router.has_rules() => {
                 Box::pin(self.judge(session, context, applicant, &mut body)).await?
             }
             body => {
@@ -80,12 +82,12 @@ impl Gateway {
         applicant: Applicant,
         body: &mut BodyHead,
     ) -> Result<(Result<Option<Permit>, Denial>, Terms), Refused> {
-        let Applicant { mut terms, token_in_query } = applicant;
+        let Applicant { mut terms, token_in_query, router } = applicant;
         let opening = terms.with_any_token();
         let checked = self.check(session, context, &opening, token_in_query).await;
         let Ok(permit) = &checked else { return Ok((checked, terms)) };
         let scopes = permit.as_ref().map(|permit| &permit.token.scopes);
-        let asks = terms.tells == Tells::Documents && self.parts.router.asks_for_documents(scopes);
+        let asks = terms.tells == Tells::Documents && router.asks_for_documents(scopes);
         if asks && !body.is_held() {
             return Err(body.not_held());
         }
@@ -94,7 +96,7 @@ impl Gateway {
         if body.is_held() {
             let seen = context.seen_in_body();
             if asks || seen.call || (seen.method && choices.method) {
-                terms = self.terms_by_body(session, context, body)?;
+                terms = terms_by_body(session, context, body, &router)?;
             }
         } else if let Some(body) = &mut context.body {
             body.guard(choices);
@@ -103,17 +105,6 @@ impl Gateway {
             return Ok((checked, terms));
         }
         Ok((self.check(session, context, &terms, token_in_query).await, terms))
-    }
-
-    /// The terms of a request whose body is held.
-    fn terms_by_body(&self, session: &Session, context: &RequestContext, body: &BodyHead) -> Result<Terms, Refused> {
-        let fields = context.body.as_ref().ok_or(Refused::Internal)?.fields(&body.kind)?;
-        let target = local::target(session.req_header().raw_path())?;
-        match self.parts.router.route_with(&session.req_header().method, &target, Some(&fields)) {
-            Route::Upstream(terms) => Ok(terms),
-            Route::Refuse(refusal) => Err(Refused::Route(refusal)),
-            Route::Endpoint(_) => Err(Refused::Internal),
-        }
     }
 
     /// Judges the body, or sees to it that it is judged as it streams by.
@@ -168,5 +159,21 @@ impl Gateway {
                 }
             }
         }
+    }
+}
+
+/// The terms of a request whose body is held.
+fn terms_by_body(
+    session: &Session,
+    context: &RequestContext,
+    body: &BodyHead,
+    router: &Router,
+) -> Result<Terms, Refused> {
+    let fields = context.body.as_ref().ok_or(Refused::Internal)?.fields(&body.kind)?;
+    let target = local::target(session.req_header().raw_path())?;
+    match router.route_with(&session.req_header().method, &target, Some(&fields)) {
+        Route::Upstream(terms) => Ok(terms),
+        Route::Refuse(refusal) => Err(Refused::Route(refusal)),
+        Route::Endpoint(_) => Err(Refused::Internal),
     }
 }

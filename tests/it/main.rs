@@ -20,5 +20,6 @@ mod flows;
 mod hardening;
 mod layering;
 mod move_in;
+mod no_downtime;
 mod security;
 mod upstream;
