@@ -35,6 +35,14 @@ install_missing() {
     missing_packages=()
 }
 
+# install_tool NAME VERSION: a program of crates.io, below the target folder; at once if this version is there already.
+install_tool() {
+    local tools=${CARGO_TARGET_DIR:-target}/tools
+    # Unoptimised: it is built faster than it could ever repay here.
+    CARGO_PROFILE_DEV_DEBUG=0 cargo install "$1" --version "$2" --locked --debug --quiet \
+        --root "$tools" --target-dir "$tools/build"
+}
+
 # What the crates that hold C code are built with: cc for all, make for jemalloc, cmake for zlib-ng.
 need_build_tools() {
     need cc gcc libc6-dev

@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
 # Installs what is missing, then formats, lints and tests everything.
 #
-#   scripts/test.sh [rust] [clients] [browser] [systemd]      all of them if none is named
+#   scripts/test.sh [rust] [supply] [clients] [browser] [systemd]      all of them if none is named
 #
 # A failed step does not keep the next ones from running, except that nothing more is run when the build fails. Ends with
-# a summary, and with 0 only if everything passed. What is installed besides Debian packages and cargo-nextest goes
+# a summary, and with 0 only if nothing failed; what can't be done on this machine is called skipped. What is installed besides Debian packages and cargo-nextest goes
 # into the target folder; so do the browser's screenshots.
 # shellcheck disable=SC2317  # it does not see that `run` calls the functions
 set -euo pipefail
@@ -13,12 +13,17 @@ cd "$(dirname "$0")/.."
 . scripts/packages.sh
 
 nextest_version=0.9.128
+deny_version=0.20.2
 target=${CARGO_TARGET_DIR:-target}
 demo=$target/debug/examples/demo
-steps=(rust clients browser systemd)
+deny=$target/tools/bin/cargo-deny
+steps=(rust supply clients browser systemd)
+# What a step returns that can't be done here.
+not_here=77
 summary=()
 passed=0
 failed=0
+skipped=0
 
 usage() {
     sed -n '2,9s/^# \{0,1\}//p' "$0"
@@ -30,31 +35,34 @@ wants() {
 
 # run NAME COMMAND...: notes how it went, and goes on.
 run() {
-    local name=$1 began=$SECONDS outcome=ok
+    local name=$1 began=$SECONDS code=0 outcome
     shift
     printf '\n==== %s\n' "$name"
-    if "$@"; then
-        passed=$((passed + 1))
-    else
-        failed=$((failed + 1))
-        outcome=FAILED
-    fi
+    "$@" || code=$?
+    case $code in
+    0) outcome=ok passed=$((passed + 1)) ;;
+    "$not_here") outcome=skipped skipped=$((skipped + 1)) ;;
+    *) outcome=FAILED failed=$((failed + 1)) ;;
+    esac
     summary+=("$(printf '%-7s %5d s  %s' "$outcome" $((SECONDS - began)) "$name")")
-    [ "$outcome" = ok ]
+    [ "$outcome" != FAILED ]
 }
 
 finish() {
     printf '\n==== summary\n'
     printf '%s\n' "${summary[@]}"
     printf '%-7s %5d s  %s\n' '' "$SECONDS" 'in all'
-    printf '%d passed, %d failed\n' "$passed" "$failed"
+    printf '%d passed, %d failed, %d skipped\n' "$passed" "$failed" "$skipped"
     [ "$failed" = 0 ] || exit 1
     exit 0
 }
 
 install_packages() {
-    if wants rust || wants clients || wants browser; then
+    if wants rust || wants supply || wants clients || wants browser; then
         need_build_tools
+    fi
+    if wants supply; then
+        need git git
     fi
     if wants clients; then
         # openid-client needs Node 18 at least; Debian 12 has 18.20.
@@ -115,6 +123,24 @@ shipped_configuration() {
     return "$code"
 }
 
+cargo_deny() {
+    install_tool cargo-deny "$deny_version"
+}
+
+# Licences, duplicates, sources: .deny.toml.
+dependencies() {
+    "$deny" --locked check --hide-inclusion-graph bans licenses sources
+}
+
+# What is known against the dependencies today. It is fetched anew, since it changes from day to day.
+advisories() {
+    if ! timeout 120 "$deny" --locked fetch db; then
+        say 'NOT CHECKED: the database of advisories (https://rustsec.org) can not be had here'
+        return "$not_here"
+    fi
+    "$deny" --locked check advisories
+}
+
 openid_client() {
     local folder=$target/clients/openid-client
     mkdir -p "$folder" &&
@@ -146,7 +172,7 @@ demo_flow() {
 systemd_unit() {
     if ! command -v systemd-analyze >/dev/null; then
         say 'systemd-analyze can not be had here: skipped'
-        return 0
+        return "$not_here"
     fi
     bash systemd/verify.sh
 }
@@ -156,7 +182,7 @@ if [ "$#" -gt 0 ]; then
 fi
 for step in "${steps[@]}"; do
     case $step in
-    rust | clients | browser | systemd) ;;
+    rust | supply | clients | browser | systemd) ;;
     -h | --help) usage && exit 0 ;;
     *) usage >&2 && exit 2 ;;
     esac
@@ -174,6 +200,13 @@ if wants rust; then
     run 'cargo doc' documentation || true
     run 'the shipped configuration' shipped_configuration || true
     run 'the demo' demo_flow || true
+fi
+if wants supply; then
+    find_cargo
+    if run 'cargo-deny' cargo_deny; then
+        run 'licences, duplicates and sources' dependencies || true
+        run 'advisories' advisories || true
+    fi
 fi
 if wants clients; then
     run 'openid-client' openid_client || true

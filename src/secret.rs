@@ -6,7 +6,7 @@ use aws_lc_rs::{hkdf, hmac};
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Deserializer};
 use subtle::ConstantTimeEq;
-use zeroize::{Zeroize, ZeroizeOnDrop};
+use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
 /// Secret text: a client secret, an API key, a bearer credential. `Debug` is redacted, there is no `Display` and no
 /// `Serialize`, and it is wiped from memory when dropped.
@@ -14,9 +14,11 @@ use zeroize::{Zeroize, ZeroizeOnDrop};
 pub struct Secret(SecretString);
 
 impl Secret {
-    /// Takes `text` as a secret.
+    /// Takes `text` as a secret, and wipes what was handed over.
     pub fn new(text: impl Into<String>) -> Self {
-        Self(SecretString::from(text.into()))
+        let text = Zeroizing::new(text.into());
+        // Copied at its exact length: shrinking the buffer could leave the text behind in the old one.
+        Self(SecretString::from(text.as_str()))
     }
 
     /// The text itself, for the one place that must send or compare it.
@@ -105,12 +107,12 @@ impl SecretKey {
         reason = "32 bytes are within what HKDF-SHA256 can give, so that it never panics"
     )]
     pub fn derive(&self, purpose: Purpose) -> DerivedKey {
-        let mut derived = [0; 32];
+        let mut derived = DerivedKey([0; 32]);
         let prk = hkdf::Salt::new(hkdf::HKDF_SHA256, b"empress gateway").extract(&self.0);
         prk.expand(&[purpose.label()], hkdf::HKDF_SHA256)
-            .and_then(|okm| okm.fill(&mut derived))
+            .and_then(|okm| okm.fill(&mut derived.0))
             .expect("HKDF gives 32 bytes");
-        DerivedKey(derived)
+        derived
     }
 }
 

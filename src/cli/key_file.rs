@@ -7,6 +7,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use zeroize::Zeroizing;
+
 use crate::secret::Secret;
 
 /// A file beside the key's, to take its place when it is whole. Made before there is a key: a key that could not be
@@ -61,7 +63,7 @@ impl Drop for NewKeyFile {
 
 /// Whether the file holds this key.
 pub(super) fn holds(path: &Path, key: &Secret) -> bool {
-    fs::read_to_string(path).is_ok_and(|text| key.matches(text.trim_end()))
+    fs::read_to_string(path).map(Zeroizing::new).is_ok_and(|text| key.matches(text.trim_end()))
 }
 
 #[cfg(test)]

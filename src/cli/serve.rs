@@ -7,7 +7,7 @@ use clap::Args;
 use super::{ConfigArgs, DONE, REFUSED, WRONG_USAGE};
 use crate::{
     config::Config,
-    server,
+    server::{self, hardening},
     telemetry::logging::{self, AccessLog},
 };
 
@@ -20,6 +20,10 @@ pub(super) struct ServeArgs {
 
 /// Serves until a signal ends it, and says how to exit.
 pub(super) fn run(args: &ServeArgs, err: &mut dyn Write) -> u8 {
+    if let Err(error) = hardening::forbid_core_dumps() {
+        let _ = writeln!(err, "empress-gateway can't start: core dumps can't be switched off: {error}");
+        return REFUSED;
+    }
     let config = match args.config.load() {
         Ok(config) => config,
         Err(problems) => {

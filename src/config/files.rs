@@ -7,6 +7,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use zeroize::Zeroizing;
+
 use super::{Config, document::Document, findings::Findings, problem::Problems};
 use crate::secret::Secret;
 
@@ -37,6 +39,7 @@ pub(super) enum ApiKeyFile {
 pub(super) fn load(path: &Path, credentials: Option<&Path>, api_key: ApiKeyFile) -> Result<Config, Problems> {
     let with_file = |problems: Problems| Problems { file: Some(path.to_owned()), ..problems };
     let text = fs::read_to_string(path)
+        .map(Zeroizing::new)
         .map_err(|error| with_file(Problems::whole_file(format!("cannot be read: {error}"))))?;
     let document = Document::parse(&text).map_err(with_file)?;
     let (mut config, problems) = Config::check(&document);
@@ -142,8 +145,11 @@ impl Reader<'_> {
         if !self.expand(at, file) {
             return None;
         }
-        let mut text = String::new();
-        let read = self.open(at, file)?.take(LONGEST_SECRET + 1).read_to_string(&mut text);
+        let opened = self.open(at, file)?;
+        // Large enough from the start: growing would leave copies behind.
+        let length = opened.metadata().map_or(0, |metadata| metadata.len().min(LONGEST_SECRET));
+        let mut text = Zeroizing::new(String::with_capacity(usize::try_from(length).unwrap_or_default() + 64));
+        let read = opened.take(LONGEST_SECRET + 1).read_to_string(&mut text);
         if let Err(error) = read {
             self.findings.add(at, cannot_be_read(file, &error));
             return None;
@@ -158,9 +164,7 @@ impl Reader<'_> {
             self.findings.add(at, format!("{} {wrong}", file.display()));
             return None;
         }
-        let secret = Secret::new(trimmed);
-        zeroize::Zeroize::zeroize(&mut text);
-        Some(secret)
+        Some(Secret::new(trimmed))
     }
 
     /// Puts the directory of the credentials where the path names it. Whether the path can be used.

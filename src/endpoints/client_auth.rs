@@ -5,6 +5,7 @@ use std::sync::Arc;
 use base64::{Engine, engine::general_purpose::STANDARD};
 use http::{HeaderMap, header};
 use percent_encoding::percent_decode_str;
+use zeroize::Zeroizing;
 
 use super::{Endpoints, parameters::Parameters, respond::OAuthError};
 use crate::{
@@ -103,8 +104,8 @@ impl Endpoints {
     ) -> Result<Option<CheckedClient>, OAuthError> {
         // RFC 6749 §2.3.1 wants both halves form-encoded; many libraries send them raw. Decoded first, then raw.
         for raw in [false, true] {
-            let read = |text: &str| if raw { text.to_owned() } else { decode(text) };
-            let id = ClientId::new(read(&basic.id));
+            let read = |text: &str| Zeroizing::new(if raw { text.to_owned() } else { decode(text) });
+            let id = ClientId::new(read(&basic.id).as_str());
             let Some(client) = self.clients.client(&id).await? else { continue };
             if presented.id.as_ref().is_some_and(|named| *named != client.id) {
                 return Err(OAuthError::invalid_request(
@@ -161,8 +162,8 @@ fn basic(headers: &HeaderMap) -> Result<Option<BasicCredentials>, OAuthError> {
     if !scheme.eq_ignore_ascii_case("basic") {
         return Err(refused());
     }
-    let decoded = STANDARD.decode(credentials.trim()).ok().and_then(|bytes| String::from_utf8(bytes).ok());
-    let decoded = decoded.ok_or_else(refused)?;
+    let decoded = Zeroizing::new(STANDARD.decode(credentials.trim()).map_err(|_| refused())?);
+    let decoded = std::str::from_utf8(&decoded).map_err(|_| refused())?;
     let (id, secret) = decoded.split_once(':').ok_or_else(refused)?;
     Ok(Some(BasicCredentials { id: id.to_owned(), secret: Secret::new(secret) }))
 }

@@ -5,8 +5,10 @@ use std::{borrow::Cow, convert::Infallible, fmt};
 use bytes::Bytes;
 use futures_util::{StreamExt, stream};
 use percent_encoding::percent_decode;
+use zeroize::Zeroize;
 
-/// Names and values in their order, decoded.
+/// Names and values in their order, decoded. Values are wiped when they are dropped: secrets, codes and passwords are
+/// among them.
 #[derive(Default)]
 pub struct Parameters(Vec<(String, String)>);
 
@@ -106,6 +108,12 @@ impl Parameters {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
+    }
+}
+
+impl Drop for Parameters {
+    fn drop(&mut self) {
+        self.0.iter_mut().for_each(|(_, value)| value.zeroize());
     }
 }
 

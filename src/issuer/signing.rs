@@ -8,6 +8,7 @@ use aws_lc_rs::{encoding::AsDer, rand::SystemRandom, rsa, signature};
 use base64::{Engine, engine::general_purpose::STANDARD};
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation, jwk::Jwk};
 use serde_json::{Map, Value};
+use zeroize::Zeroizing;
 
 use crate::{
     clock::UnixTime,
@@ -199,7 +200,8 @@ fn jws_algorithm(algorithm: SigningAlgorithm) -> Algorithm {
 }
 
 fn encoding_key(algorithm: SigningAlgorithm, private_key: &Secret) -> Result<EncodingKey, SigningError> {
-    let pem = format!("-----BEGIN PRIVATE KEY-----\n{}\n-----END PRIVATE KEY-----\n", private_key.expose());
+    let pem = ["-----BEGIN PRIVATE KEY-----\n", private_key.expose(), "\n-----END PRIVATE KEY-----\n"].concat();
+    let pem = Zeroizing::new(pem);
     let parsed = match algorithm {
         SigningAlgorithm::Rs256 => EncodingKey::from_rsa_pem(pem.as_bytes()),
         SigningAlgorithm::Es256 => EncodingKey::from_ec_pem(pem.as_bytes()),
@@ -212,7 +214,7 @@ fn encoding_key(algorithm: SigningAlgorithm, private_key: &Secret) -> Result<Enc
 fn make_key(algorithm: SigningAlgorithm, now: UnixTime) -> Result<StoredSigningKey, SigningError> {
     let failed = |_| SigningError::Key(format!("no {algorithm} key could be made"));
     let random = SystemRandom::new();
-    let pkcs8 = match algorithm {
+    let pkcs8 = Zeroizing::new(match algorithm {
         SigningAlgorithm::Rs256 => {
             let key = rsa::KeyPair::generate(rsa::KeySize::Rsa2048).map_err(failed)?;
             AsDer::<aws_lc_rs::encoding::Pkcs8V1Der<'_>>::as_der(&key).map_err(failed)?.as_ref().to_vec()
@@ -225,8 +227,8 @@ fn make_key(algorithm: SigningAlgorithm, now: UnixTime) -> Result<StoredSigningK
             signature::Ed25519KeyPair::generate_pkcs8v1(&random).map_err(failed)?.as_ref().to_vec()
         }
         SigningAlgorithm::Hs256 => return Err(SigningError::Key("HS256 has no key of its own".to_owned())),
-    };
-    let private_key = Secret::new(pem_lines(&STANDARD.encode(pkcs8)));
+    });
+    let private_key = pem_lines(&Zeroizing::new(STANDARD.encode(&*pkcs8)));
     let encoding = encoding_key(algorithm, &private_key)?;
     let jwk = Jwk::from_encoding_key(&encoding, jws_algorithm(algorithm))
         .map_err(|error| SigningError::Key(error.to_string()))?;
@@ -251,8 +253,13 @@ fn public_jwk(mut jwk: Jwk, id: &KeyId) -> Value {
 }
 
 /// PEM wants lines of 64 characters (RFC 7468 §2).
-fn pem_lines(base64: &str) -> String {
-    let lines: Vec<String> =
-        base64.as_bytes().chunks(64).map(|line| String::from_utf8_lossy(line).into_owned()).collect();
-    lines.join("\n")
+fn pem_lines(base64: &str) -> Secret {
+    let mut lines = String::with_capacity(base64.len() + base64.len() / 64 + 1);
+    for (place, letter) in base64.chars().enumerate() {
+        if place > 0 && place % 64 == 0 {
+            lines.push('\n');
+        }
+        lines.push(letter);
+    }
+    Secret::new(lines)
 }

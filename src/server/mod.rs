@@ -6,6 +6,7 @@ pub mod background;
 mod certificates;
 mod counts;
 pub mod edge;
+pub mod hardening;
 pub mod lifecycle;
 mod reload;
 mod run;

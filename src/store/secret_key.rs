@@ -20,7 +20,7 @@ use crate::{
 };
 
 /// What a key's file may hold at most: the line itself is 45 bytes.
-const MOST_BYTES: u64 = 256;
+const MOST_BYTES: usize = 256;
 
 /// Why there is no secret key.
 #[derive(Debug, thiserror::Error)]
@@ -79,8 +79,9 @@ fn load(path: &Path, file: File) -> Result<SecretKey, SecretKeyError> {
     if mode & 0o077 != 0 {
         return Err(SecretKeyError::OpenToOthers { path: path.to_owned(), mode });
     }
-    let mut line = Zeroizing::new(Vec::new());
-    file.take(MOST_BYTES).read_to_end(&mut line).map_err(failed)?;
+    // Large enough from the start: growing would leave copies behind.
+    let mut line = Zeroizing::new(Vec::with_capacity(2 * MOST_BYTES));
+    file.take(MOST_BYTES as u64).read_to_end(&mut line).map_err(failed)?;
     let decoded = STANDARD.decode(line.trim_ascii()).map(Zeroizing::new).ok();
     let bytes = decoded.and_then(|bytes| <[u8; 32]>::try_from(bytes.as_slice()).ok());
     bytes.map(SecretKey::new).ok_or_else(|| SecretKeyError::Malformed { path: path.to_owned() })
@@ -102,7 +103,8 @@ fn make(path: &Path) -> io::Result<()> {
 }
 
 fn write_key(path: &Path, key: &[u8; 32]) -> io::Result<()> {
-    let mut line = Zeroizing::new(STANDARD.encode(key));
+    let mut line = Zeroizing::new(String::with_capacity(MOST_BYTES));
+    STANDARD.encode_string(key, &mut line);
     line.push('\n');
     let mut file = private_file::create(path)?;
     file.write_all(line.as_bytes())?;

@@ -36,6 +36,9 @@ const OWNERS: [(&str, &[&str]); 6] = [
     ("jsonwebtoken", &["issuer"]),
 ];
 
+/// The packages; each has its lints for all that is built from it: library, program, examples, benches, tests.
+const PACKAGES: [&str; 2] = ["Cargo.toml", "benches/bare-pingora/Cargo.toml"];
+
 /// The code without its comments.
 fn code(text: &str) -> String {
     let comment = Regex::new(r"(?m)^\s*//.*$|\s//[ /!].*$").expect("a pattern");
@@ -144,4 +147,14 @@ fn names_are_found_alone_in_groups_and_not_in_comments() {
     let mut found = named(&code(text));
     found.sort();
     assert_eq!(found, ["access", "oauth", "proxy", "route"]);
+}
+
+#[test]
+fn unsafe_code_is_forbidden_in_every_package() {
+    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+    for package in PACKAGES {
+        let manifest = fs::read_to_string(here.join(package)).expect("it is there");
+        let (_, lints) = manifest.split_once("[lints.rust]\n").expect(package);
+        assert!(lints.starts_with("unsafe_code = \"forbid\"\n"), "{package}");
+    }
 }

@@ -17,6 +17,7 @@ mod cli;
 mod durability;
 mod edge;
 mod flows;
+mod hardening;
 mod layering;
 mod move_in;
 mod no_downtime;

@@ -7,6 +7,7 @@ mod revoke;
 use std::io::{self, Read, Write};
 
 use clap::{Args, Subcommand};
+use zeroize::Zeroizing;
 
 use super::{ConfigArgs, REFUSED, WRONG_USAGE};
 use crate::{
@@ -81,15 +82,13 @@ pub(super) fn run(command: &TokenCommand, out: &mut dyn Write, err: &mut dyn Wri
 
 /// The token on standard input.
 fn from_input() -> anyhow::Result<Secret> {
-    let mut text = String::new();
+    let mut text = Zeroizing::new(String::new());
     io::stdin().lock().take(LONGEST + 1).read_to_string(&mut text)?;
     let token = text.trim();
     if token.is_empty() || token.len() as u64 > LONGEST || token.contains(char::is_whitespace) {
         anyhow::bail!("standard input holds no token: give it one, as in `empress-gateway token inspect … < FILE`");
     }
-    let secret = Secret::new(token);
-    zeroize::Zeroize::zeroize(&mut text);
-    Ok(secret)
+    Ok(Secret::new(token))
 }
 
 /// What a token turned out to be.

@@ -10,7 +10,7 @@ const DOCTYPE: &str = "User";
 
 #[derive(Deserialize)]
 struct NewKey {
-    api_secret: String,
+    api_secret: Secret,
 }
 
 impl Setup {
@@ -56,7 +56,7 @@ impl Setup {
     /// [`SetupError`]
     pub async fn make_key(&self, name: &UserName) -> Result<Secret, SetupError> {
         let answer = self.method("frappe.core.doctype.user.user.generate_keys", json!({ "user": name })).await?;
-        let secret = Secret::new(message::<NewKey>(&answer)?.api_secret);
+        let secret = message::<NewKey>(&answer)?.api_secret;
         let user = self.document(DOCTYPE, name.as_str()).await?.unwrap_or(Value::Null);
         let key = text(&user, "api_key");
         if key.is_empty() || secret.expose().is_empty() {
