@@ -20,10 +20,10 @@ const THREADS: usize = 4;
 /// Memory that caches and the allocator may still take after the first quarter of the time.
 const GROWTH: u64 = 24 << 20;
 /// Descriptors that may be open more than before: connections that are kept.
-const DESCRIPTORS: usize = 80;
+const DESCRIPTORS: u64 = 80;
 
 /// Threads that may have been added for calls that block; idle ones end after a while.
-const BLOCKING: usize = 16;
+const BLOCKING: u64 = 16;
 
 fn seconds() -> u64 {
     #[expect(clippy::disallowed_methods, reason = "whoever runs a test by name says so how long")]
@@ -31,8 +31,13 @@ fn seconds() -> u64 {
     said.and_then(|text| text.parse().ok()).unwrap_or(SECONDS)
 }
 
-fn count_in(gateway: &TestGateway, folder: &str) -> usize {
-    fs::read_dir(format!("/proc/{}/{folder}", gateway.pid())).expect("its process").count()
+/// Its open descriptors and its threads, as far as anybody may know.
+fn counts(gateway: &TestGateway) -> (u64, u64) {
+    let status = fs::read_to_string(format!("/proc/{}/status", gateway.pid())).expect("its process");
+    let threads = status.lines().find_map(|line| line.strip_prefix("Threads:")).expect("its threads");
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a count")]
+    let descriptors = gateway.metric("empress_process_open_fds") as u64;
+    (descriptors, threads.trim().parse().expect("a number"))
 }
 
 /// The life of some tokens, with what peers do wrong on the way.
@@ -71,7 +76,7 @@ fn under_a_mixed_load_nothing_fails_and_neither_memory_descriptors_nor_threads_g
     for _ in 0..3 {
         live(&gateway, ALICE).expect("it reads");
     }
-    let (descriptors, threads) = (count_in(&gateway, "fd"), count_in(&gateway, "task"));
+    let (descriptors, threads) = counts(&gateway);
     let (over, lives) = (AtomicBool::new(false), AtomicU64::new(0));
     let length = Duration::from_secs(seconds());
     let began = Instant::now();
@@ -101,10 +106,9 @@ fn under_a_mixed_load_nothing_fails_and_neither_memory_descriptors_nor_threads_g
     }
     assert!(lives > 0);
     assert!(grown < GROWTH, "{} MiB more after {lives} lives", grown >> 20);
-    let now = count_in(&gateway, "fd");
-    assert!(now <= descriptors + DESCRIPTORS, "{descriptors} descriptors before, {now} after {lives} lives");
-    let now = count_in(&gateway, "task");
-    assert!(now <= threads + BLOCKING, "{threads} threads before, {now} after {lives} lives");
+    let (open, running) = counts(&gateway);
+    assert!(open <= descriptors + DESCRIPTORS, "{descriptors} descriptors before, {open} after {lives} lives");
+    assert!(running <= threads + BLOCKING, "{threads} threads before, {running} after {lives} lives");
 }
 
 struct Ends<'t>(&'t AtomicBool);
