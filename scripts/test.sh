@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Installs what is missing, then formats, lints and tests everything.
 #
-#   scripts/test.sh [rust] [clients] [browser] [systemd]      all of them if none is named
+#   scripts/test.sh [rust] [clients] [browser] [systemd] [fuzz]      all of them if none is named
 #
 # A failed step does not keep the next ones from running, except that nothing more is run when the build fails. Ends with
 # a summary, and with 0 only if everything passed. What is installed besides Debian packages and cargo-nextest goes
@@ -15,7 +15,7 @@ cd "$(dirname "$0")/.."
 nextest_version=0.9.128
 target=${CARGO_TARGET_DIR:-target}
 demo=$target/debug/examples/demo
-steps=(rust clients browser systemd)
+steps=(rust clients browser systemd fuzz)
 summary=()
 passed=0
 failed=0
@@ -156,7 +156,7 @@ if [ "$#" -gt 0 ]; then
 fi
 for step in "${steps[@]}"; do
     case $step in
-    rust | clients | browser | systemd) ;;
+    rust | clients | browser | systemd | fuzz) ;;
     -h | --help) usage && exit 0 ;;
     *) usage >&2 && exit 2 ;;
     esac
@@ -184,5 +184,8 @@ if wants browser; then
 fi
 if wants systemd; then
     run 'the systemd unit' systemd_unit || true
+fi
+if wants fuzz; then
+    run "fuzzing, ${FUZZ_SECONDS:-60} s each" scripts/fuzz.sh --seconds "${FUZZ_SECONDS:-60}" || true
 fi
 finish
