@@ -47,13 +47,13 @@ impl RedirectUri {
             return Err(InvalidRedirectUri::Fragment);
         }
         let has_origin = url.origin().is_tuple();
-        let authority = text.split_once("://").map(|(_, rest)| rest.split(['/', '?']).next().unwrap_or_default());
-        if has_origin && !text.get(url.scheme().len()..).is_some_and(|rest| rest.starts_with("://")) {
+        let after_scheme = text.get(url.scheme().len()..).and_then(|rest| rest.strip_prefix("://"));
+        let authority = after_scheme.and_then(|rest| rest.split(['/', '?']).next()).unwrap_or_default();
+        if has_origin && authority.is_empty() {
             return Err(InvalidRedirectUri::NotAbsolute);
         }
         // The URL parser sees no user in `http://@host/`; others may.
-        if !url.username().is_empty() || url.password().is_some() || (has_origin && authority.is_some_and(has_at_sign))
-        {
+        if !url.username().is_empty() || url.password().is_some() || (has_origin && authority.contains('@')) {
             return Err(InvalidRedirectUri::UserInformation);
         }
         if has_origin && !url.host().is_some_and(is_named_plainly) {
@@ -124,10 +124,6 @@ impl RedirectUri {
             url.scheme() == "https" && matches!(url.host(), Some(Host::Domain(_) | Host::Ipv4(_) | Host::Ipv6(_)))
         })
     }
-}
-
-fn has_at_sign(authority: &str) -> bool {
-    authority.contains('@')
 }
 
 fn is_named_plainly(host: Host<&str>) -> bool {
@@ -213,6 +209,7 @@ mod tests {
             ("https://good@evil/", E::UserInformation),
             ("https://@evil/", E::UserInformation),
             ("ws:evil.com", E::NotAbsolute),
+            ("https:///evil.com", E::NotAbsolute),
             ("//evil.com", E::NotAbsolute),
             ("https:evil.com", E::NotAbsolute),
             ("/\\evil.com", E::NotAbsolute),
