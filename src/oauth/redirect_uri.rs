@@ -56,7 +56,7 @@ impl RedirectUri {
         if !url.username().is_empty() || url.password().is_some() || (has_origin && authority.contains('@')) {
             return Err(InvalidRedirectUri::UserInformation);
         }
-        if has_origin && !url.host().is_some_and(is_named_plainly) {
+        if has_origin && !url.host().as_ref().is_some_and(is_named_plainly) {
             return Err(InvalidRedirectUri::Host);
         }
         Ok(Self(text.to_owned()))
@@ -126,7 +126,7 @@ impl RedirectUri {
     }
 }
 
-fn is_named_plainly(host: Host<&str>) -> bool {
+fn is_named_plainly(host: &Host<&str>) -> bool {
     match host {
         Host::Domain(name) => name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_')),
         Host::Ipv4(_) | Host::Ipv6(_) => true,

@@ -245,8 +245,7 @@ async fn live(place: &impl Place, name: usize, steps: &[Step]) {
     }
 }
 
-pub async fn the_lives_of_grants_follow_the_rules(store: Tested, place: &impl Place) {
-    drop(store);
+pub fn the_lives_of_grants_follow_the_rules(place: &impl Place) {
     // Each case finds what the ones before it left.
     let name = AtomicUsize::new(0);
     let config = Config { cases: 48, failure_persistence: None, ..Config::default() };
