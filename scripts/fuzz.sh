@@ -43,6 +43,11 @@ make_python() {
 }
 
 build() {
+    if ! cargo metadata --locked --format-version 1 --manifest-path fuzz/Cargo.toml >/dev/null; then
+        say 'fuzz/Cargo.lock is behind Cargo.toml. Make it anew and commit it:' >&2
+        say '  cp Cargo.lock fuzz/ && cargo update --workspace --manifest-path fuzz/Cargo.toml' >&2
+        return 1
+    fi
     RUSTC_WRAPPER=$PWD/fuzz/instrument.sh CARGO_TARGET_DIR=$target \
         cargo build --locked --quiet --manifest-path fuzz/Cargo.toml
 }
