@@ -1,5 +1,5 @@
 #!/bin/bash
-# Checks the unit without installing it: `systemd-analyze verify` must say nothing, and the exposure that
+# Checks the units without installing them: `systemd-analyze verify` must say nothing, and the exposure that
 # `systemd-analyze security` computes must be below 2.0. Prints the exposure.
 set -euo pipefail
 cd "$(dirname "$0")"
@@ -18,7 +18,8 @@ printf '#!/bin/sh\n' >"$scratch/bin/empress-gateway"
 chmod 0755 "$scratch/bin/empress-gateway"
 sed "s|/usr/local/bin/|$scratch/bin/|" empress-gateway.service >"$scratch/empress-gateway.service"
 
-said=$(systemd-analyze verify --man=no "$scratch/empress-gateway.service" 2>&1) || { echo "$said" >&2; exit 1; }
+cp empress-gateway.socket "$scratch/"
+said=$(systemd-analyze verify --man=no "$scratch"/empress-gateway.{service,socket} 2>&1) || { echo "$said" >&2; exit 1; }
 [ -z "$said" ] || { echo "$said" >&2; exit 1; }
 systemd-sysusers --dry-run "$PWD/empress-gateway.sysusers" >/dev/null 2>&1
 

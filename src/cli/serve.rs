@@ -1,6 +1,6 @@
 //! `serve`: runs the gateway.
 
-use std::io::Write;
+use std::{io::Write, path::Path};
 
 use clap::Args;
 
@@ -28,7 +28,7 @@ pub(super) fn run(args: &ServeArgs, err: &mut dyn Write) -> u8 {
             return WRONG_USAGE;
         }
     };
-    match serve(&config) {
+    match serve(&config, &args.config.config) {
         Ok(()) => DONE,
         Err(error) => {
             let _ = writeln!(err, "empress-gateway can't start: {error:#}");
@@ -37,9 +37,9 @@ pub(super) fn run(args: &ServeArgs, err: &mut dyn Write) -> u8 {
     }
 }
 
-fn serve(config: &Config) -> anyhow::Result<()> {
+fn serve(config: &Config, file: &Path) -> anyhow::Result<()> {
     let access = if config.log.access { AccessLog::On } else { AccessLog::Off };
     logging::init(config.log.level, config.log.format, access)?;
-    server::run(config)?;
+    server::run(config, file)?;
     Ok(())
 }

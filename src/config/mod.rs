@@ -4,6 +4,7 @@
 mod address;
 mod admin;
 mod cache;
+mod changes;
 mod client;
 mod client_check;
 mod cors;
@@ -36,6 +37,7 @@ pub use self::{
     address::{InvalidAddress, Origin, PublicUrl},
     admin::AdminSettings,
     cache::CacheSettings,
+    changes::{CLIENT_KEYS, Changes},
     client::ClientSettings,
     cors::CorsSettings,
     erpnext::{ClientSync, ErpnextSettings, NativeTokens},

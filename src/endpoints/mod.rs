@@ -22,7 +22,7 @@ use http::{HeaderMap, Method, Request, StatusCode, header};
 use client_auth::CheckedClient;
 pub use cors::Origins;
 pub use discovery::METHOD_PATH;
-pub use limits::{Allotment, Counted, Limit};
+pub use limits::{Allotment, Counted, Limit, LoginName};
 pub use respond::{Answer, OAuthError};
 
 use self::parameters::{BadParameters, Parameters};
@@ -30,8 +30,8 @@ use crate::{
     access::AccessCheck,
     erpnext::ClientRegistry,
     issuer::Issuer,
-    oauth::{LoginHasher, SigningAlgorithm},
-    route::{Endpoint, Router},
+    oauth::{ErrorCode, LoginHasher, SigningAlgorithm},
+    route::{CurrentRouter, Endpoint},
     secret::DerivedKey,
 };
 
@@ -54,7 +54,7 @@ pub struct EndpointSettings {
     /// Revocation needs client credentials.
     pub revocation_needs_client: bool,
     /// The rules, which give scopes their meaning.
-    pub rules: Router,
+    pub rules: Arc<CurrentRouter>,
 }
 
 /// The limits of `[limits]`.
@@ -154,6 +154,21 @@ impl Endpoints {
         if let Some(client) = client {
             limit.count(Counted::client_from(client.clone(), peer.address), now);
         }
+    }
+
+    /// Counts a client authentication that failed; the answer to it. Past what the client as a whole may fail, from
+    /// however many addresses, who guesses is told to wait, whatever the guess was worth. Right credentials never are.
+    fn refused_client(&self, error: OAuthError, client: Option<&crate::oauth::ClientId>, peer: Peer) -> OAuthError {
+        if error.code != ErrorCode::InvalidClient {
+            return error;
+        }
+        let (limit, now) = (&self.limits.token_failures, self.issuer.clock.now());
+        self.count_failure(limit, client, peer);
+        let Some(client) = client else { return error };
+        let counted = Counted::Client(client.clone());
+        let checked = limit.check(&counted, now);
+        limit.count(counted, now);
+        checked.map_or_else(OAuthError::too_many, |()| error)
     }
 }
 

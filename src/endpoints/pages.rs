@@ -106,7 +106,7 @@ impl Page<'_> {
     }
 
     fn render(&self, settings: &EndpointSettings, texts: &Texts) -> askama::Result<String> {
-        let action = format!("{METHOD_PATH}approve");
+        let (action, rules) = (format!("{METHOD_PATH}approve"), settings.rules.load());
         match *self {
             Self::Consent { client, user, request, handle, form_token } => ConsentPage {
                 texts,
@@ -117,7 +117,7 @@ impl Page<'_> {
                     .scopes
                     .iter()
                     .map(|scope| {
-                        let opened = settings.rules.opened_by(scope.as_str());
+                        let opened = rules.opened_by(scope.as_str());
                         texts.meaning(scope.as_str(), &settings.site_name, client.scopes.name_claims(), &opened)
                     })
                     .collect(),
@@ -187,7 +187,9 @@ mod tests {
             allowed_origins: super::super::Origins::new(),
             introspection_needs_client: false,
             revocation_needs_client: false,
-            rules: crate::route::Router::new(&[]).expect("no rules"),
+            rules: std::sync::Arc::new(crate::route::CurrentRouter::from_pointee(
+                crate::route::Router::new(&[]).expect("no rules"),
+            )),
         }
     }
 

@@ -10,7 +10,9 @@ use super::{
     Endpoints, Peer,
     client_auth::{CheckedClient, PresentedClient},
     cors::AnswerOf,
-    form, media_type,
+    form,
+    limits::LoginName,
+    media_type,
     parameters::Parameters,
     refuse_query,
     respond::{Answer, OAuthError, json, no_store},
@@ -55,7 +57,7 @@ impl Endpoints {
         let client = if request.presented.is_absent() && request.grant_type == GrantType::RefreshToken {
             self.client_by_refresh_token(&request.form, peer).await?
         } else {
-            self.check_client(&request.presented).await.inspect_err(|error| {
+            self.check_client(&request.presented).await.map_err(|error| {
                 if error.code == ErrorCode::InvalidClient {
                     self.issuer.record(&AuditEvent {
                         event: "client_authentication_failed",
@@ -63,8 +65,8 @@ impl Endpoints {
                         address: Some(peer.address),
                         ..AuditEvent::default()
                     });
-                    self.count_failure(limit, claimed.as_ref(), peer);
                 }
+                self.refused_client(error, claimed.as_ref(), peer)
             })?
         };
         if request.multipart {
@@ -122,7 +124,14 @@ impl Endpoints {
             GrantType::Password => {
                 let username = form.get("username").ok_or_else(|| missing("username"))?;
                 let password = Secret::new(form.get("password").ok_or_else(|| missing("password"))?);
-                self.issuer.password(client, username, &password, scope(form)?, peer.address).await
+                let (name, now) = (LoginName::new(username), self.issuer.clock.now());
+                let limit = &self.limits.login_failures;
+                limit.check_login(Some(&name), peer.address, now).map_err(OAuthError::too_many)?;
+                let issued = self.issuer.password(client, username, &password, scope(form)?, peer.address).await;
+                if matches!(&issued, Err(IssueError::Refused(refusal)) if refusal.may_be_a_guess()) {
+                    limit.count_login(Some(&name), peer.address, now);
+                }
+                issued
             }
             GrantType::Implicit => return Err(unsupported()),
         };

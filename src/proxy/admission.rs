@@ -1,6 +1,6 @@
 //! Whether a request may go upstream: on whose behalf, and with which body.
 
-use std::panic::AssertUnwindSafe;
+use std::{panic::AssertUnwindSafe, sync::Arc};
 
 use futures_util::FutureExt;
 use http::header::COOKIE;
@@ -15,14 +15,16 @@ use super::{
 };
 use crate::{
     access::{Denial, Permit},
-    endpoints::{Counted, Limit},
-    route::{Refusal, Route, Seen, Service, Tells, Terms},
+    endpoints::{Limit, LoginName},
+    route::{Refusal, Route, Router, Seen, Service, Tells, Terms},
 };
 
 /// A request that is to go upstream, as far as its head tells.
 pub(super) struct Applicant {
     pub(super) terms: Terms,
     pub(super) token_in_query: bool,
+    /// The rules that the terms are from.
+    pub(super) router: Arc<Router>,
 }
 
 impl Gateway {
@@ -39,10 +41,13 @@ impl Gateway {
         if applicant.terms.may_log_in {
             self.check_logins(context)?;
         }
-        let body = BodyHead::of(session, &self.room)?;
+        let mut body = BodyHead::of(session, &self.room)?;
+        if let Some(body) = &mut body {
+            body.may_log_in = applicant.terms.may_log_in;
+        }
         // Apart: Pingora moves what every request waits on, and most have no body.
         let (checked, terms) = match body {
-            Some(mut body) if self.parts.router.has_rules() => {
+            Some(mut body) if applicant.router.has_rules() => {
                 Box::pin(self.judge(session, context, applicant, &mut body)).await?
             }
             body => {
@@ -53,7 +58,12 @@ impl Gateway {
                 (checked, applicant.terms)
             }
         };
-        if context.may_log_in() && !terms.may_log_in {
+        if context.may_log_in() || terms.may_log_in {
+            let by_query = || {
+                let target = local::target(session.req_header().raw_path()).ok()?;
+                target.query().login_name().map(|name| LoginName::new(&name))
+            };
+            context.login = context.body.as_ref().and_then(|body| body.login()).or_else(by_query);
             self.check_logins(context)?;
         }
         // The one method that a `sid` in the query may ask for is no way to the others; nor is the realtime server's path.
@@ -80,12 +90,12 @@ impl Gateway {
         applicant: Applicant,
         body: &mut BodyHead,
     ) -> Result<(Result<Option<Permit>, Denial>, Terms), Refused> {
-        let Applicant { mut terms, token_in_query } = applicant;
+        let Applicant { mut terms, token_in_query, router } = applicant;
         let opening = terms.with_any_token();
         let checked = self.check(session, context, &opening, token_in_query).await;
         let Ok(permit) = &checked else { return Ok((checked, terms)) };
         let scopes = permit.as_ref().map(|permit| &permit.token.scopes);
-        let asks = terms.tells == Tells::Documents && self.parts.router.asks_for_documents(scopes);
+        let asks = terms.tells == Tells::Documents && router.asks_for_documents(scopes);
         if asks && !body.is_held() {
             return Err(body.not_held());
         }
@@ -94,7 +104,7 @@ impl Gateway {
         if body.is_held() {
             let seen = context.seen_in_body();
             if asks || seen.call || (seen.method && choices.method) {
-                terms = self.terms_by_body(session, context, body)?;
+                terms = terms_by_body(session, context, body, &router)?;
             }
         } else if let Some(body) = &mut context.body {
             body.guard(choices);
@@ -103,17 +113,6 @@ impl Gateway {
             return Ok((checked, terms));
         }
         Ok((self.check(session, context, &terms, token_in_query).await, terms))
-    }
-
-    /// The terms of a request whose body is held.
-    fn terms_by_body(&self, session: &Session, context: &RequestContext, body: &BodyHead) -> Result<Terms, Refused> {
-        let fields = context.body.as_ref().ok_or(Refused::Internal)?.fields(&body.kind)?;
-        let target = local::target(session.req_header().raw_path())?;
-        match self.parts.router.route_with(&session.req_header().method, &target, Some(&fields)) {
-            Route::Upstream(terms) => Ok(terms),
-            Route::Refuse(refusal) => Err(Refused::Route(refusal)),
-            Route::Endpoint(_) => Err(Refused::Internal),
-        }
     }
 
     /// Judges the body, or sees to it that it is judged as it streams by.
@@ -138,10 +137,10 @@ impl Gateway {
         AssertUnwindSafe(check).catch_unwind().await.unwrap_or(Err(Denial::Broken))
     }
 
-    /// Whether the peer's address may try another login.
+    /// Whether the peer may try another login.
     pub(super) fn check_logins(&self, context: &RequestContext) -> Result<(), Refused> {
-        let counted = Counted::address(context.peer.address);
-        self.login_failures().check(&counted, context.now).map_err(Refused::TooManyLogins)
+        let checked = self.login_failures().check_login(context.login.as_ref(), context.peer.address, context.now);
+        checked.map_err(Refused::TooManyLogins)
     }
 
     pub(super) fn login_failures(&self) -> &Limit {
@@ -168,5 +167,21 @@ impl Gateway {
                 }
             }
         }
+    }
+}
+
+/// The terms of a request whose body is held.
+fn terms_by_body(
+    session: &Session,
+    context: &RequestContext,
+    body: &BodyHead,
+    router: &Router,
+) -> Result<Terms, Refused> {
+    let fields = context.body.as_ref().ok_or(Refused::Internal)?.fields(&body.kind)?;
+    let target = local::target(session.req_header().raw_path())?;
+    match router.route_with(&session.req_header().method, &target, Some(&fields)) {
+        Route::Upstream(terms) => Ok(terms),
+        Route::Refuse(refusal) => Err(Refused::Route(refusal)),
+        Route::Endpoint(_) => Err(Refused::Internal),
     }
 }

@@ -16,7 +16,10 @@ use super::{
     refuse::{BodyRefusal, Refused},
     room::{Place, Room},
 };
-use crate::route::{BodyKind, BodyScan, Fields, Found, Seen};
+use crate::{
+    endpoints::LoginName,
+    route::{BodyKind, BodyScan, Fields, Found, Seen},
+};
 
 /// A body of known length up to this is held.
 const HELD_BODY: usize = 1024 * 1024;
@@ -38,6 +41,8 @@ pub(super) struct BodyHead {
     /// As what ERPNext reads it.
     pub(super) kind: BodyKind,
     length: Option<usize>,
+    /// Whether its path or query asks for a login.
+    pub(super) may_log_in: bool,
     /// Where it is to be held; `None` where it is not, or is already.
     place: Option<Place>,
     held: bool,
@@ -52,6 +57,8 @@ pub struct BodyWatch {
     held: Option<Bytes>,
     /// Whether the held body may ask for a login with a password.
     logs_in: bool,
+    /// The name that a held body has for a login.
+    login: Option<LoginName>,
     /// Of all the memory for held bodies, this one's.
     place: Option<Place>,
 }
@@ -76,7 +83,7 @@ impl BodyHead {
         let types = session.req_header().headers.get_all(CONTENT_TYPE).iter().map(http::HeaderValue::as_bytes);
         let kind = BodyKind::of(types).map_err(|_| Refused::Body(BodyRefusal::Unreadable))?;
         let place = length.filter(|length| *length <= HELD_BODY).and_then(|length| room.place_for(length));
-        Ok(Some(Self { kind, length, held: place.is_some(), place }))
+        Ok(Some(Self { kind, length, may_log_in: false, held: place.is_some(), place }))
     }
 
     /// Whether it is held, and judged before anything goes upstream.
@@ -116,6 +123,11 @@ impl BodyWatch {
         if self.held.is_some() { self.logs_in } else { self.seen().call }
     }
 
+    /// The name that a held body has for a login.
+    pub(super) fn login(&self) -> Option<LoginName> {
+        self.login.clone()
+    }
+
     /// The parameters of a body that is held.
     pub(super) fn fields(&self, kind: &BodyKind) -> Result<Fields, Refused> {
         let body = self.held.as_deref().unwrap_or_default();
@@ -143,7 +155,16 @@ impl BodyWatch {
             body.extend_from_slice(&piece);
         }
         self.scan.finish().map_err(refused)?;
-        self.logs_in = self.seen().call && Fields::parse(&head.kind, &body).map_or(true, |fields| fields.logs_in());
+        let may_log_in = head.may_log_in || self.seen().call;
+        match may_log_in.then(|| Fields::parse(&head.kind, &body)) {
+            Some(Ok(fields)) => {
+                self.logs_in = fields.logs_in();
+                self.login = fields.login_name().map(LoginName::new);
+            }
+            // Python may read what we can't.
+            Some(Err(_)) => self.logs_in = self.seen().call,
+            None => {}
+        }
         self.held = Some(body.freeze());
         self.place = Some(place);
         Ok(())

@@ -9,6 +9,7 @@ use super::{body::BodyWatch, lease::Lease, upstream::Attempts};
 use crate::{
     access::Permit,
     clock::UnixTime,
+    endpoints::LoginName,
     route::{Seen, Service, Terms},
 };
 
@@ -33,6 +34,8 @@ pub struct RequestContext {
     pub renewal: Renewal,
     /// Looks through the body, if there is one. Apart, since Pingora moves a context about many times.
     pub body: Option<Box<BodyWatch>>,
+    /// Who wants to log in, where it is a login whose body was read.
+    pub login: Option<LoginName>,
     /// Which servers it was tried with.
     pub attempts: Attempts,
     /// Watches over the token while an answer may go on for long.
@@ -87,6 +90,7 @@ impl RequestContext {
             permit: None,
             renewal: Renewal::None,
             body: None,
+            login: None,
             attempts: Attempts::default(),
             lease: None,
             answered_after: None,

@@ -52,7 +52,7 @@ use crate::{
     config::{ErpnextSettings, Origin},
     endpoints::{Endpoints, Peer},
     random::Random,
-    route::{Endpoint, Route, Router},
+    route::{CurrentRouter, Endpoint, Route},
     telemetry::{metrics::Metrics, tally::Tally},
 };
 
@@ -68,7 +68,7 @@ const MOST_HELD: usize = 256 * 1024 * 1024;
 /// What the gateway is made of.
 pub struct GatewayParts {
     /// Where requests go.
-    pub router: Arc<Router>,
+    pub router: Arc<CurrentRouter>,
     /// On whose behalf.
     pub access: Arc<AccessCheck>,
     /// Our own answers.
@@ -127,9 +127,10 @@ impl Gateway {
         if matches!(session.req_header().method, Method::CONNECT | Method::TRACE) {
             return Err(Refused::Method);
         }
+        let router = self.parts.router.load_full();
         let (route, rewritten, token_in_query) = {
             let target = local::target(session.req_header().raw_path())?;
-            let route = self.parts.router.route(&session.req_header().method, &target);
+            let route = router.route(&session.req_header().method, &target);
             let own = matches!(route, Route::Endpoint(_));
             let rewritten = if own { Some(target.forwarded()) } else { target.rewritten() };
             (route, rewritten, target.query().has("access_token"))
@@ -140,7 +141,7 @@ impl Gateway {
             }
             Route::Refuse(refusal) => Err(Refused::Route(refusal)),
             Route::Upstream(terms) => {
-                self.admit(session, context, Applicant { terms, token_in_query }).await?;
+                self.admit(session, context, Applicant { terms, token_in_query, router }).await?;
                 if let Some(target) = rewritten {
                     request_headers::keep_authority(session.req_header_mut()).map_err(|_| Refused::BadRequest)?;
                     session.req_header_mut().set_raw_path(target.as_bytes()).map_err(|_| Refused::BadRequest)?;

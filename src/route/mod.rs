@@ -117,6 +117,9 @@ pub enum Refusal {
     Denied,
 }
 
+/// The rules in use. A reload puts others in their place; a request keeps to those that it began with.
+pub type CurrentRouter = arc_swap::ArcSwap<Router>;
+
 /// The rules, compiled.
 #[derive(Clone, Debug)]
 pub struct Router {

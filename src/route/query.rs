@@ -4,7 +4,7 @@ use std::{borrow::Cow, str::Utf8Chunk};
 
 use percent_encoding::{NON_ALPHANUMERIC, percent_encode};
 
-use super::target::hex;
+use super::{body::LOGIN_NAME, target::hex};
 
 /// A query string.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,6 +24,12 @@ impl<'a> Query<'a> {
     /// The decoded values of the parameters of this name.
     pub fn values(&self, name: &str) -> impl Iterator<Item = Cow<'a, str>> {
         self.pairs().filter(move |(key, _)| decode(key) == name).map(|(_, value)| decode(value))
+    }
+
+    /// The user's name that it has for a login.
+    #[must_use]
+    pub fn login_name(&self) -> Option<Cow<'a, str>> {
+        self.values(LOGIN_NAME).next()
     }
 
     /// The decoded values of all parameters.

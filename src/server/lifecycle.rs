@@ -8,7 +8,7 @@ use std::{
     io,
     net::{SocketAddr, TcpListener},
     num::NonZeroUsize,
-    sync::{Arc, mpsc},
+    sync::{Arc, Mutex, PoisonError, mpsc},
     thread::available_parallelism,
     time::Duration,
 };
@@ -23,7 +23,7 @@ use tokio::{
 use super::{
     admin::{Admin, AdminSources},
     edge::{Connections, Edge, EdgeEvents, EdgeSettings, Entrance},
-    sockets::{UnusableAddress, bind},
+    sockets::{Inherited, UnusableAddress},
     tls::{Certificate, TlsFiles, TlsProblem, server_config},
 };
 
@@ -88,25 +88,29 @@ pub struct Prepared {
 }
 
 impl Prepared {
-    /// Prepares a server. Connections wait in the sockets' queues until it is started.
+    /// Prepares a server, on sockets that are open already where there are any. Connections wait in the sockets' queues
+    /// until it is started.
     ///
     /// # Errors
     /// What stands in the way.
-    pub fn new(settings: ServerSettings) -> Result<Self, StartProblem> {
+    pub fn new(settings: ServerSettings, mut inherited: Inherited) -> Result<Self, StartProblem> {
         let mut listeners = Vec::new();
         for address in &settings.listen {
-            listeners.push((bind(*address, "[server].listen")?, None));
+            listeners.push((inherited.bind(*address, "[server].listen")?, None));
         }
         let mut certificate = None;
         if let Some(tls) = &settings.tls {
             let loaded = Certificate::load(tls.files.clone())?;
             let config = server_config(loaded.clone(), tls.http2)?;
             for address in &tls.listen {
-                listeners.push((bind(*address, "[server.tls].listen")?, Some(config.clone())));
+                listeners.push((inherited.bind(*address, "[server.tls].listen")?, Some(config.clone())));
             }
             certificate = Some(loaded);
         }
-        let admin = bind(settings.admin, "[admin].listen")?;
+        let admin = inherited.bind(settings.admin, "[admin].listen")?;
+        for address in inherited.left() {
+            tracing::warn!(%address, "a socket that was handed over is closed: no key of the configuration names it");
+        }
         let threads = NonZeroUsize::new(settings.threads).map_or_else(available_parallelism, Ok)?.get();
         let runtime =
             Builder::new_multi_thread().worker_threads(threads).thread_name("gateway").enable_all().build()?;
@@ -138,14 +142,16 @@ impl Prepared {
         let events = Arc::new(events);
         let connections = Connections::new(self.settings.edge.connections.clone(), events.clone());
         let edge = Arc::new(Edge::new(gateway, &self.pingora_conf(), self.settings.edge.clone(), events));
-        let mut addresses = Vec::new();
+        let (mut addresses, mut sockets) = (Vec::new(), Vec::new());
         for (listener, tls) in self.listeners {
             addresses.push(Listening { address: listener.local_addr()?, tls: tls.is_some() });
+            sockets.push(listener.try_clone()?);
             let listener = tokio::net::TcpListener::from_std(listener)?;
             let entrance = Entrance { listener, tls, connections: connections.clone() };
             self.runtime.spawn(entrance.run(edge.clone(), self.shutdown.subscribe()));
         }
         let admin_address = self.admin.local_addr()?;
+        sockets.push(self.admin.try_clone()?);
         let admin_listener = tokio::net::TcpListener::from_std(self.admin)?;
         self.runtime.spawn(Admin::new(admin, self.shutdown.subscribe()).run(admin_listener));
         drop(entered);
@@ -156,6 +162,7 @@ impl Prepared {
             grace: self.settings.shutdown_grace,
             addresses,
             admin_address,
+            sockets: Mutex::new(sockets),
             certificate: self.certificate,
             at_end: Vec::new(),
         })
@@ -197,6 +204,8 @@ pub struct Running {
     grace: Duration,
     addresses: Vec<Listening>,
     admin_address: SocketAddr,
+    /// The listening sockets, to be handed on. Empty once it stops: they are to close.
+    sockets: Mutex<Vec<TcpListener>>,
     certificate: Option<Arc<Certificate>>,
     at_end: Vec<Box<dyn FnOnce() + Send + Sync>>,
 }
@@ -212,6 +221,14 @@ impl Running {
     #[must_use]
     pub fn admin_address(&self) -> SocketAddr {
         self.admin_address
+    }
+
+    /// The listening sockets once more, for another process.
+    ///
+    /// # Errors
+    /// The system has no descriptor left.
+    pub fn sockets(&self) -> io::Result<Vec<TcpListener>> {
+        self.sockets.lock().unwrap_or_else(PoisonError::into_inner).iter().map(TcpListener::try_clone).collect()
     }
 
     /// How many connections are open.
@@ -241,6 +258,7 @@ impl Running {
     /// Stops accepting, and calls `drained` when everybody has been answered or the grace is over.
     pub fn begin_stop(&self, drained: impl FnOnce(Drained) + Send + 'static) {
         self.shutdown.send_replace(true);
+        self.sockets.lock().unwrap_or_else(PoisonError::into_inner).clear();
         let (connections, grace) = (self.connections.clone(), self.grace);
         self.spawn(async move {
             drained(match connections.drained(grace).await {

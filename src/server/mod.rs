@@ -3,9 +3,11 @@
 
 pub mod admin;
 pub mod background;
+mod certificates;
 mod counts;
 pub mod edge;
 pub mod lifecycle;
+mod reload;
 mod run;
 pub mod signals;
 pub mod site;
@@ -13,7 +15,8 @@ pub mod sockets;
 mod systemd;
 pub mod tls;
 pub mod tools;
+mod upgrade;
 mod upkeep;
 
-pub use run::{ask_parts, run, start};
+pub use run::{ask_parts, run};
 pub use site::erpnext_settings;

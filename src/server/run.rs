@@ -1,18 +1,22 @@
 //! `serve`, from the settings to the last answer: binds, composes, runs, drains.
 
-use std::{os::unix::fs::DirBuilderExt, sync::Arc};
+use std::{os::unix::fs::DirBuilderExt, path::Path, sync::Arc};
 
 use anyhow::Context;
 
 use super::{
     admin::{AdminSources, NotReady, Readiness},
     background::{Background, Periods},
-    counts,
+    certificates, counts,
     edge::{ConnectionLimits, EdgeEvents, EdgeSettings, Minimum},
     lifecycle::{Prepared, Running, ServerSettings, TlsListeners},
-    signals::{Ended, SignalWatch},
+    reload::Reload,
+    signals::{Ended, Orders, SignalWatch},
     site::Site,
+    sockets::Inherited,
+    systemd,
     tls::TlsFiles,
+    upgrade::{self, Upgrade},
 };
 use crate::{
     access::Realm,
@@ -20,22 +24,23 @@ use crate::{
     erpnext::Directory,
     oauth::LoginHasher,
     proxy::{Gateway, GatewayParts, LoginWatch},
-    route::Router,
     telemetry::{audit::Audit, metrics::Metrics},
 };
 
 /// A body, or the taking of an answer, is judged over this time.
 const RATE_WINDOW: std::time::Duration = std::time::Duration::from_secs(10);
 
-/// Serves until a signal ends it.
+/// Serves until a signal ends it. The configuration is what `file` holds, which is read again when a signal says so.
 ///
 /// # Errors
 /// Whatever keeps it from starting, with what to do.
-pub fn run(config: &Config) -> anyhow::Result<Ended> {
+pub fn run(config: &Config, file: &Path) -> anyhow::Result<Ended> {
+    let inherited = Inherited::take().context("a socket that was handed over can't be used")?;
+    let upgrade = Upgrade::new().context("the program's own path")?;
     // Another part of the process may have installed one; either will do.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let signals = SignalWatch::install().context("the signals can't be taken")?;
-    let running = start(config)?;
+    let (running, reload) = start(config, file, inherited)?;
     for notice in config.notices() {
         tracing::warn!("{notice}");
     }
@@ -43,31 +48,60 @@ pub fn run(config: &Config) -> anyhow::Result<Ended> {
         tracing::info!(address = %listening.address, tls = listening.tls, "listening");
     }
     tracing::info!(address = %running.admin_address(), "admin listening");
-    let ended = signals.run(&running);
+    match upgrade::predecessor() {
+        None => systemd::ready(&running),
+        Some(predecessor) => {
+            systemd::taken_over(&running);
+            upgrade::take_over(predecessor);
+        }
+    }
+    let ended = signals.run(&running, &ServedOrders { reload, upgrade });
     tracing::info!(?ended, "stopped");
     Ok(ended)
 }
 
+struct ServedOrders {
+    reload: Reload,
+    upgrade: Upgrade,
+}
+
+impl Orders for ServedOrders {
+    fn reload(&self) {
+        self.reload.again();
+    }
+
+    fn upgrade(&self, running: &Running) {
+        self.upgrade.start(running);
+    }
+
+    fn is_replaced(&self) -> bool {
+        self.upgrade.has_successor()
+    }
+}
+
 /// Binds, composes and starts.
-///
-/// # Errors
-/// Whatever keeps it from starting, with what to do.
-pub fn start(config: &Config) -> anyhow::Result<Running> {
-    let prepared = Prepared::new(server_settings(config))?;
+fn start(config: &Config, file: &Path, inherited: Inherited) -> anyhow::Result<(Running, Reload)> {
+    let prepared = Prepared::new(server_settings(config), inherited)?;
     let metrics = Metrics::new();
     let audit = match &config.log.audit_file {
         Some(path) => Audit::open(path).with_context(|| format!("[log].audit_file {}", path.display()))?,
         None => Audit::with_log(),
     };
-    let site = Arc::new(Site::new(config, &metrics, audit, &prepared.runtime())?);
-    let background = Background::new(Arc::clone(&site), periods(config), prepared.shutdown());
-    let gateway = Gateway::new(gateway_parts(config, &site, &metrics)?, &config.erpnext);
-    let upkeep = gateway.upkeep(&prepared.shutdown());
+    let (runtime, shutdown) = (prepared.runtime(), prepared.shutdown());
+    let site = Arc::new(Site::new(config, &metrics, audit, &runtime)?);
+    let background = Background::new(Arc::clone(&site), periods(config), shutdown.clone());
+    let gateway = Gateway::new(gateway_parts(config, &site, &metrics), &config.erpnext);
+    let upkeep = gateway.upkeep(&shutdown);
     let mut running = prepared.start(gateway, admin_sources(&site, &metrics), edge_events(&metrics))?;
+    let certificate = running.certificate().cloned();
+    let reload = Reload::new(file.to_owned(), config, &site, certificate.clone(), runtime);
     running.at_end(move || counts::write_last(&site));
     running.spawn(background.run());
     running.spawn(upkeep);
-    Ok(running)
+    if let Some(certificate) = certificate {
+        running.spawn(certificates::follow(certificate, shutdown));
+    }
+    Ok((running, reload))
 }
 
 /// Asks the store and ERPNext whether they answer, without serving. A store that is not there yet is not made: the one
@@ -119,9 +153,9 @@ async fn ask_site(site: Arc<Site>) -> Vec<NotReady> {
     site.clients.idle_overrides().into_iter().map(idle).collect()
 }
 
-fn gateway_parts(config: &Config, site: &Site, metrics: &Arc<Metrics>) -> anyhow::Result<GatewayParts> {
-    Ok(GatewayParts {
-        router: Arc::new(Router::new(&config.route)?),
+fn gateway_parts(config: &Config, site: &Site, metrics: &Arc<Metrics>) -> GatewayParts {
+    GatewayParts {
+        router: Arc::clone(&site.endpoints.settings.rules),
         access: Arc::clone(&site.access),
         endpoints: Arc::clone(&site.endpoints),
         logins: LoginWatch::new(
@@ -137,7 +171,7 @@ fn gateway_parts(config: &Config, site: &Site, metrics: &Arc<Metrics>) -> anyhow
         trusted_proxies: config.server.trusted_proxies.clone(),
         realm: Realm::new(config.server.public_url.as_str()),
         public_url: config.server.public_url.origin().clone(),
-    })
+    }
 }
 
 fn server_settings(config: &Config) -> ServerSettings {

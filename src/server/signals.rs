@@ -1,9 +1,10 @@
-//! What the operator's signals do: SIGTERM and SIGINT drain, a second one leaves at once, SIGHUP doesn't kill.
+//! What the operator's signals do: SIGTERM and SIGINT drain, a second one leaves at once, SIGHUP reloads, SIGUSR2
+//! has another process take over.
 
 use std::{io, sync::mpsc, thread};
 
 use signal_hook::{
-    consts::{SIGHUP, SIGINT, SIGTERM},
+    consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR2},
     iterator::Signals,
 };
 
@@ -15,8 +16,24 @@ use super::{
 enum Event {
     Terminate,
     Reload,
+    Upgrade,
     Drained(Drained),
 }
+
+/// What signals ask of the server besides its end.
+pub trait Orders {
+    /// Takes a changed configuration over.
+    fn reload(&self) {}
+    /// Has another process take over.
+    fn upgrade(&self, _running: &Running) {}
+    /// Whether one does, so that the service goes on when this process leaves.
+    fn is_replaced(&self) -> bool {
+        false
+    }
+}
+
+/// Such signals change nothing.
+impl Orders for () {}
 
 /// How the server ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,12 +56,16 @@ impl SignalWatch {
     /// # Errors
     /// The system refuses.
     pub fn install() -> io::Result<Self> {
-        let mut signals = Signals::new([SIGTERM, SIGINT, SIGHUP])?;
+        let mut signals = Signals::new([SIGTERM, SIGINT, SIGHUP, SIGUSR2])?;
         let (sender, events) = mpsc::channel();
         let taken = sender.clone();
         thread::Builder::new().name("signals".to_owned()).spawn(move || {
             for signal in signals.forever() {
-                let event = if signal == SIGHUP { Event::Reload } else { Event::Terminate };
+                let event = match signal {
+                    SIGHUP => Event::Reload,
+                    SIGUSR2 => Event::Upgrade,
+                    _ => Event::Terminate,
+                };
                 if taken.send(event).is_err() {
                     return;
                 }
@@ -53,18 +74,22 @@ impl SignalWatch {
         Ok(Self { events, sender })
     }
 
-    /// Lets `running` run until a signal ends it, and tells systemd about it.
+    /// Lets `running` run until a signal ends it, and tells systemd that it ends.
     #[must_use]
-    pub fn run(&self, running: &Running) -> Ended {
-        systemd::ready(running);
+    pub fn run(&self, running: &Running, orders: &impl Orders) -> Ended {
         let mut draining = false;
         loop {
             match self.events.recv() {
-                Ok(Event::Reload) => tracing::warn!("reload is not built yet: restart to apply changes"),
+                // Who leaves takes nothing over.
+                Ok(Event::Reload | Event::Upgrade) if draining => {}
+                Ok(Event::Reload) => orders.reload(),
+                Ok(Event::Upgrade) => orders.upgrade(running),
                 Ok(Event::Terminate) if !draining => {
                     draining = true;
                     tracing::info!("draining: a second signal ends it at once");
-                    systemd::stopping();
+                    if !orders.is_replaced() {
+                        systemd::stopping();
+                    }
                     let sender = self.sender.clone();
                     running.begin_stop(move |drained| {
                         // The loop may have ended meanwhile.

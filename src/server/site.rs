@@ -9,15 +9,15 @@ use tokio::runtime::Handle;
 use crate::{
     access::{AccessCheck, AccessGround},
     clock::{Clock, SystemClock},
-    config::{ClientSettings, ClientSync, Config, NativeTokens as NativeTokensSetting, Rate},
+    config::{ClientSettings, ClientSync, Config, LimitsSettings, NativeTokens as NativeTokensSetting, Rate},
     endpoints::{Allotment, EndpointSettings, Endpoints, Limit, Limits},
     erpnext::{
         ClientRegistry, ClientRules, DirectoryError, Erpnext, ErpnextSettings, Ground, Hooks, NativeTokens, UserChange,
     },
     issuer::{AllowanceCounter, Issuer, IssuerSettings, SigningKeys},
-    oauth::{Allowance, Client, ClientMode, LoginHasher, SigningAlgorithm, SiteId, TokenMint, UserName},
+    oauth::{Allowance, Client, ClientId, ClientMode, LoginHasher, SigningAlgorithm, SiteId, TokenMint, UserName},
     random::{OsRandom, Random},
-    route::Router,
+    route::{CurrentRouter, Router},
     secret::{Purpose, SecretKey},
     store::{EmbeddedStore, Store, secret_key},
     telemetry::{
@@ -69,7 +69,7 @@ impl Site {
         let random: Arc<dyn Random> = Arc::new(OsRandom);
         let secret_key = secret_key::load_or_make(&config.store.secret_key_file)?;
         let store: Arc<dyn Store> = Arc::new(open_store(&config.store.path, &secret_key)?);
-        let algorithms = signing_algorithms(config, &client_blocks(config).1);
+        let algorithms = signing_algorithms(config);
         let settings = endpoint_settings(config, &algorithms)?;
         let ground = Ground {
             store: Arc::clone(&store),
@@ -119,7 +119,7 @@ impl Site {
             clients: Arc::clone(&registry),
             logins: LoginHasher::new(&secret_key),
             form_key: secret_key.derive(Purpose::Form),
-            limits: limits(config),
+            limits: limits(&config.limits),
             settings,
         });
         let tally = Arc::new(Tally::new(audit));
@@ -202,10 +202,20 @@ fn client_blocks(config: &Config) -> (Vec<ClientSettings>, Vec<Client>) {
 
 /// The clients of the file, and where ERPNext's are known from. Nothing is asked yet.
 pub(super) fn registry(config: &Config, erpnext: &Erpnext) -> ClientRegistry {
+    let (clients, rules) = clients_of(config);
+    ClientRegistry::with_upstream(clients, sync_is_on(config).then(|| erpnext.clients(rules)))
+}
+
+fn clients_of(config: &Config) -> (Vec<Client>, ClientRules) {
     let (overrides, clients) = client_blocks(config);
     let (mode, password_grant) = (config.erpnext.client_mode, config.erpnext.password_grant);
-    let rules = ClientRules { mode, password_grant, overrides };
-    ClientRegistry::with_upstream(clients, sync_is_on(config).then(|| erpnext.clients(rules)))
+    (clients, ClientRules { mode, password_grant, overrides })
+}
+
+/// Takes the clients of another configuration; tells which of the file's are another than before.
+pub(super) fn replace_clients(registry: &ClientRegistry, config: &Config) -> Vec<ClientId> {
+    let (clients, rules) = clients_of(config);
+    registry.replace(clients, rules)
 }
 
 /// How the gateway's own calls reach ERPNext.
@@ -238,7 +248,8 @@ fn issuer_settings(config: &Config) -> IssuerSettings {
 }
 
 /// The gateway's own algorithm first, then those that clients have instead.
-fn signing_algorithms(config: &Config, clients: &[Client]) -> Vec<SigningAlgorithm> {
+pub(super) fn signing_algorithms(config: &Config) -> Vec<SigningAlgorithm> {
+    let clients = client_blocks(config).1;
     let mut algorithms = vec![config.tokens.id_token_alg];
     for algorithm in config.client.iter().filter_map(|client| client.id_token_alg) {
         if !algorithms.contains(&algorithm) {
@@ -265,16 +276,28 @@ fn endpoint_settings(config: &Config, algorithms: &[SigningAlgorithm]) -> anyhow
         allowed_origins: config.cors.allowed_origins.iter().map(|origin| origin.as_str().to_owned()).collect(),
         introspection_needs_client: config.introspection.require_client_auth,
         revocation_needs_client: config.revocation.require_client_auth,
-        rules: Router::new(&config.route)?,
+        rules: Arc::new(CurrentRouter::from_pointee(Router::new(&config.route)?)),
     })
 }
 
-fn limits(config: &Config) -> Limits {
-    let limit = |rate: Rate| Limit::new(Allotment { burst: rate.count.get(), period: rate.per.length() });
+fn limits(settings: &LimitsSettings) -> Limits {
+    let limit = |rate| Limit::new(allotment(rate));
     Limits {
-        token_failures: limit(config.limits.token_failures),
-        introspection_misses: limit(config.limits.introspection_misses),
-        authorize: limit(config.limits.authorize),
-        login_failures: limit(config.limits.login_failures),
+        token_failures: limit(settings.token_failures),
+        introspection_misses: limit(settings.introspection_misses),
+        authorize: limit(settings.authorize),
+        login_failures: limit(settings.login_failures),
     }
+}
+
+/// Other limits from now on.
+pub(super) fn change_limits(limits: &Limits, settings: &LimitsSettings) {
+    limits.token_failures.change(allotment(settings.token_failures));
+    limits.introspection_misses.change(allotment(settings.introspection_misses));
+    limits.authorize.change(allotment(settings.authorize));
+    limits.login_failures.change(allotment(settings.login_failures));
+}
+
+fn allotment(rate: Rate) -> Allotment {
+    Allotment { burst: rate.count.get(), period: rate.per.length() }
 }

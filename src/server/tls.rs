@@ -63,8 +63,14 @@ pub enum TlsProblem {
 
 /// The certificate in use. A handshake takes the one of its moment.
 pub struct Certificate {
-    files: TlsFiles,
+    files: ArcSwap<TlsFiles>,
     current: ArcSwap<CertifiedKey>,
+}
+
+/// A certificate that has been read and waits to be shown.
+pub struct NextCertificate {
+    files: TlsFiles,
+    key: CertifiedKey,
 }
 
 impl Certificate {
@@ -74,22 +80,35 @@ impl Certificate {
     /// They can't be read, or don't work together.
     pub fn load(files: TlsFiles) -> Result<Arc<Self>, TlsProblem> {
         let current = read(&files)?;
-        Ok(Arc::new(Self { files, current: ArcSwap::from_pointee(current) }))
+        Ok(Arc::new(Self { files: ArcSwap::from_pointee(files), current: ArcSwap::from_pointee(current) }))
     }
 
-    /// Reads the files again, for handshakes from now on.
+    /// The files that it is read from.
+    #[must_use]
+    pub fn files(&self) -> Arc<TlsFiles> {
+        self.files.load_full()
+    }
+
+    /// Reads these files, for [`Self::show`].
     ///
     /// # Errors
-    /// As for `load`; the old certificate stays in use.
-    pub fn reload(&self) -> Result<(), TlsProblem> {
-        self.current.store(Arc::new(read(&self.files)?));
-        Ok(())
+    /// As for `load`.
+    pub fn read(files: TlsFiles) -> Result<NextCertificate, TlsProblem> {
+        Ok(NextCertificate { key: read(&files)?, files })
+    }
+
+    /// Shows another certificate in handshakes from now on; tells whether it is another one.
+    pub fn show(&self, next: NextCertificate) -> bool {
+        let is_new = self.current.load().cert != next.key.cert;
+        self.files.store(Arc::new(next.files));
+        self.current.store(Arc::new(next.key));
+        is_new
     }
 }
 
 impl fmt::Debug for Certificate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Certificate").field("files", &self.files).finish_non_exhaustive()
+        f.debug_struct("Certificate").field("files", &self.files.load()).finish_non_exhaustive()
     }
 }
 
@@ -169,11 +188,11 @@ mod tests {
         let before = loaded.current.load_full();
         let (certificate, key) = pair();
         files(folder.path(), &certificate, &key);
-        loaded.reload().unwrap();
+        assert!(loaded.show(Certificate::read(TlsFiles::clone(&loaded.files())).unwrap()));
         assert_ne!(before.cert, loaded.current.load_full().cert);
-        fs::write(&loaded.files.key, "").unwrap();
+        fs::write(&loaded.files().key, "").unwrap();
         let kept = loaded.current.load_full();
-        assert!(loaded.reload().is_err());
+        assert!(Certificate::read(TlsFiles::clone(&loaded.files())).is_err());
         assert_eq!(kept.cert, loaded.current.load_full().cert, "the old one stays");
     }
 

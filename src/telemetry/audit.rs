@@ -23,7 +23,7 @@ pub struct AuditEvent<'a> {
     pub event: &'static str,
     /// Why.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub reason: Option<&'static str>,
+    pub reason: Option<&'a str>,
     /// The client.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub client_id: Option<&'a str>,

@@ -128,6 +128,7 @@ fn fail(gateway: &TestGateway, seen: &mut Seen, tokens: &[Tokens]) {
     seen.error(&gateway.whoami(access));
 }
 
+/// T79
 #[test]
 fn no_secret_is_in_a_log_a_metric_an_error_the_store_or_on_its_way_to_erpnext() {
     let folder = tempfile::tempdir().expect("a folder");

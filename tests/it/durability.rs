@@ -103,6 +103,7 @@ fn text(body: &Value, member: &str) -> String {
     body[member].as_str().unwrap_or_else(|| panic!("no {member}")).to_owned()
 }
 
+/// T83, T88
 #[test]
 fn what_was_answered_before_a_kill_9_holds_afterwards() {
     let mut gateway = Setup::new().set("tokens.refresh_grace", "5m").set("tokens.code_ttl", "10m").start();

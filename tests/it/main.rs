@@ -19,5 +19,7 @@ mod edge;
 mod flows;
 mod layering;
 mod move_in;
+mod no_downtime;
 mod security;
+mod soak;
 mod upstream;

@@ -26,6 +26,7 @@ pub(super) struct FakeStore {
     pub(super) revocations: Mutex<Vec<Revocation>>,
     pub(super) look_ups: AtomicUsize,
     pub(super) away: AtomicBool,
+    pub(super) panics: AtomicBool,
     /// A look-up has read and waits for a permit of `gate`.
     pub(super) has_read: Notify,
     pub(super) gate: Semaphore,
@@ -38,6 +39,7 @@ impl FakeStore {
             revocations: Mutex::default(),
             look_ups: AtomicUsize::new(0),
             away: AtomicBool::new(false),
+            panics: AtomicBool::new(false),
             has_read: Notify::new(),
             gate: Semaphore::new(Semaphore::MAX_PERMITS),
         }
@@ -56,6 +58,7 @@ fn away<T>() -> StoreResult<T> {
 impl Store for FakeStore {
     async fn access_token(&self, token: TokenHash, now: UnixTime) -> StoreResult<Option<AccessTokenFacts>> {
         self.look_ups.fetch_add(1, Ordering::SeqCst);
+        assert!(!self.panics.load(Ordering::SeqCst), "as a test asks for");
         if self.away.load(Ordering::SeqCst) {
             return away();
         }

@@ -3,8 +3,9 @@
 mod fake_directory;
 mod fake_store;
 
-use std::{sync::atomic::Ordering, time::Duration};
+use std::{panic::AssertUnwindSafe, sync::atomic::Ordering, time::Duration};
 
+use futures_util::FutureExt;
 use http::{HeaderValue, header::AUTHORIZATION};
 
 use self::{fake_directory::FakeDirectory, fake_store::FakeStore};
@@ -201,6 +202,40 @@ async fn a_failing_store_denies_and_is_not_remembered() {
     scene.present(&token).await.expect("permitted");
     scene.store.away.store(true, Ordering::SeqCst);
     scene.present(&token).await.expect("what is in memory needs no store");
+}
+
+/// T56
+#[tokio::test]
+async fn a_panic_in_the_check_permits_nothing_and_the_next_request_is_checked_again() {
+    let scene = Scene::new();
+    let token = scene.token("g1", "all");
+    scene.store.panics.store(true, Ordering::SeqCst);
+    let presented = AssertUnwindSafe(scene.present(&token)).catch_unwind().await;
+    assert!(!matches!(presented, Ok(Ok(_))), "{presented:?}");
+    scene.store.panics.store(false, Ordering::SeqCst);
+    scene.present(&token).await.expect("permitted");
+}
+
+/// T62
+#[tokio::test]
+async fn a_flood_of_random_tokens_pushes_no_good_one_out_of_memory() {
+    let scene = Scene::new();
+    let good: Vec<_> = (0..500).map(|number| scene.token(&format!("g{number}"), "all")).collect();
+    for token in &good {
+        scene.present(token).await.expect("permitted");
+    }
+    for number in 0..100_000 {
+        assert_eq!(scene.denied(&format!("emp_at_{number:064}")).await, Denial::MalformedToken);
+    }
+    assert_eq!(scene.store.look_ups(), 500, "junk is no work for the store");
+    for _ in 0..20_000 {
+        assert_eq!(scene.denied(&scene.stranger()).await, Denial::InactiveToken);
+    }
+    let asked = scene.store.look_ups();
+    for token in &good {
+        assert!(scene.present(token).await.expect("permitted").cached);
+    }
+    assert_eq!(scene.store.look_ups(), asked);
 }
 
 /// T59

@@ -10,7 +10,7 @@ mod upstream;
 use std::{
     collections::{BTreeSet, HashMap},
     fmt,
-    sync::Arc,
+    sync::{Arc, Mutex, PoisonError},
 };
 
 use arc_swap::ArcSwap;
@@ -27,9 +27,11 @@ const COMMON_SCOPES: [&str; 5] = [Scope::ALL, Scope::OPENID, "profile", "email",
 
 /// Where a `client_id` is looked up.
 pub struct ClientRegistry {
-    file: Vec<Client>,
+    file: ArcSwap<Vec<Client>>,
     upstream: Option<UpstreamClients>,
     known: ArcSwap<KnownClients>,
+    /// Held while what is known is put together: the last one has all.
+    taking_up: Mutex<()>,
 }
 
 /// The clients that are known, and what they have together.
@@ -94,7 +96,7 @@ impl ClientRegistry {
     #[must_use]
     pub fn with_upstream(file: Vec<Client>, upstream: Option<UpstreamClients>) -> Self {
         let known = ArcSwap::from_pointee(KnownClients::new(file.clone()));
-        Self { file, upstream, known }
+        Self { file: ArcSwap::from_pointee(file), upstream, known, taking_up: Mutex::default() }
     }
 
     /// The client with this id; `None` when there is none, or it is disabled.
@@ -111,8 +113,20 @@ impl ClientRegistry {
         if !found {
             return Ok(None);
         }
-        self.take_up(upstream);
+        self.take_up();
         Ok(self.known.load().clients.get(id).cloned())
+    }
+
+    /// Takes other clients for those of the file, and other rules for ERPNext's. Tells which of the file's are another
+    /// than before; those that it has no longer are unknown from now on.
+    pub fn replace(&self, file: Vec<Client>, rules: ClientRules) -> Vec<ClientId> {
+        let before = self.file.swap(Arc::new(file));
+        if let Some(upstream) = &self.upstream {
+            upstream.replace_rules(rules);
+        }
+        self.take_up();
+        let is_new = |client: &&Client| before.iter().any(|old| old.id == client.id && old != *client);
+        self.file.load().iter().filter(is_new).map(|client| client.id.clone()).collect()
     }
 
     /// The clients that are known now.
@@ -128,7 +142,7 @@ impl ClientRegistry {
     pub async fn recall(&self) -> Result<(), DirectoryError> {
         let Some(upstream) = &self.upstream else { return Ok(()) };
         upstream.recall().await?;
-        self.take_up(upstream);
+        self.take_up();
         Ok(())
     }
 
@@ -149,11 +163,12 @@ impl ClientRegistry {
         let first = !upstream.are_known();
         let ClientChanges { mut added, mut changed, mut gone } = upstream.sync().await?;
         if first || !(added.is_empty() && changed.is_empty() && gone.is_empty()) {
-            self.take_up(upstream);
+            self.take_up();
         }
         // A client of the file's comes before one of ERPNext's: what becomes of that one is nothing to it.
+        let file = self.file.load();
         for ids in [&mut added, &mut changed, &mut gone] {
-            ids.retain(|id| self.file.iter().all(|client| client.id != *id));
+            ids.retain(|id| file.iter().all(|client| client.id != *id));
         }
         Ok(ClientChanges { added, changed, gone })
     }
@@ -164,8 +179,10 @@ impl ClientRegistry {
         self.upstream.as_ref().map(UpstreamClients::idle_overrides).unwrap_or_default()
     }
 
-    fn take_up(&self, upstream: &UpstreamClients) {
-        let clients = self.file.iter().cloned().chain(upstream.clients()).collect();
+    fn take_up(&self) {
+        let _held = self.taking_up.lock().unwrap_or_else(PoisonError::into_inner);
+        let upstream = self.upstream.as_ref().map(UpstreamClients::clients).unwrap_or_default();
+        let clients = self.file.load().iter().cloned().chain(upstream).collect();
         self.known.store(Arc::new(KnownClients::new(clients)));
     }
 }

@@ -7,6 +7,7 @@ use std::{
     time::Duration,
 };
 
+use arc_swap::ArcSwap;
 use serde::Deserialize;
 use serde_json::json;
 
@@ -69,7 +70,7 @@ impl ClientChanges {
 /// ERPNext's clients.
 pub struct UpstreamClients {
     adapter: Arc<Adapter>,
-    rules: ClientRules,
+    rules: ArcSwap<ClientRules>,
     state: Arc<Mutex<State>>,
     syncs: Flights<(), ClientChanges>,
     look_ups: Flights<ClientId, bool>,
@@ -98,7 +99,7 @@ impl UpstreamClients {
     pub(in crate::erpnext) fn new(adapter: Arc<Adapter>, rules: ClientRules) -> Self {
         let io = || adapter.ground.io.clone();
         Self {
-            rules,
+            rules: ArcSwap::from_pointee(rules),
             state: Arc::default(),
             syncs: Flights::new(io()),
             look_ups: Flights::new(io()),
@@ -110,13 +111,19 @@ impl UpstreamClients {
 
     /// All clients, as last heard of.
     pub(super) fn clients(&self) -> Vec<Client> {
-        lock(&self.state).rows.values().map(|row| row.to_client(&self.rules)).collect()
+        let rules = self.rules.load();
+        lock(&self.state).rows.values().map(|row| row.to_client(&rules)).collect()
+    }
+
+    /// Other rules from now on.
+    pub(super) fn replace_rules(&self, rules: ClientRules) {
+        self.rules.store(Arc::new(rules));
     }
 
     /// The blocks of the configuration that are about clients which ERPNext does not have.
     pub(super) fn idle_overrides(&self) -> Vec<ClientId> {
-        let state = lock(&self.state);
-        let ids = self.rules.overrides.iter().map(|block| ClientId::new(&block.id));
+        let (state, rules) = (lock(&self.state), self.rules.load());
+        let ids = rules.overrides.iter().map(|block| ClientId::new(&block.id));
         ids.filter(|id| !state.rows.contains_key(id)).collect()
     }
 

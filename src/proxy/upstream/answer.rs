@@ -6,15 +6,12 @@ use http::{
 };
 use pingora::{Error, ErrorSource, ErrorType, http::ResponseHeader, proxy::Session};
 
-use crate::{
-    endpoints::Counted,
-    proxy::{
-        Gateway, body,
-        context::{Renewal, RequestContext},
-        lease::{self, ENDED},
-        refuse::Refused,
-        request_headers::X_REQUEST_ID,
-    },
+use crate::proxy::{
+    Gateway, body,
+    context::{Renewal, RequestContext},
+    lease::{self, ENDED},
+    refuse::Refused,
+    request_headers::X_REQUEST_ID,
 };
 
 /// Marks the error that only says: once more, with the new credential.
@@ -41,7 +38,7 @@ pub(in crate::proxy) async fn take_answer(
     context.answered_after = Some(context.started.elapsed());
     gateway.parts.metrics.upstream.answered(answer.status.as_u16());
     if FAILED_LOGIN.contains(&answer.status) && context.may_log_in() {
-        gateway.login_failures().count(Counted::address(context.peer.address), context.now);
+        gateway.login_failures().count_login(context.login.as_ref(), context.peer.address, context.now);
         gateway.parts.logins.failed(context.peer.address);
     }
     if context.hides_cookies() {

@@ -5,6 +5,9 @@ use serde_json::{Map, Value};
 use super::{BodyKind, multipart::Multipart};
 use crate::route::{LOGIN_METHOD, Query};
 
+/// The field of a login that names the user.
+pub(in crate::route) const LOGIN_NAME: &str = "usr";
+
 /// The parameters that ERPNext takes from a body.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Fields {
@@ -63,6 +66,12 @@ impl Fields {
     #[must_use]
     pub fn logs_in(&self) -> bool {
         self.values("cmd").any(|cmd| cmd.as_str() == Some(LOGIN_METHOD))
+    }
+
+    /// The user's name that they have for a login.
+    #[must_use]
+    pub fn login_name(&self) -> Option<&str> {
+        self.values(LOGIN_NAME).find_map(Value::as_str)
     }
 
     /// The values of this name.

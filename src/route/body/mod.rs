@@ -13,7 +13,7 @@ mod reserved;
 #[cfg(test)]
 mod tests;
 
-pub(in crate::route) use fields::Document;
+pub(in crate::route) use fields::{Document, LOGIN_NAME};
 pub use fields::{Fields, Unreadable};
 pub use kind::{BadContentType, BodyKind};
 

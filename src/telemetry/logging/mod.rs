@@ -1,6 +1,6 @@
 //! The log: `tracing` events and the `log` records of libraries, on standard error, as JSON or as text.
 
-use std::io;
+use std::{io, sync::OnceLock};
 
 use serde::Deserialize;
 use tracing_subscriber::{
@@ -8,6 +8,7 @@ use tracing_subscriber::{
     filter::{LevelFilter, Targets},
     fmt,
     layer::SubscriberExt,
+    reload,
     util::{SubscriberInitExt, TryInitError},
 };
 
@@ -15,6 +16,9 @@ use tracing_subscriber::{
 pub const ACCESS_TARGET: &str = "access";
 /// The target of audit events where the trail has no file of its own.
 pub const AUDIT_TARGET: &str = "audit";
+
+/// The target of what an operator hears of a reload, whatever the level.
+pub const RELOAD_TARGET: &str = "reload";
 
 /// How grave an event must be to be written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
@@ -68,10 +72,25 @@ pub enum AccessLog {
 /// # Errors
 /// When there is one already.
 pub fn init(level: Level, format: Format, access: AccessLog) -> Result<(), TryInitError> {
-    let lines = lines(format, io::stderr).with_filter(filter(level, access));
+    let (filter, handle) = reload::Layer::new(filter(level, access));
+    let lines = lines(format, io::stderr).with_filter(filter);
     tracing_subscriber::registry().with(lines).try_init()?;
+    // Set once: a second log can't have been started.
+    let _ = FILTER.set(handle);
     library_records::forward(level);
     Ok(())
+}
+
+/// What the log of this process holds back.
+static FILTER: OnceLock<reload::Handle<Targets, Registry>> = OnceLock::new();
+
+/// Another level, and whether each request is written, from now on.
+pub fn change(level: Level, access: AccessLog) {
+    if let Some(handle) = FILTER.get() {
+        // It fails only where the log is gone.
+        let _ = handle.reload(filter(level, access));
+        library_records::change(level);
+    }
 }
 
 /// Events as lines on `writer`.
@@ -106,6 +125,7 @@ fn filter(level: Level, access: AccessLog) -> Targets {
         .with_targets(TALKATIVE.map(|target| (target, libraries)))
         .with_target(ACCESS_TARGET, access)
         .with_target(AUDIT_TARGET, LevelFilter::INFO)
+        .with_target(RELOAD_TARGET, LevelFilter::INFO)
 }
 
 /// Pingora and others write to the crate `log`; their records become events.
@@ -120,10 +140,13 @@ mod library_records {
     pub(super) struct Forward;
 
     pub(super) fn forward(level: Level) {
-        let most = if level == Level::Trace { LevelFilter::Trace } else { LevelFilter::Warn };
         if log::set_logger(&Forward).is_ok() {
-            log::set_max_level(most);
+            change(level);
         }
+    }
+
+    pub(super) fn change(level: Level) {
+        log::set_max_level(if level == Level::Trace { LevelFilter::Trace } else { LevelFilter::Warn });
     }
 
     impl Log for Forward {

@@ -11,6 +11,7 @@ use empress_gateway::server::{
     admin::AdminSources,
     edge::{ConnectionLimits, EdgeEvents, EdgeSettings, Minimum},
     lifecycle::{Prepared, Running, ServerSettings},
+    sockets::Inherited,
 };
 use pingora::{
     Result,
@@ -199,7 +200,10 @@ impl Site {
             metrics: Arc::new(|| "empress_up 1\n".to_owned()),
             readiness: Arc::new(|| Box::pin(async { Ok(()) })),
         };
-        let running = Prepared::new(settings).unwrap().start(Forward(upstream.address), admin, events).unwrap();
+        let running = Prepared::new(settings, Inherited::default())
+            .unwrap()
+            .start(Forward(upstream.address), admin, events)
+            .unwrap();
         Self { upstream, running, refusals }
     }
 

@@ -86,7 +86,7 @@ async fn one_signal_drains_a_second_leaves_at_once_and_a_hangup_does_not_kill() 
     let signals = SignalWatch::install().unwrap();
     raise(SIGHUP).unwrap();
     raise(SIGTERM).unwrap();
-    let ended = spawn_blocking(move || signals.run(&site.running)).await.unwrap();
+    let ended = spawn_blocking(move || signals.run(&site.running, &())).await.unwrap();
     assert_eq!(ended, Ended::Drained(Drained::Whole));
 
     let Site { upstream, running, .. } = Site::start().await;
@@ -96,7 +96,7 @@ async fn one_signal_drains_a_second_leaves_at_once_and_a_hangup_does_not_kill() 
     let mut client = Client::new(TcpStream::connect(address).await.unwrap());
     client.send("GET /held HTTP/1.1\r\nHost: x\r\n\r\n").await;
     upstream.arrived().await;
-    let waiting = spawn_blocking(move || signals.run(&running));
+    let waiting = spawn_blocking(move || signals.run(&running, &()));
     raise(SIGTERM).unwrap();
     while TcpStream::connect(address).await.is_ok() {
         tokio::task::yield_now().await;

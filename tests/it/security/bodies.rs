@@ -153,6 +153,36 @@ fn failed_logins_by_cmd_count_whatever_the_path_is() {
     assert!(streamed.starts_with(b"HTTP/1.1 403 "), "a fifth: {}", String::from_utf8_lossy(&streamed));
 }
 
+/// T68. By whatever way: the form, the query, JSON, `cmd`.
+#[test]
+fn a_user_guessed_at_from_everywhere_is_closed_to_who_guesses_and_open_to_others() {
+    let gateway = Setup::new()
+        .set("limits.login_failures", "8/m")
+        .set("server.trusted_proxies", vec!["127.0.0.0/8".to_owned()])
+        .start();
+    let from = |n: u32, request: Request| {
+        let request = request.header("X-Forwarded-For", &format!("10.0.0.{n}"));
+        gateway.send(&request.header("Accept", "application/json")).status
+    };
+    let login = "/api/method/login";
+    let (upper, spaced) = (ALICE.to_uppercase(), format!(" {ALICE}"));
+    for n in 0..4 {
+        let json = format!("{{\"usr\":\"{ALICE}\",\"pwd\":\"wrong\"}}");
+        for request in [
+            Request::form(login, &[("usr", &upper), ("pwd", "wrong")]),
+            Request::form("/x", &[("cmd", "login"), ("usr", &spaced), ("pwd", "wrong")]),
+            Request::new("POST", login).body("application/json", json.as_bytes()),
+        ] {
+            assert_eq!(from(n, request), 401);
+        }
+    }
+    let again = || Request::get(&format!("{login}?usr={ALICE}&pwd=wrong"));
+    assert_eq!(gateway.without_upstream("a fourth from there", || from(1, again())), 429);
+    let right = [("usr", ALICE), ("pwd", crate::standin::ALICE_PASSWORD)];
+    assert_eq!(from(200, Request::form(login, &right)), 200, "the user, from elsewhere");
+    assert_eq!(from(1, Request::form(login, &[("usr", "bob@example.com"), ("pwd", "wrong")])), 401, "another user");
+}
+
 /// ERPNext fails with 500 at showing a failed login as a page.
 #[test]
 fn a_failed_login_counts_when_it_was_to_be_shown_as_a_page() {

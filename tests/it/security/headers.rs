@@ -1,8 +1,8 @@
-//! Headers that say who or what a request is: T47 to T49.
+//! Headers that say who or what a request is.
 
 use crate::{
-    standin::{ALICE, SITE},
-    support::{Request, SHOP, Setup, TestGateway},
+    standin::{ALICE, SITE, User},
+    support::{Browser, Request, SHOP, Setup, TestGateway, Tokens},
 };
 
 const ECHO: &str = "/api/method/echo";
@@ -137,4 +137,49 @@ fn a_private_file_comes_as_itself_whatever_the_peer_asks_for() {
         assert_eq!((answer.status, answer.text().as_str()), (200, "hello private"), "{name}");
         assert!(answer.header("x-accel-redirect").is_none(), "{answer}");
     }
+}
+
+/// T73
+#[test]
+fn a_user_s_name_with_any_letters_splits_no_header_and_no_line_of_the_log() {
+    for name in ["o'neil,\"the,third\"@example.com", "müller=?utf-8?@exämple.com", "x\r\nX-Injected: 1\r\n@example.com"]
+    {
+        let gateway = Setup::new().start_on(|standin| standin.add_user(User::system(name, "a-password")));
+        let mut browser = Browser::new(&gateway);
+        browser.cookies.insert("sid".to_owned(), gateway.standin.login(name));
+        let code = browser.code(SHOP, &[]);
+        let tokens = Tokens::of(&gateway.exchange(SHOP, &code, &[]));
+        let (answer, reached) = gateway.upstream_of(|| gateway.whoami(&tokens.access));
+        assert_eq!(answer.json()["message"], name);
+        assert!(reached.iter().all(|record| record.header("x-injected").is_none()));
+        assert!(answer.header("x-injected").is_none(), "{answer}");
+        assert_eq!(gateway.introspect(SHOP, &tokens.access)["username"], name);
+        for line in gateway.log().lines() {
+            let line: serde_json::Value = serde_json::from_str(line).unwrap_or_else(|_| panic!("no JSON: {line}"));
+            assert!(line["level"].is_string(), "{line}");
+        }
+    }
+}
+
+/// T80
+#[test]
+fn a_preflight_or_another_options_request_passes_no_rule_and_is_scrubbed() {
+    let gateway = Setup::new().route("path = '/api/method/echo'\nauth = 'bearer'").start();
+    let preflight = || {
+        Request::new("OPTIONS", ECHO)
+            .header("Origin", "https://evil.example")
+            .header("Access-Control-Request-Method", "GET")
+            .header("X-Frappe-Site-Name", "other")
+            .header("X-Remote-User", "Administrator")
+    };
+    let answer = gateway.without_upstream("no token", || gateway.send(&preflight()));
+    assert_eq!(answer.status, 401, "{answer}");
+    assert_eq!(answer.header("access-control-allow-origin"), None, "{answer}");
+    let token = gateway.tokens(ALICE, SHOP, &[]).access;
+    let (_, reached) = gateway.upstream_of(|| gateway.send(&preflight().bearer(&token)));
+    let forwarded = reached.iter().find(|record| record.target == ECHO).expect("it");
+    assert_eq!(
+        (forwarded.headers("x-frappe-site-name"), forwarded.headers("x-remote-user").len()),
+        (vec![SITE.to_owned()], 0)
+    );
 }

@@ -1,8 +1,10 @@
 //! What must hold, each rule with the request that tries to break it.
 
+mod abuse;
 mod authorization;
 mod bearer;
 mod bodies;
+mod broken_parts;
 mod codes;
 mod consent;
 mod forged;

@@ -130,6 +130,27 @@ fn who_guesses_secrets_is_slowed_down_and_successes_never_are() {
 
 /// T67
 #[test]
+fn a_client_guessed_at_from_a_hundred_addresses_slows_the_guesses_down_and_not_the_client() {
+    let gateway = Setup::new()
+        .set("limits.token_failures", "10/m")
+        .set("server.trusted_proxies", vec!["127.0.0.0/8".to_owned()])
+        .start();
+    let tokens = gateway.tokens(ALICE, SHOP, &[]);
+    let form = [("grant_type", "refresh_token"), ("refresh_token", tokens.refresh.as_str())];
+    let from = |n: u32, secret: &str| {
+        let request = Request::form(&path(), &form).basic(SHOP.id, secret);
+        gateway.send(&request.header("X-Forwarded-For", &format!("10.0.0.{n}")))
+    };
+    let guesses: Vec<_> = (0..100).map(|n| from(n, &format!("guess-{n}"))).collect();
+    assert!(guesses[..9].iter().all(|answer| answer.status == 401));
+    let slowed = &guesses[99];
+    assert!(slowed.status == 429 && slowed.header("retry-after").is_some(), "{slowed}");
+    assert_eq!(from(200, SHOP.secret).status, 200, "the right client from elsewhere");
+    assert_eq!(from(5, SHOP.secret).status, 200, "and from an address that has guessed once");
+}
+
+/// T67
+#[test]
 fn introspection_without_credentials_is_limited_by_its_misses() {
     let gateway = Setup::new().set("limits.introspection_misses", "5/m").start();
     let tokens = gateway.tokens(ALICE, LEGACY, &[]);

@@ -14,6 +14,8 @@ pub struct Setup {
     beside: Vec<String>,
     pub(super) waits_for_first_calls: bool,
     by_hand: bool,
+    /// A write to a file that may not grow fails instead of ending the process.
+    pub(super) files_may_be_limited: bool,
 }
 
 impl Setup {
@@ -25,6 +27,7 @@ impl Setup {
             beside: Vec::new(),
             waits_for_first_calls: true,
             by_hand: false,
+            files_may_be_limited: false,
         };
         for limit in ["token_failures", "introspection_misses", "authorize", "login_failures"] {
             setup = setup.set(&format!("limits.{limit}"), "1000000/m");
@@ -112,6 +115,13 @@ impl Setup {
     #[must_use]
     pub fn by_hand(mut self) -> Self {
         self.by_hand = true;
+        self
+    }
+
+    /// Starts it so that a test can limit the size of its files.
+    #[must_use]
+    pub const fn files_may_be_limited(mut self) -> Self {
+        self.files_may_be_limited = true;
         self
     }
 

@@ -36,6 +36,8 @@ pub struct TestGateway {
     port: Port,
     admin: Port,
     child: Option<Child>,
+    /// The process that has taken over from the child.
+    successor: Option<u32>,
 }
 
 impl TestGateway {
@@ -59,6 +61,7 @@ impl TestGateway {
             port: Port::reserve(),
             admin: Port::reserve(),
             child: None,
+            successor: None,
         }
     }
 
@@ -95,9 +98,14 @@ impl TestGateway {
     }
 
     fn spawn_and_wait(&mut self) -> bool {
-        self.setup.write(self.folder(), self.port.number, self.admin.number, &self.standin.url());
+        self.write_configuration();
         let log = File::options().create(true).append(true).open(self.log_file()).expect("a file");
-        let mut child = Command::new(env!("CARGO_BIN_EXE_empress-gateway"))
+        let program = env!("CARGO_BIN_EXE_empress-gateway");
+        let mut command = Command::new(if self.setup.files_may_be_limited { "sh" } else { program });
+        if self.setup.files_may_be_limited {
+            command.args(["-c", "trap '' XFSZ; exec \"$0\" \"$@\"", program]);
+        }
+        let mut child = command
             .arg("serve")
             .arg("--config")
             .arg(self.folder().join("gateway.toml"))
@@ -118,8 +126,18 @@ impl TestGateway {
         serves
     }
 
+    /// Writes the configuration; where.
+    pub fn write_configuration(&self) -> PathBuf {
+        self.setup.write(self.folder(), self.port.number, self.admin.number, &self.standin.url());
+        self.folder().join("gateway.toml")
+    }
+
     /// Ends the process at once, as a power cut does.
     pub fn kill_9(&mut self) {
+        if let Some(successor) = self.successor.take() {
+            // It may be gone already.
+            Command::new("kill").args(["-KILL", &successor.to_string()]).status().ok();
+        }
         if let Some(mut child) = self.child.take() {
             child.kill().expect("it is our child");
             child.wait().expect("it is our child");
@@ -148,9 +166,44 @@ impl TestGateway {
         self.restart();
     }
 
+    /// Has it read another configuration; what it said of that.
+    pub fn reload(&mut self, setup: Setup) -> String {
+        let said = self.controls().with(&setup);
+        self.setup = setup;
+        said
+    }
+
+    /// Sends SIGHUP, and waits until the log says this; what it said since.
+    pub fn hang_up(&self, until_said: &str) -> String {
+        self.controls().hang_up(until_said)
+    }
+
+    /// Another process has taken over: it is the gateway's from now on.
+    pub fn taken_over_by(&mut self, successor: u32) {
+        self.successor = Some(successor);
+    }
+
+    /// The means to change it while it is in use.
+    pub fn controls(&self) -> Controls {
+        Controls {
+            pid: self.pid(),
+            folder: self.folder().to_owned(),
+            log: self.log_file(),
+            ports: (self.port.number, self.admin.number),
+            erpnext: self.standin.url(),
+        }
+    }
+
     /// Its process.
     pub fn pid(&self) -> u32 {
-        self.child.as_ref().expect("it runs").id()
+        self.successor.unwrap_or_else(|| self.child.as_ref().expect("it runs").id())
+    }
+
+    /// The memory that it has now, in bytes.
+    pub fn resident(&self) -> u64 {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.pid())).expect("its status");
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("its memory");
+        line.trim().trim_end_matches(" kB").parse::<u64>().expect("a number") * 1024
     }
 
     pub fn port(&self) -> u16 {
@@ -227,6 +280,67 @@ impl TestGateway {
         assert!(lines.is_empty(), "{what}: reached ERPNext: {lines:?}");
         done
     }
+}
+
+/// Changes a gateway that runs.
+pub struct Controls {
+    pid: u32,
+    folder: PathBuf,
+    log: PathBuf,
+    ports: (u16, u16),
+    erpnext: String,
+}
+
+impl Controls {
+    /// Has it read another configuration; what it said of that.
+    pub fn with(&self, setup: &Setup) -> String {
+        setup.write(&self.folder, self.ports.0, self.ports.1, &self.erpnext);
+        self.hang_up("\"reloaded\"")
+    }
+
+    /// Sends SIGHUP, and waits until the log says this; what it said since.
+    pub fn hang_up(&self, until_said: &str) -> String {
+        let before = self.log().len();
+        self.signal("-HUP");
+        until("it has read its configuration again", || {
+            let said = self.log().split_off(before);
+            (said.contains(until_said) && said.ends_with('\n')).then_some(said)
+        })
+    }
+}
+
+impl Controls {
+    /// Sends a signal.
+    pub fn signal(&self, signal: &str) {
+        let sent = Command::new("kill").args([signal, &self.pid.to_string()]).status().expect("kill is there");
+        assert!(sent.success(), "it takes the signal");
+    }
+
+    /// Has another process take over, and waits until this one has left; the other one's id.
+    pub fn upgrade(&mut self) -> u32 {
+        let before = self.log().len();
+        self.signal("-USR2");
+        let successor = until("another process takes over", || successor_in(&self.log()[before..]));
+        let left = format!("/proc/{}/task", std::mem::replace(&mut self.pid, successor));
+        // A child of ours that has ended stays until it is waited for, without threads.
+        until("the one before has left", || {
+            let threads = fs::read_dir(&left).map(Iterator::count).unwrap_or_default();
+            let log = self.log();
+            (threads <= 1 && log[before..].contains("\"stopped\"")).then_some(())
+        });
+        successor
+    }
+
+    /// What it has logged so far.
+    pub fn log(&self) -> String {
+        fs::read_to_string(&self.log).expect("a log")
+    }
+}
+
+fn successor_in(log: &str) -> Option<u32> {
+    let (line, _) = log.split_once("\"taking over\"")?.1.split_once('\n')?;
+    let number = line.split_once("\"successor\":")?.1;
+    number.split(|letter: char| !letter.is_ascii_digit()).next()?.parse().ok()
 }
 
 impl Drop for TestGateway {

@@ -25,6 +25,7 @@ pub use self::{
     gateway::TestGateway,
     http::{Answer, Connection, Request},
     jwt::{claims, claims_by_jwks, claims_by_secret, header},
+    ports::Port,
     wait::{pause, until},
     websocket::WebSocket,
 };
