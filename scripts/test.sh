@@ -1,7 +1,11 @@
 #!/usr/bin/env bash
 # Installs what is missing, then formats, lints and tests everything.
 #
+<<<<<<< HEAD
 #   scripts/test.sh [rust] [supply] [clients] [browser] [systemd]      all of them if none is named
+=======
+#   scripts/test.sh [rust] [clients] [browser] [systemd] [fuzz]      all of them if none is named
+>>>>>>> fuzz
 #
 # A failed step does not keep the next ones from running, except that nothing more is run when the build fails. Ends with
 # a summary, and with 0 only if nothing failed; what can't be done on this machine is called skipped. What is installed besides Debian packages and cargo-nextest goes
@@ -16,10 +20,14 @@ nextest_version=0.9.128
 deny_version=0.20.2
 target=${CARGO_TARGET_DIR:-target}
 demo=$target/debug/examples/demo
+<<<<<<< HEAD
 deny=$target/tools/bin/cargo-deny
 steps=(rust supply clients browser systemd)
 # What a step returns that can't be done here.
 not_here=77
+=======
+steps=(rust clients browser systemd fuzz)
+>>>>>>> fuzz
 summary=()
 passed=0
 failed=0
@@ -182,7 +190,11 @@ if [ "$#" -gt 0 ]; then
 fi
 for step in "${steps[@]}"; do
     case $step in
+<<<<<<< HEAD
     rust | supply | clients | browser | systemd) ;;
+=======
+    rust | clients | browser | systemd | fuzz) ;;
+>>>>>>> fuzz
     -h | --help) usage && exit 0 ;;
     *) usage >&2 && exit 2 ;;
     esac
@@ -217,5 +229,8 @@ if wants browser; then
 fi
 if wants systemd; then
     run 'the systemd unit' systemd_unit || true
+fi
+if wants fuzz; then
+    run "fuzzing, ${FUZZ_SECONDS:-60} s each" scripts/fuzz.sh --seed 1 --seconds "${FUZZ_SECONDS:-60}" || true
 fi
 finish

@@ -24,3 +24,7 @@ pub mod proxy;
 pub mod server;
 
 pub mod cli;
+
+#[cfg(fuzzing)]
+#[doc(hidden)]
+pub mod fuzzing;

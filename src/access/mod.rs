@@ -3,7 +3,7 @@
 //!
 //! Unless something is unknown to memory the check takes no lock and waits for nothing. It denies on every failure.
 
-mod bearer;
+pub(crate) mod bearer;
 mod cache;
 mod feed;
 mod introspector;

@@ -1,13 +1,13 @@
 //! Our OAuth endpoints, on plain `http` types: no socket, no proxy. One file each; `respond` is the door for errors.
 
-mod authorize;
+pub(crate) mod authorize;
 mod client_auth;
 mod cors;
 mod discovery;
 mod introspect;
 mod limits;
 mod pages;
-mod parameters;
+pub(crate) mod parameters;
 mod respond;
 mod revoke;
 mod texts;

@@ -23,6 +23,9 @@ pub enum InvalidRedirectUri {
     /// User information in the authority: it hides the real host.
     #[error("a redirect URI has no user information")]
     UserInformation,
+    /// A host with a character that no host's name has. In a page's `form-action` a `;` or `,` would begin something else.
+    #[error("the host of a redirect URI is an address, or a name of letters, digits, '-', '.' and '_'")]
+    Host,
 }
 
 const REFUSED_SCHEMES: [&str; 6] = ["javascript", "data", "vbscript", "blob", "about", "file"];
@@ -43,12 +46,18 @@ impl RedirectUri {
         if url.fragment().is_some() {
             return Err(InvalidRedirectUri::Fragment);
         }
-        let web = matches!(url.scheme(), "http" | "https");
-        if web && !text.get(url.scheme().len()..).is_some_and(|rest| rest.starts_with("://")) {
+        let has_origin = url.origin().is_tuple();
+        let after_scheme = text.get(url.scheme().len()..).and_then(|rest| rest.strip_prefix("://"));
+        let authority = after_scheme.and_then(|rest| rest.split(['/', '?']).next()).unwrap_or_default();
+        if has_origin && authority.is_empty() {
             return Err(InvalidRedirectUri::NotAbsolute);
         }
-        if !url.username().is_empty() || url.password().is_some() {
+        // The URL parser sees no user in `http://@host/`; others may.
+        if !url.username().is_empty() || url.password().is_some() || (has_origin && authority.contains('@')) {
             return Err(InvalidRedirectUri::UserInformation);
+        }
+        if has_origin && !url.host().as_ref().is_some_and(is_named_plainly) {
+            return Err(InvalidRedirectUri::Host);
         }
         Ok(Self(text.to_owned()))
     }
@@ -114,6 +123,13 @@ impl RedirectUri {
         Url::parse(&self.0).is_ok_and(|url| {
             url.scheme() == "https" && matches!(url.host(), Some(Host::Domain(_) | Host::Ipv4(_) | Host::Ipv6(_)))
         })
+    }
+}
+
+fn is_named_plainly(host: &Host<&str>) -> bool {
+    match host {
+        Host::Domain(name) => name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_')),
+        Host::Ipv4(_) | Host::Ipv6(_) => true,
     }
 }
 
@@ -191,10 +207,16 @@ mod tests {
             ("data:text/html,x", E::Scheme),
             ("https://a.example/#f", E::Fragment),
             ("https://good@evil/", E::UserInformation),
+            ("https://@evil/", E::UserInformation),
+            ("ws:evil.com", E::NotAbsolute),
+            ("https:///evil.com", E::NotAbsolute),
             ("//evil.com", E::NotAbsolute),
             ("https:evil.com", E::NotAbsolute),
             ("/\\evil.com", E::NotAbsolute),
             ("https://a.example/ b", E::NotAbsolute),
+            ("https://a.example;sandbox/cb", E::Host),
+            ("http://a.example,b/", E::Host),
+            ("http://'self'/", E::Host),
             ("", E::NotAbsolute),
         ] {
             assert_eq!(RedirectUri::parse(text), Err(reason), "{text}");

@@ -63,7 +63,9 @@ impl<'t> Api<'t> {
             }),
             ("document", rest) => Some(match rest.split_once('/') {
                 Some((doctype, rest)) => match rest.rsplit_once("/method/") {
-                    Some((name, _)) if may_call => Self::DocumentMethod { doctype, name, by_post: false },
+                    Some((name, method)) if may_call && !method.contains('/') => {
+                        Self::DocumentMethod { doctype, name, by_post: false }
+                    }
                     _ => Self::Document { doctype, name: rest },
                 },
                 None => Self::Doctype(rest),
@@ -168,6 +170,11 @@ mod tests {
                 Method::DELETE,
                 "/api/v2/document/Item/x/method/y",
                 Some(Api::Document { doctype: "Item", name: "x/method/y" }),
+            ),
+            (
+                Method::GET,
+                "/api/v2/document/Item/x/method/y/z",
+                Some(Api::Document { doctype: "Item", name: "x/method/y/z" }),
             ),
             (Method::GET, "/api/method/a.b/c", Some(Api::Method("a.b"))),
             (Method::GET, "/api/v2/method/User/x", Some(Api::Controller { doctype: "User", method: "x" })),

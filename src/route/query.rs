@@ -1,6 +1,8 @@
 //! What of a query ERPNext would act upon, read as werkzeug reads it: pairs apart by `&`, `+` a blank, percent-decoded.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, str::Utf8Chunk};
+
+use percent_encoding::{NON_ALPHANUMERIC, percent_encode};
 
 use super::{body::LOGIN_NAME, target::hex};
 
@@ -38,16 +40,16 @@ impl<'a> Query<'a> {
     /// All parameters, decoded.
     pub(super) fn owned_pairs(&self) -> Vec<(String, String)> {
         let owned = |text| decode(text).into_owned();
-        self.pairs().filter(|pair| *pair != ("", "")).map(|(name, value)| (owned(name), owned(value))).collect()
+        self.pairs().map(|(name, value)| (owned(name), owned(value))).collect()
     }
 
     fn pairs(&self) -> impl Iterator<Item = (&'a str, &'a str)> + use<'a> {
-        let pairs = (!self.0.is_empty()).then(|| self.0.split('&'));
-        pairs.into_iter().flatten().map(|pair| pair.split_once('=').unwrap_or((pair, "")))
+        let pairs = self.0.split('&').filter(|pair| !pair.is_empty());
+        pairs.map(|pair| pair.split_once('=').unwrap_or((pair, "")))
     }
 }
 
-/// Incomplete encodings stay as they are, invalid UTF-8 is replaced: as Python does it.
+/// Incomplete encodings stay as they are, and bytes that are no UTF-8 stay encoded: as werkzeug does it.
 fn decode(text: &str) -> Cow<'_, str> {
     if !text.bytes().any(|byte| matches!(byte, b'%' | b'+')) {
         return Cow::Borrowed(text);
@@ -68,7 +70,16 @@ fn decode(text: &str) -> Cow<'_, str> {
             _ => *byte,
         });
     }
-    Cow::Owned(String::from_utf8_lossy(&decoded).into_owned())
+    Cow::Owned(String::from_utf8(decoded).unwrap_or_else(|error| with_encodings(error.as_bytes())))
+}
+
+/// The text, with an encoding for each byte that is no part of one.
+fn with_encodings(bytes: &[u8]) -> String {
+    let chunk = |chunk: Utf8Chunk<'_>| {
+        let encoded = percent_encode(chunk.invalid(), NON_ALPHANUMERIC);
+        format!("{}{encoded}", chunk.valid())
+    };
+    bytes.utf8_chunks().map(chunk).collect()
 }
 
 #[cfg(test)]
@@ -81,12 +92,14 @@ mod tests {
         assert_eq!(query.values("cmd").collect::<Vec<_>>(), ["x.y z", "%66", ""]);
         assert!(!query.has("sid"));
         assert!(Query::new("x=1&s%69d").has("sid"));
-        assert!(!Query::new("").has(""));
+        assert!(!Query::new("").has("") && !Query::new("a&&b&").has(""));
+        assert_eq!(Query::new("&=&").owned_pairs(), [(String::new(), String::new())]);
     }
 
     #[test]
     fn what_is_no_encoding_stays() {
         assert_eq!(decode("%zz%4"), "%zz%4");
-        assert_eq!(decode("%ff"), "\u{fffd}");
+        assert_eq!(decode("%ff"), "%FF");
+        assert_eq!(decode("a%e2%82+%c3%a9%ED%A0%80"), "a%E2%82 \u{e9}%ED%A0%80");
     }
 }

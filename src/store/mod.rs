@@ -4,7 +4,7 @@
 //! survives `kill -9`. `now` is an argument. Absent is `None`; a lost race is an outcome. Tokens, codes and handles come
 //! here as [`TokenHash`] only; what must be sent on is sealed by the backend before it is written.
 
-mod codec;
+pub(crate) mod codec;
 #[cfg(test)]
 mod contract;
 mod embedded;

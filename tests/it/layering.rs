@@ -8,7 +8,7 @@ use std::{
 use regex::Regex;
 
 /// From low to high.
-const PARTS: [&str; 15] = [
+const PARTS: [&str; 16] = [
     "clock",
     "random",
     "secret",
@@ -24,6 +24,7 @@ const PARTS: [&str; 15] = [
     "proxy",
     "server",
     "cli",
+    "fuzzing",
 ];
 /// One writes grants, the other reads them.
 const STRANGERS: [(&str, &str); 2] = [("issuer", "access"), ("access", "issuer")];

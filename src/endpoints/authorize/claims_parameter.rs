@@ -8,7 +8,7 @@ const MOST_CLAIMS: usize = 64;
 
 /// What is asked of the id_token.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct AskedClaims {
+pub(crate) struct AskedClaims {
     /// The names of the claims.
     pub names: Vec<String>,
     /// The subject that it must be about (§5.5.1), as `id_token_hint` would name it.
@@ -19,7 +19,7 @@ pub(super) struct AskedClaims {
 ///
 /// # Errors
 /// `invalid_request` when it is not a JSON object of objects.
-pub(super) fn asked_claims(parameter: Option<&str>) -> Result<AskedClaims, OAuthError> {
+pub(crate) fn asked_claims(parameter: Option<&str>) -> Result<AskedClaims, OAuthError> {
     let Some(text) = parameter else { return Ok(AskedClaims::default()) };
     let malformed = || OAuthError::invalid_request("claims must be a JSON object with id_token and userinfo");
     let claims: Map<String, Value> = serde_json::from_str(text).map_err(|_| malformed())?;

@@ -5,7 +5,7 @@ mod answer;
 mod approve;
 mod browser;
 mod checks;
-mod claims_parameter;
+pub(crate) mod claims_parameter;
 mod consent;
 mod login;
 

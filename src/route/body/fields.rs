@@ -75,7 +75,7 @@ impl Fields {
     }
 
     /// The values of this name.
-    pub(in crate::route) fn values<'f>(&'f self, name: &'f str) -> impl Iterator<Item = &'f Value> {
+    pub(crate) fn values<'f>(&'f self, name: &'f str) -> impl Iterator<Item = &'f Value> {
         self.pairs.iter().filter(move |(key, _)| key == name).map(|(_, value)| value)
     }
 

@@ -39,6 +39,8 @@ enum State {
     Behind { first: bool, dashes: usize, blank: bool },
     /// Among the heads of a part; `after_cr`: a line feed that comes first still belongs to the delimiter.
     Head { text: Vec<u8>, after_cr: bool },
+    /// Behind heads that end with two carriage returns.
+    AfterReturns,
     /// In a value. `Some`: so many bytes of a delimiter are there since the line began.
     Value(Option<usize>),
     /// Behind the last delimiter.
@@ -103,9 +105,17 @@ impl Multipart {
                 if [&b"\r\n\r\n"[..], b"\n\n", b"\r\r"].iter().any(|blank| text.ends_with(blank)) {
                     let part = head(text).ok_or(Malformed)?;
                     self.kept.begin(&part);
-                    self.state = State::Value(Some(0));
+                    self.state = if byte == b'\r' { State::AfterReturns } else { State::Value(Some(0)) };
                     return Ok(Some(part));
                 }
+            }
+            State::AfterReturns => {
+                // To werkzeug it ends the blank line, to others it begins the value.
+                if byte == b'\n' {
+                    return Err(Malformed);
+                }
+                self.state = State::Value(Some(0));
+                return self.push(byte);
             }
             State::Value(matched) => {
                 self.kept.push(byte);
@@ -232,6 +242,7 @@ mod tests {
             "--B\r\nContent-Disposition: x; name*=utf-8''%73id\r\n\r\nv\r\n--B--",
             "--B\r\nContent-Disposition: x; name=a\r\n\r\nv",
             "--Bx\r\nContent-Disposition: x; name=a\r\n\r\nv\r\n--B--",
+            "--B\rContent-Disposition: x; name=a\r\r\nv\r--B--",
         ] {
             assert_eq!(fields(body), Err(Malformed), "{body}");
         }

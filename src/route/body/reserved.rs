@@ -66,7 +66,8 @@ impl Matcher {
             b'\r' => self.after_return,
             _ => false,
         };
-        let goes_on = self.at_start && byte.is_ascii_whitespace();
+        // Whatever may be white space to somebody, other alphabets' too.
+        let goes_on = self.at_start && !byte.is_ascii_graphic();
         self.at_start = matches!(byte, b'=' | b'"') || ends_empty_line || goes_on;
         self.line_is_empty = byte == b'\n' || (byte == b'\r' && self.line_is_empty);
         self.after_return = byte == b'\r';
@@ -83,7 +84,7 @@ pub(super) struct Escapes {
     value: u16,
 }
 
-/// Stands for a character that no reserved name has and that begins no value.
+/// Stands for a character that no reserved name has.
 const OTHER: u8 = 0x7f;
 
 impl Escapes {
@@ -107,7 +108,7 @@ impl Escapes {
                     *self = Self { awaited: 4, letter: false, value: 0 };
                     None
                 }
-                b'n' | b'r' | b't' => Some(b' '),
+                b'n' | b'r' | b't' | b'f' => Some(b' '),
                 _ => Some(OTHER),
             };
         }
@@ -166,6 +167,8 @@ mod tests {
             format!("{{\"cmd\": \"{METHOD}\"}}"),
             format!("{{\"\\u0063md\":\"{}\"}}", unicode(METHOD)),
             format!("{{\"method\":\" {METHOD}\"}}"),
+            format!("cmd=%0b\u{2003}{METHOD}"),
+            format!("{{\"cmd\":\"\\f\\u2003{METHOD}\"}}"),
             format!("--b\r\nContent-Disposition: form-data; name=\"cmd\"\r\n\r\n{METHOD}\r\n--b--"),
             format!("--b\r\nContent-Disposition: form-data; name=cmd\r\nContent-Type: text/plain\r\n\r\n{METHOD}\r\n"),
             format!("--b\nContent-Disposition: form-data; name=cmd\n\n{METHOD}\n"),

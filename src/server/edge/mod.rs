@@ -5,7 +5,7 @@
 //! goes to Pingora as a whole connection. What a request means is not this part's business.
 
 mod accepting;
-mod chunks;
+pub(crate) mod chunks;
 mod connections;
 mod events;
 mod guarded;

@@ -1,14 +1,30 @@
-//! The life of a grant under random steps, against a model of the rules.
+//! The lives of two grants of one user under any steps, against a model of the rules: issued, refreshed, by many at once
+//! too, reused, revoked, expired, cleared away, through restarts.
 
-use std::collections::BTreeMap;
+use std::{
+    collections::BTreeMap,
+    sync::atomic::{AtomicUsize, Ordering},
+    time::Duration,
+};
 
-use super::{DAY, GRACE, HOUR, Tested, grant, hash, rotate, start};
+use proptest::{
+    prelude::*,
+    test_runner::{Config, TestRunner},
+};
+use tokio::{runtime::Handle, task::block_in_place};
+
+use super::{DAY, GRACE, HOUR, Tested, all, grant, hash, rotate, start};
 use crate::{
     clock::UnixTime,
-    oauth::GrantId,
-    random::{Random, SeededRandom},
+    oauth::{GrantId, UserName},
     store::{NewGrant, NewRefreshToken, RefreshOutcome, RefreshStep},
 };
+
+/// Where a store is kept.
+pub trait Place: Send + Sync {
+    /// Opens it as another process would.
+    fn open(&self) -> impl Future<Output = Tested> + Send;
+}
 
 /// One refresh token as the rules see it.
 #[derive(Clone, Debug)]
@@ -19,7 +35,7 @@ struct Refresh {
 }
 
 /// A grant whose client rotates: refresh tokens by their generation, access tokens by number.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Model {
     id: String,
     refresh: Vec<Refresh>,
@@ -73,34 +89,131 @@ async fn issue(store: &Tested, id: String) -> Model {
     model
 }
 
-async fn take_a_step(store: &Tested, model: &mut Model, chance: u64, number: usize) {
-    match chance % 16 {
-        0 => {
-            let revoked = store.revoke_grant(&GrantId::new(model.id.clone()), model.now).await.expect("an answer");
-            assert_eq!(revoked, !std::mem::replace(&mut model.ended, true));
+/// What may happen. `grant`: to which of the two; `back`: with which refresh token, counted from the newest.
+#[derive(Clone, Debug)]
+enum Step {
+    /// A refresh, or so many at once with one token.
+    Refresh {
+        grant: usize,
+        back: usize,
+        at_once: usize,
+    },
+    /// A refresh while the grant is being revoked.
+    RefreshBesideRevocation {
+        grant: usize,
+        back: usize,
+    },
+    Revoke {
+        grant: usize,
+    },
+    RevokeUser,
+    Wait(Duration),
+    Purge,
+    Restart,
+}
+
+fn steps() -> impl Strategy<Value = Vec<Step>> {
+    let which = || 0..2_usize;
+    // Mostly the newest, often the one before, seldom an older one.
+    let back = || prop_oneof![4 => Just(0), 3 => Just(1), 1 => Just(2), 1 => Just(3)];
+    let at_once = prop_oneof![2 => Just(1), 1 => 2..6_usize];
+    let wait = prop_oneof![3 => Just(GRACE / 3), 3 => Just(GRACE), 1 => Just(HOUR), 1 => Just(DAY / 2)];
+    let step = prop_oneof![
+        10 => (which(), back(), at_once).prop_map(|(grant, back, at_once)| Step::Refresh { grant, back, at_once }),
+        1 => (which(), back()).prop_map(|(grant, back)| Step::RefreshBesideRevocation { grant, back }),
+        1 => which().prop_map(|grant| Step::Revoke { grant }),
+        1 => Just(Step::RevokeUser),
+        6 => wait.prop_map(Step::Wait),
+        1 => Just(Step::Purge),
+        2 => Just(Step::Restart),
+    ];
+    proptest::collection::vec(step, 1..24)
+}
+
+/// Two grants, as the store has them and as they must be.
+struct Life {
+    store: Tested,
+    grants: [Model; 2],
+    asked: usize,
+}
+
+impl Life {
+    async fn begin(store: Tested, name: usize) -> Self {
+        let grants = [issue(&store, format!("{name} a")).await, issue(&store, format!("{name} b")).await];
+        Self { store, grants, asked: 0 }
+    }
+
+    async fn take(mut self, step: &Step, place: &impl Place) -> Self {
+        match *step {
+            Step::Refresh { grant, back, at_once } => self.refresh(grant, back, at_once).await,
+            Step::RefreshBesideRevocation { grant, back } => self.refresh_beside_revocation(grant, back).await,
+            Step::Revoke { grant } => {
+                let model = &mut self.grants[grant];
+                let revoked = revoke(self.store.clone(), model.clone()).await;
+                assert_eq!(revoked, !std::mem::replace(&mut model.ended, true), "{model:?}");
+            }
+            Step::RevokeUser => self.revoke_user().await,
+            Step::Wait(time) => self.grants.iter_mut().for_each(|model| model.now = model.now.plus(time)),
+            Step::Purge => {
+                self.store.purge(self.grants[0].now, 2).await.expect("purged");
+            }
+            Step::Restart => {
+                drop(self.store);
+                return Self { store: place.open().await, ..self };
+            }
         }
-        1 => model.now = model.now.plus(DAY / 2),
-        2 | 3 => model.now = model.now.plus(GRACE),
-        4 | 5 => model.now = model.now.plus(GRACE / 3),
-        6 => {
-            store.purge(model.now, 2).await.expect("purged");
-        }
-        _ => {
-            // Mostly the newest, often the one before, seldom an older one or one that was never given.
-            let back = [0, 0, 0, 0, 1, 1, 1, 2, 3].get(usize::try_from(chance >> 8).expect("64 bits") % 9).copied();
-            let generation = (model.refresh.len() - 1).saturating_sub(back.unwrap_or(0));
-            let name = format!("{} access {number}", model.id);
-            let step = RefreshStep {
-                presented: hash(&model.refresh_name(generation)),
-                succession: rotate(&model.refresh_name(generation + 1)),
-                access: super::NewAccessToken { hash: hash(&name), ..super::access(&name, model.now) },
-                refresh_expires_at: model.now.plus(DAY),
-                now: model.now,
-            };
-            let outcome = store.rotate_refresh(step).await.expect("an answer");
-            assert_eq!(outcome, model.refresh(generation, &name), "generation {generation} of {model:?}");
+        self
+    }
+
+    async fn refresh(&mut self, grant: usize, back: usize, at_once: usize) {
+        let model = &mut self.grants[grant];
+        let generation = (model.refresh.len() - 1).saturating_sub(back);
+        let names: Vec<_> = (0..at_once).map(|number| format!("{} access {}", model.id, self.asked + number)).collect();
+        self.asked += at_once;
+        let asked = names.iter().map(|name| refresh(self.store.clone(), model.clone(), generation, name.clone()));
+        let mut outcomes = all(asked).await;
+        let mut expected: Vec<_> = names.iter().map(|name| model.refresh(generation, name)).collect();
+        outcomes.sort_by_key(|outcome| format!("{outcome:?}"));
+        expected.sort_by_key(|outcome| format!("{outcome:?}"));
+        assert_eq!(outcomes, expected, "generation {generation} of {model:?}");
+    }
+
+    async fn refresh_beside_revocation(&mut self, grant: usize, back: usize) {
+        let model = &mut self.grants[grant];
+        let generation = (model.refresh.len() - 1).saturating_sub(back);
+        let name = format!("{} access beside {}", model.id, self.asked);
+        self.asked += 1;
+        let (outcome, revoked) = tokio::join!(
+            refresh(self.store.clone(), model.clone(), generation, name.clone()),
+            revoke(self.store.clone(), model.clone()),
+        );
+        let before = (RefreshOutcome::Absent, !model.ended);
+        let after = (model.refresh(generation, &name), !std::mem::replace(&mut model.ended, true));
+        assert!([&before, &after].contains(&&(outcome.clone(), revoked)), "{outcome:?}, {revoked}: {model:?}");
+    }
+
+    async fn revoke_user(&mut self) {
+        let ended = self.store.revoke_user(&UserName::new("alice"), self.grants[0].now).await.expect("an answer");
+        for model in &mut self.grants {
+            let told = ended.contains(&GrantId::new(model.id.clone()));
+            assert_eq!(told, !std::mem::replace(&mut model.ended, true), "{model:?}");
         }
     }
+}
+
+async fn refresh(store: Tested, model: Model, generation: usize, access: String) -> RefreshOutcome {
+    let step = RefreshStep {
+        presented: hash(&model.refresh_name(generation)),
+        succession: rotate(&model.refresh_name(generation + 1)),
+        access: super::access(&access, model.now),
+        refresh_expires_at: model.now.plus(DAY),
+        now: model.now,
+    };
+    store.rotate_refresh(step).await.expect("an answer")
+}
+
+async fn revoke(store: Tested, model: Model) -> bool {
+    store.revoke_grant(&GrantId::new(model.id), model.now).await.expect("an answer")
 }
 
 async fn assert_same(store: &Tested, model: &Model) {
@@ -122,13 +235,25 @@ async fn assert_same(store: &Tested, model: &Model) {
     }
 }
 
-pub async fn the_life_of_a_grant_follows_the_rules(store: Tested) {
-    for seed in 0..40 {
-        let random: &dyn Random = &SeededRandom::new(seed);
-        let mut model = issue(&store, format!("seed {seed}")).await;
-        for number in 0..20 {
-            take_a_step(&store, &mut model, u64::from_be_bytes(random.bytes()), number).await;
-            assert_same(&store, &model).await;
+async fn live(place: &impl Place, name: usize, steps: &[Step]) {
+    let mut life = Life::begin(place.open().await, name).await;
+    for step in steps {
+        life = life.take(step, place).await;
+        for model in &life.grants {
+            assert_same(&life.store, model).await;
         }
     }
+}
+
+pub fn the_lives_of_grants_follow_the_rules(place: &impl Place) {
+    // Each case finds what the ones before it left.
+    let name = AtomicUsize::new(0);
+    let config = Config { cases: 48, failure_persistence: None, ..Config::default() };
+    let lived = block_in_place(|| {
+        TestRunner::new(config).run(&steps(), |steps| {
+            Handle::current().block_on(live(place, name.fetch_add(1, Ordering::Relaxed), &steps));
+            Ok(())
+        })
+    });
+    lived.unwrap_or_else(|failure| panic!("{failure}"));
 }

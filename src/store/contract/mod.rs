@@ -1,7 +1,7 @@
 //! What every backend of the store is held to: one suite, run against each of them.
 //!
 //! A backend's tests say `store_contract!(fresh)`, where `fresh()` is a future of an empty store and of what keeps its
-//! place (a directory, a server). Each function here becomes a test of that backend.
+//! place (a directory, a server), which is a [`Place`]. Each function here becomes a test of that backend.
 
 mod codes;
 mod consents;
@@ -95,7 +95,12 @@ macro_rules! store_contract {
             the_cursor_of_native_rows_is_kept,
             the_list_of_upstream_clients_is_replaced_whole,
             many_writers_at_once_all_succeed,
-            the_life_of_a_grant_follows_the_rules,
+        }
+
+        #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+        async fn the_lives_of_grants_follow_the_rules() {
+            let (_store, place) = $fresh().await;
+            $crate::store::contract::the_lives_of_grants_follow_the_rules(&place);
         }
     };
 }

@@ -17,7 +17,10 @@ use crate::{
     clock::UnixTime,
     oauth::{GrantId, KeyId, SigningAlgorithm, Subject, TokenHash, UserName},
     secret::Secret,
-    store::{RevocationSeq, ShadowToken, Store, StoredSigningKey, contract::store_contract},
+    store::{
+        RevocationSeq, ShadowToken, Store, StoredSigningKey,
+        contract::{Place, store_contract},
+    },
 };
 
 mod contract {
@@ -26,6 +29,12 @@ mod contract {
     fn fresh() -> Ready<(Arc<dyn Store>, TempDir)> {
         let (place, path) = place();
         ready((Arc::new(open_at(&path)), place))
+    }
+
+    impl Place for TempDir {
+        fn open(&self) -> impl Future<Output = Arc<dyn Store>> + Send {
+            ready(Arc::new(open_at(&self.path().join("empress.db"))) as Arc<dyn Store>)
+        }
     }
 
     store_contract!(fresh);

@@ -267,11 +267,19 @@ fn field(line: &[u8]) -> Result<(&[u8], &[u8]), HeadRefusal> {
     if name.is_empty() || !name.iter().copied().all(is_token_byte) {
         return Err(HeadRefusal::FieldName);
     }
-    let value = rest.get(1..).unwrap_or_default().trim_ascii();
+    let value = without_blanks(rest.get(1..).unwrap_or_default());
     if !value.iter().all(|byte| matches!(byte, b'\t' | 0x20..=0x7e | 0x80..)) {
         return Err(HeadRefusal::FieldValue);
     }
     Ok((name, value))
+}
+
+/// Without the spaces and tabs around it (RFC 9110 §5.6.3); any other white space is a control byte.
+fn without_blanks(mut value: &[u8]) -> &[u8] {
+    while let [b' ' | b'\t', rest @ ..] | [rest @ .., b' ' | b'\t'] = value {
+        value = rest;
+    }
+    value
 }
 
 fn is_token_byte(byte: u8) -> bool {

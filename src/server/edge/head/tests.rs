@@ -30,6 +30,15 @@ fn a_websocket_handshake_is_one_only_with_both_fields_and_without_a_body() {
 }
 
 #[test]
+fn only_spaces_and_tabs_around_a_value_are_none_of_it() {
+    assert_eq!(facts("POST / HTTP/1.1\r\nHost:a\r\nContent-Length:\t 5 \t\r\n\r\n").framing, Framing::Length(5));
+    for value in ["\u{c}5", "5\u{c}", "\u{b}5", " \u{c} 5"] {
+        let head = format!("POST / HTTP/1.1\r\nHost: a\r\nContent-Length:{value}\r\n\r\n");
+        assert_eq!(check(head.as_bytes()), Err(HeadRefusal::FieldValue), "{value:?}");
+    }
+}
+
+#[test]
 fn every_refusal_has_a_status_that_closes() {
     assert_eq!(HeadRefusal::Chunk.status(), 400);
     assert_eq!(HeadRefusal::Timeout.status(), 408);

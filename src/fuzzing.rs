@@ -1,0 +1,23 @@
+//! What the fuzz targets (`fuzz/`) need of what is private. Compiled for them alone, with `--cfg fuzzing`.
+
+use serde_json::Value;
+
+pub use crate::{
+    access::bearer::{Presented, parse as bearer},
+    endpoints::parameters::Parameters,
+    server::edge::chunks::ChunkScan,
+    store::codec::{Codec, Place},
+};
+use crate::{endpoints::authorize::claims_parameter, oauth::Subject, route::Fields};
+
+/// The values that a body has under this name.
+#[must_use]
+pub fn field_values<'f>(fields: &'f Fields, name: &'f str) -> Vec<&'f Value> {
+    fields.values(name).collect()
+}
+
+/// What a `claims` parameter asks of the id_token: the names of claims, and the subject. `None`: it is malformed.
+#[must_use]
+pub fn asked_claims(text: &str) -> Option<(Vec<String>, Option<Subject>)> {
+    claims_parameter::asked_claims(Some(text)).ok().map(|asked| (asked.names, asked.sub))
+}
