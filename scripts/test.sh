@@ -1,11 +1,7 @@
 #!/usr/bin/env bash
 # Installs what is missing, then formats, lints and tests everything.
 #
-<<<<<<< HEAD
-#   scripts/test.sh [rust] [supply] [clients] [browser] [systemd]      all of them if none is named
-=======
-#   scripts/test.sh [rust] [clients] [browser] [systemd] [fuzz]      all of them if none is named
->>>>>>> fuzz
+#   scripts/test.sh [rust] [supply] [clients] [browser] [systemd] [fuzz]      all of them if none is named
 #
 # A failed step does not keep the next ones from running, except that nothing more is run when the build fails. Ends with
 # a summary, and with 0 only if nothing failed; what can't be done on this machine is called skipped. What is installed besides Debian packages and cargo-nextest goes
@@ -20,14 +16,10 @@ nextest_version=0.9.128
 deny_version=0.20.2
 target=${CARGO_TARGET_DIR:-target}
 demo=$target/debug/examples/demo
-<<<<<<< HEAD
 deny=$target/tools/bin/cargo-deny
-steps=(rust supply clients browser systemd)
+steps=(rust supply clients browser systemd fuzz)
 # What a step returns that can't be done here.
 not_here=77
-=======
-steps=(rust clients browser systemd fuzz)
->>>>>>> fuzz
 summary=()
 passed=0
 failed=0
@@ -190,11 +182,7 @@ if [ "$#" -gt 0 ]; then
 fi
 for step in "${steps[@]}"; do
     case $step in
-<<<<<<< HEAD
-    rust | supply | clients | browser | systemd) ;;
-=======
-    rust | clients | browser | systemd | fuzz) ;;
->>>>>>> fuzz
+    rust | supply | clients | browser | systemd | fuzz) ;;
     -h | --help) usage && exit 0 ;;
     *) usage >&2 && exit 2 ;;
     esac
