@@ -27,6 +27,9 @@ use crate::{
     telemetry::{audit::Audit, metrics::Metrics},
 };
 
+/// How long connections that wait already are let wait for ERPNext's answers, and how often these are looked for.
+const WARM_UP: std::time::Duration = std::time::Duration::from_secs(10);
+const WARM_UP_STEP: std::time::Duration = std::time::Duration::from_millis(50);
 /// A body, or the taking of an answer, is judged over this time.
 const RATE_WINDOW: std::time::Duration = std::time::Duration::from_secs(10);
 
@@ -79,8 +82,26 @@ impl Orders for ServedOrders {
     }
 }
 
+/// Where connections are waiting already, nobody is served before the parts know what they need to: who comes first would
+/// be told that nothing can be said of a token yet. Without ERPNext it does not wait for ever.
+async fn warm_up(site: &Site) {
+    let warm = async {
+        loop {
+            let natives = site.natives.as_ref().is_none_or(|natives| natives.are_complete());
+            if natives && site.erpnext.ready().await.is_ok() {
+                return;
+            }
+            tokio::time::sleep(WARM_UP_STEP).await;
+        }
+    };
+    if tokio::time::timeout(WARM_UP, warm).await.is_err() {
+        tracing::warn!("ERPNext does not answer: what it must be asked about is refused until it does");
+    }
+}
+
 /// Binds, composes and starts.
 fn start(config: &Config, file: &Path, inherited: Inherited) -> anyhow::Result<(Running, Reload)> {
+    let connections_wait = !inherited.is_empty();
     let prepared = Prepared::new(server_settings(config), inherited)?;
     let metrics = Metrics::new();
     let audit = match &config.log.audit_file {
@@ -89,14 +110,16 @@ fn start(config: &Config, file: &Path, inherited: Inherited) -> anyhow::Result<(
     };
     let (runtime, shutdown) = (prepared.runtime(), prepared.shutdown());
     let site = Arc::new(Site::new(config, &metrics, audit, &runtime)?);
-    let background = Background::new(Arc::clone(&site), periods(config), shutdown.clone());
+    runtime.spawn(Background::new(Arc::clone(&site), periods(config), shutdown.clone()).run());
+    if connections_wait {
+        runtime.block_on(warm_up(&site));
+    }
     let gateway = Gateway::new(gateway_parts(config, &site, &metrics), &config.erpnext);
     let upkeep = gateway.upkeep(&shutdown);
     let mut running = prepared.start(gateway, admin_sources(&site, &metrics), edge_events(&metrics))?;
     let certificate = running.certificate().cloned();
     let reload = Reload::new(file.to_owned(), config, &site, certificate.clone(), runtime);
     running.at_end(move || counts::write_last(&site));
-    running.spawn(background.run());
     running.spawn(upkeep);
     if let Some(certificate) = certificate {
         running.spawn(certificates::follow(certificate, shutdown));

@@ -52,6 +52,12 @@ impl Inherited {
             .map_err(|reason| UnusableAddress { address, purpose, reason })
     }
 
+    /// Whether there are none.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// Those that nobody has asked for. They close with it.
     pub fn left(&self) -> impl Iterator<Item = SocketAddr> {
         self.0.iter().map(|(address, _)| *address)
