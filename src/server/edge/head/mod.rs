@@ -6,7 +6,7 @@
 use std::ops::Range;
 
 /// More header fields than this are refused.
-const MAX_FIELDS: usize = 100;
+pub(super) const MAX_FIELDS: usize = 100;
 const MAX_METHOD: usize = 32;
 
 /// What the connection loop must know about a head that passed.
@@ -84,6 +84,8 @@ pub enum HeadRefusal {
     TooLarge,
     /// Not whole within the time allowed.
     Timeout,
+    /// As many requests of its address are being answered as may be.
+    TooMany,
 }
 
 impl HeadRefusal {
@@ -94,6 +96,7 @@ impl HeadRefusal {
             Self::Method => 405,
             Self::Timeout => 408,
             Self::Expectation => 417,
+            Self::TooMany => 429,
             Self::TooLarge => 431,
             Self::BareLineEnd
             | Self::RequestLine
@@ -128,6 +131,7 @@ impl HeadRefusal {
             Self::Chunk => "chunk",
             Self::TooLarge => "too_large",
             Self::Timeout => "timeout",
+            Self::TooMany => "max_requests_per_address",
         }
     }
 }
@@ -228,19 +232,24 @@ fn request_line_parts(head: &[u8], line: Range<usize>) -> Result<RequestLine, He
         b"HTTP/1.0" => Version::Http10,
         _ => return Err(HeadRefusal::Version),
     };
-    // Methods are case-sensitive, and no registered one has another character: `get` is a trick or a mistake.
+    check_method(method)?;
+    check_target(target)?;
+    let target_start = start + method.len() + 1;
+    Ok((start..start + method.len(), target_start..target_start + target.len(), version))
+}
+
+/// Methods are case-sensitive, and no registered one has another character: `get` is a trick or a mistake.
+pub(super) fn check_method(method: &[u8]) -> Result<(), HeadRefusal> {
     if method.is_empty() || method.len() > MAX_METHOD || !method.iter().all(|b| b.is_ascii_uppercase() || *b == b'-') {
         return Err(HeadRefusal::RequestLine);
     }
-    if matches!(method, b"CONNECT" | b"TRACE") {
-        return Err(HeadRefusal::Method);
-    }
-    // Origin-form only: an absolute-form target would name a second host, and `*` has no path to decide on.
-    if target.first() != Some(&b'/') || !target.iter().all(|byte| byte.is_ascii_graphic() && *byte != b'#') {
-        return Err(HeadRefusal::Target);
-    }
-    let target_start = start + method.len() + 1;
-    Ok((start..start + method.len(), target_start..target_start + target.len(), version))
+    if matches!(method, b"CONNECT" | b"TRACE") { Err(HeadRefusal::Method) } else { Ok(()) }
+}
+
+/// Origin-form only: an absolute-form target would name a second host, and `*` has no path to decide on.
+pub(super) fn check_target(target: &[u8]) -> Result<(), HeadRefusal> {
+    let is_legal = target.first() == Some(&b'/') && target.iter().all(|byte| byte.is_ascii_graphic() && *byte != b'#');
+    if is_legal { Ok(()) } else { Err(HeadRefusal::Target) }
 }
 
 /// Frappe's users write `?filters=[["name","=","x"]]` as it is. The decoded target is the same.
@@ -363,7 +372,7 @@ impl Fields {
 }
 
 /// Digits only: no sign, no list, nothing that overflows.
-fn content_length(value: &[u8]) -> Option<u64> {
+pub(super) fn content_length(value: &[u8]) -> Option<u64> {
     if value.is_empty() || !value.iter().all(u8::is_ascii_digit) {
         return None;
     }
@@ -371,7 +380,7 @@ fn content_length(value: &[u8]) -> Option<u64> {
 }
 
 /// `host [":" port]` with a registered name, an IPv4 address or an IPv6 address in brackets.
-fn is_host(value: &[u8]) -> bool {
+pub(super) fn is_host(value: &[u8]) -> bool {
     let Ok(text) = std::str::from_utf8(value) else { return false };
     let (host_is_well_formed, rest) =
         if let Some((address, rest)) = text.strip_prefix('[').and_then(|inner| inner.split_once(']')) {
