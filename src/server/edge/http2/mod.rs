@@ -100,3 +100,6 @@ where
         self.proxy.server_options()
     }
 }
+
+#[cfg(test)]
+mod tests;
