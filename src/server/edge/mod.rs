@@ -87,9 +87,8 @@ where
 
     /// Serves a connection, whose TLS handshake is done, until it ends.
     pub async fn serve(&self, stream: Stream, permit: ConnectionPermit, mut shutdown: watch::Receiver<bool>) {
-        let EdgeSettings { receiving, sending, .. } = self.settings;
         let requests = permit.requests();
-        let stream = Box::new(Guarded::new(stream, receiving, sending, self.events.clone(), permit));
+        let stream = Box::new(Guarded::new(stream, self.settings.receiving, self.events.clone(), permit));
         if matches!(stream.selected_alpn_proto(), Some(ALPN::H2)) {
             self.serve_http2(stream, requests, &shutdown).await;
         } else {

@@ -1,4 +1,4 @@
-//! The stream that Pingora gets: it holds the connection's permit, cuts off peers that are too slow, follows the body of
+//! The stream that Pingora gets: it holds the connection's permit, cuts off peers whose bodies are too slow, follows the body of
 //! the current request, says `100 Continue` when somebody really waits for that body, and lingers when it is closed
 //! while the peer is still sending (else the peer's own bytes would cost it the answer). Of an HTTP/2 connection it has the
 //! frames watched.
@@ -53,7 +53,6 @@ pub struct Guarded {
     interim: &'static [u8],
     answered: bool,
     receiving: Pace,
-    sending: Pace,
     events: Arc<EdgeEvents>,
     permit: Option<ConnectionPermit>,
     cut: Arc<Cut>,
@@ -62,13 +61,7 @@ pub struct Guarded {
 
 impl Guarded {
     /// Guards `inner` as long as it lives.
-    pub fn new(
-        inner: Stream,
-        receiving: Minimum,
-        sending: Minimum,
-        events: Arc<EdgeEvents>,
-        permit: ConnectionPermit,
-    ) -> Self {
+    pub fn new(inner: Stream, receiving: Minimum, events: Arc<EdgeEvents>, permit: ConnectionPermit) -> Self {
         Self {
             inner: Some(inner),
             unread: BytesMut::new(),
@@ -76,7 +69,6 @@ impl Guarded {
             interim: b"",
             answered: false,
             receiving: Pace::new(receiving),
-            sending: Pace::new(sending),
             events,
             permit: Some(permit),
             cut: Arc::default(),
@@ -212,33 +204,22 @@ impl Guarded {
         self.receiving.poll_too_slow(cx).map(|_| self.cut_off("slow_body"))
     }
 
-    /// A write or flush that may have to wait for the peer.
-    fn sent<T>(&mut self, cx: &mut Context<'_>, outcome: Poll<io::Result<T>>, bytes: usize) -> Poll<io::Result<T>> {
-        if outcome.is_pending() {
-            return match self.sending.poll_too_slow(cx) {
-                Poll::Ready(_) => Poll::Ready(self.cut_off("slow_reader")),
-                Poll::Pending => Poll::Pending,
-            };
-        }
-        self.sending.moved(bytes);
-        if let Some(watch) = &mut self.http2 {
+    /// Bytes have been written or flushed: a stream may wait for the peer from now on.
+    fn remind<T>(&mut self, cx: &mut Context<'_>, outcome: &Poll<io::Result<T>>) {
+        if let Some(watch) = self.http2.as_mut().filter(|_| outcome.is_ready()) {
             watch.remind(cx);
         }
-        outcome
     }
 
     /// Of these bytes the first so many have been written.
-    fn written<'a>(&mut self, bufs: impl Iterator<Item = &'a [u8]>, outcome: &Poll<io::Result<usize>>) -> usize {
-        let Poll::Ready(Ok(bytes)) = *outcome else { return 0 };
-        if let Some(watch) = &mut self.http2 {
-            let mut left = bytes;
-            for buf in bufs {
-                let part = buf.get(..left.min(buf.len())).unwrap_or_default();
-                watch.sent(part);
-                left -= part.len();
-            }
+    fn written<'a>(&mut self, bufs: impl Iterator<Item = &'a [u8]>, outcome: &Poll<io::Result<usize>>) {
+        let (Poll::Ready(Ok(bytes)), Some(watch)) = (outcome, &mut self.http2) else { return };
+        let mut left = *bytes;
+        for buf in bufs {
+            let part = buf.get(..left.min(buf.len())).unwrap_or_default();
+            watch.sent(part);
+            left -= part.len();
         }
-        bytes
     }
 
     fn cut_off<T>(&self, reason: &'static str) -> io::Result<T> {
@@ -323,18 +304,19 @@ impl AsyncWrite for Guarded {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
         ready!(self.begin_answer(cx))?;
         let outcome = Pin::new(self.inner()?).poll_write(cx, buf);
-        let bytes = self.written([buf].into_iter(), &outcome);
-        self.sent(cx, outcome, bytes)
+        self.written([buf].into_iter(), &outcome);
+        self.remind(cx, &outcome);
+        outcome
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let outcome = Pin::new(self.inner()?).poll_flush(cx);
-        self.sent(cx, outcome, 0)
+        self.remind(cx, &outcome);
+        outcome
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let outcome = Pin::new(self.inner()?).poll_shutdown(cx);
-        self.sent(cx, outcome, 0)
+        Pin::new(self.inner()?).poll_shutdown(cx)
     }
 
     fn poll_write_vectored(
@@ -344,8 +326,9 @@ impl AsyncWrite for Guarded {
     ) -> Poll<io::Result<usize>> {
         ready!(self.begin_answer(cx))?;
         let outcome = Pin::new(self.inner()?).poll_write_vectored(cx, bufs);
-        let bytes = self.written(bufs.iter().map(|buf| &**buf), &outcome);
-        self.sent(cx, outcome, bytes)
+        self.written(bufs.iter().map(|buf| &**buf), &outcome);
+        self.remind(cx, &outcome);
+        outcome
     }
 
     fn is_write_vectored(&self) -> bool {

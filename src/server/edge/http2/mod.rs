@@ -36,7 +36,8 @@ const ENDED_BY_US: usize = 50;
 /// Streams that we end because they break the protocol, in a connection's life.
 const MALFORMED: usize = 100;
 
-/// The bounds within which `h2` keeps a connection.
+/// The bounds within which `h2` keeps a connection. It answers 431 to a header list that is larger than its own bound (in the
+/// protocol's measure: 32 bytes more for each field), and ends the connection at four times that.
 pub fn options(settings: &EdgeSettings) -> H2Options {
     let mut options = H2Options::default();
     options
