@@ -36,9 +36,12 @@ pub async fn refuse_stream(session: &mut ServerSession, refusal: HeadRefusal) ->
 
 fn text(refusal: HeadRefusal) -> String {
     let (status, phrase, body) = (refusal.status(), phrase(refusal), body(refusal));
-    let fields = fields(refusal).map(|(name, value)| format!("{name}: {value}\r\n")).collect::<String>();
-    let length = body.len();
-    format!("HTTP/1.1 {status} {phrase}\r\n{fields}Content-Length: {length}\r\nConnection: close\r\n\r\n{body}")
+    let mut text = format!("HTTP/1.1 {status} {phrase}\r\n");
+    for (name, value) in fields(refusal) {
+        text.extend([name, ": ", value, "\r\n"]);
+    }
+    text.extend(["Content-Length: ", &body.len().to_string(), "\r\nConnection: close\r\n\r\n", &body]);
+    text
 }
 
 fn fields(refusal: HeadRefusal) -> impl Iterator<Item = (&'static str, &'static str)> {

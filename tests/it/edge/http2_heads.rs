@@ -204,7 +204,7 @@ async fn a_header_list_may_be_as_large_as_allowed_and_no_larger() {
         bodiless(&request("GET", "/", &more))
     };
     let filled = |size: usize| bodiless(&request("GET", "/", &[("x-fill", &"f".repeat(size))]));
-    let cookies = bodiless(&request("GET", "/", &[("cookie", "a=b"); 1000]));
+    let cookies = bodiless(&request("GET", "/", &vec![("cookie", "a=b"); 1000]));
     let huge = [frame(HEADERS, END_STREAM, 1, &request("GET", "/", &[])), frame(CONTINUATION, 4, 1, &[0; 16 * 1024])];
     // Beyond any measure it is the end of the connection.
     for far_too_large in [cookies, huge.concat()] {

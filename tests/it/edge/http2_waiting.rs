@@ -1,9 +1,9 @@
 //! Those who keep us waiting over HTTP/2, each stream for itself. T58, T87.
 
-use std::{thread, time::Duration};
+use std::time::Duration;
 
 use empress_gateway::server::edge::Minimum;
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep};
 
 use super::{
     frames::{
@@ -56,7 +56,7 @@ async fn a_body_that_drips_ends_its_stream_and_the_others_of_the_connection_go_o
         }
         client.send(&frame(DATA, 0, 1, b"x")).unwrap();
         another(&mut client, stream);
-        thread::sleep(DRIP);
+        sleep(DRIP).await;
     }
     assert!(matches!(client.outcome(1), Outcome::Reset(_)));
     assert!(begun.elapsed() >= MINIMUM.window);
@@ -88,7 +88,7 @@ async fn a_stream_whose_window_stays_shut_ends_and_the_others_of_the_connection_
             break;
         }
         another(&mut client, stream);
-        thread::sleep(DRIP);
+        sleep(DRIP).await;
     }
     assert!(matches!(client.outcome(1), Outcome::Reset(_)));
     assert!(begun.elapsed() >= MINIMUM.window);
@@ -103,7 +103,7 @@ async fn windows_that_drip_or_that_the_connection_has_used_up_end_streams_too() 
     dripping.send(&get(1, "/large")).unwrap();
     while !refused(&site.site) {
         dripping.send(&window_update(1, 1)).unwrap();
-        thread::sleep(DRIP);
+        sleep(DRIP).await;
     }
     assert!(matches!(dripping.outcome(1), Outcome::Reset(_)));
     // The stream's window is wide open, the connection's is what it was at first.
@@ -159,7 +159,7 @@ async fn heads_and_frames_that_do_not_end_are_ended_by_their_deadline() {
         }
         other.send(&get(stream, "/other")).unwrap();
         assert_eq!(other.outcome(stream).status(), Some(200), "served meanwhile");
-        thread::sleep(DRIP);
+        sleep(DRIP).await;
     }
     assert!(begun.elapsed() >= DEADLINE);
     for client in &mut clients {
@@ -177,7 +177,7 @@ async fn the_time_that_the_upstream_takes_is_not_the_clients_fault_over_http2() 
     let head = headers(0, 1, &request("POST", "/held", &[("content-length", "2")]));
     client.send(&[head, frame(DATA, END_STREAM, 1, b"ab")].concat()).unwrap();
     site.site.upstream.arrived().await;
-    tokio::time::sleep(MINIMUM.window * 2).await;
+    sleep(MINIMUM.window * 2).await;
     site.site.upstream.release();
     assert_eq!(client.outcome(1), Outcome::Answer(200, b"2".to_vec()));
     assert_eq!(site.site.refusals(), Vec::<&str>::new());

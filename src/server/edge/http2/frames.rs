@@ -148,11 +148,12 @@ impl FrameScan {
     fn entry(&self, frame: FrameHead) -> Option<Event> {
         /// `SETTINGS_INITIAL_WINDOW_SIZE`.
         const INITIAL_WINDOW: u16 = 4;
-        let [a, b, c, d, e, f] = self.entry;
+        let (number, _) = self.entry.split_first_chunk::<4>()?;
+        let (name, setting) = self.entry.split_first_chunk::<2>()?;
         match frame.kind {
-            Kind::WindowUpdate => Some(Event::Window(frame, u32::from_be_bytes([a & 0x7f, b, c, d]))),
-            Kind::Settings if u16::from_be_bytes([a, b]) == INITIAL_WINDOW => {
-                Some(Event::InitialWindow(u32::from_be_bytes([c, d, e, f])))
+            Kind::WindowUpdate => Some(Event::Window(frame, u32::from_be_bytes(*number) & 0x7fff_ffff)),
+            Kind::Settings if u16::from_be_bytes(*name) == INITIAL_WINDOW => {
+                Some(Event::InitialWindow(u32::from_be_bytes(setting.try_into().ok()?)))
             }
             _ => None,
         }

@@ -82,9 +82,9 @@ fn turn(meter: &mut Meter, waiting: bool, now: Instant) -> bool {
         return false;
     }
     if waiting {
-        meter.wait(now)
+        meter.wait(now);
     } else {
-        meter.pause(now)
+        meter.pause(now);
     }
     waiting
 }

@@ -116,7 +116,7 @@ async fn a_frame_or_block_without_an_end_and_a_connection_without_a_request_have
         let mut watch = watch();
         watch.received(&headers(1, 1)).unwrap();
         watch.received(begun).unwrap();
-        assert_eq!(within(&mut watch, HEAD - WINDOW).await, None);
-        assert_eq!(within(&mut watch, WINDOW * 2).await, Some(Judgement::Cut(Some("timeout"))));
+        assert_eq!(within(&mut watch, HEAD / 2).await, None);
+        assert_eq!(within(&mut watch, HEAD).await, Some(Judgement::Cut(Some("timeout"))));
     }
 }
