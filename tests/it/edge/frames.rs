@@ -22,6 +22,7 @@ pub const CONTINUATION: u8 = 9;
 
 /// Flags.
 pub const END_STREAM: u8 = 1;
+pub const ACK: u8 = 1;
 pub const END_HEADERS: u8 = 4;
 
 const HEADER_TABLE_SIZE: u16 = 1;

@@ -5,7 +5,7 @@
 
 use http::{
     HeaderName,
-    header::{CONTENT_LENGTH, EXPECT, HOST},
+    header::{CONTENT_LENGTH, COOKIE, EXPECT, HOST},
     uri::Scheme,
 };
 use pingora::http::RequestHeader;
@@ -26,7 +26,9 @@ pub fn check(request: &mut RequestHeader) -> Result<(), HeadRefusal> {
     if request.uri.scheme().is_some_and(|scheme| *scheme != Scheme::HTTPS && *scheme != Scheme::HTTP) {
         return Err(HeadRefusal::Target);
     }
-    if request.headers.len() > MAX_FIELDS {
+    // A browser sends each cookie as a field of its own (RFC 9113 §8.2.3).
+    let cookies = request.headers.get_all(COOKIE).iter().count();
+    if request.headers.len() - cookies + cookies.min(1) > MAX_FIELDS {
         return Err(HeadRefusal::TooLarge);
     }
     check_host(request)?;
@@ -94,6 +96,14 @@ mod tests {
         for fields in [&[("content-length", "+5")][..], &[("content-length", "5"), ("content-length", "5")]] {
             assert_eq!(checked("https://x/", fields).unwrap_err(), HeadRefusal::ContentLength, "{fields:?}");
         }
+    }
+
+    #[test]
+    fn fields_are_counted_and_all_cookies_are_one() {
+        let (fields, cookies) = ([("x", "1")].repeat(99), [("cookie", "a=b")].repeat(300));
+        assert!(checked("https://x/", &[&fields[..], &cookies].concat()).is_ok());
+        let more = [&fields[..], &[("x", "1")], &cookies].concat();
+        assert_eq!(checked("https://x/", &more).unwrap_err(), HeadRefusal::TooLarge);
     }
 
     #[test]
