@@ -7,16 +7,9 @@ use super::{
         CONTINUATION, DATA, HEADERS, Http2, Outcome, PING, PRIORITY, SETTINGS, block, cancel, frame, get, headers,
         request, window_update,
     },
-    harness::Client,
+    harness::{Client, until},
     tls_site::{TlsSite, exchange},
 };
-
-/// Waits for something that comes about by itself.
-async fn until(mut is_so: impl FnMut() -> bool) {
-    while !is_so() {
-        tokio::task::yield_now().await;
-    }
-}
 
 /// The server has ended the connection of a flood, and serves others.
 fn ends(site: &TlsSite, what: &str, mut client: Http2, mut bytes: impl FnMut(u32) -> Vec<u8>) -> u32 {
@@ -104,7 +97,7 @@ async fn all_connections_of_an_address_share_the_requests_that_it_may_have_in_fl
     let site = TlsSite::with(true, |settings| settings.edge.connections.per_address = 3).await;
     let mut client = site.http2();
     client.send(&[get(1, "/held"), get(3, "/held"), get(5, "/held")].concat()).unwrap();
-    until(|| site.site.upstream.requests().len() == 3).await;
+    until("three are held", || site.site.upstream.requests().len() == 3).await;
     client.send(&get(7, "/fourth")).unwrap();
     assert_eq!(client.outcome(7), Outcome::Answer(429, b"{\"error\":\"Too Many Requests\"}\n".to_vec()));
     let answer =
@@ -114,7 +107,7 @@ async fn all_connections_of_an_address_share_the_requests_that_it_may_have_in_fl
     assert_eq!(site.site.upstream.requests().len(), 3);
     // A request that is cancelled makes room for another.
     client.send(&cancel(1)).unwrap();
-    let served = (9_u32..).step_by(2).find(|stream| {
+    let served = (9_u32..10_000).step_by(2).find(|stream| {
         client.send(&get(*stream, "/later")).unwrap();
         client.outcome(*stream).status() == Some(200)
     });
@@ -125,12 +118,12 @@ async fn all_connections_of_an_address_share_the_requests_that_it_may_have_in_fl
 async fn a_handshake_that_hangs_counts_as_a_connection() {
     let site = TlsSite::with(true, |settings| settings.edge.connections.per_address = 1).await;
     let hanging = site.site.connect().await;
-    until(|| site.site.running.open_connections() == 1).await;
+    until("it is open", || site.site.running.open_connections() == 1).await;
     let mut second: Client<_> = site.site.connect().await;
     assert_eq!(second.closed().await.0, "");
     assert_eq!(site.site.refusals(), ["max_connections_per_address"]);
     drop(hanging);
-    until(|| site.site.running.open_connections() == 0).await;
+    until("it is gone", || site.site.running.open_connections() == 0).await;
     let mut third = site.http2();
     third.send(&get(1, "/")).unwrap();
     assert_eq!(third.outcome(1).status(), Some(200));

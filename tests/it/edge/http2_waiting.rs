@@ -10,7 +10,7 @@ use super::{
         DATA, END_STREAM, Frame, HEADERS, Http2, Outcome, PING, WINDOW_UPDATE, block, frame, get, headers,
         initial_window, request, window_update,
     },
-    harness::Site,
+    harness::{PATIENCE, Site, until},
     tls_site::TlsSite,
 };
 
@@ -40,7 +40,9 @@ fn another(client: &mut Http2, stream: u32) {
     assert_eq!(client.outcome(stream).status(), Some(200), "served meanwhile");
 }
 
-fn refused(site: &Site) -> bool {
+/// Whether somebody has been refused, of which one can be certain after so long.
+fn refused(site: &Site, begun: Instant) -> bool {
+    assert!(begun.elapsed() < PATIENCE, "nobody is refused");
     !site.refusals().is_empty()
 }
 
@@ -51,7 +53,7 @@ async fn a_body_that_drips_ends_its_stream_and_the_others_of_the_connection_go_o
     let begun = Instant::now();
     client.send(&post(1, "/drip")).unwrap();
     for stream in (3..).step_by(2) {
-        if refused(&site.site) {
+        if refused(&site.site, begun) {
             break;
         }
         client.send(&frame(DATA, 0, 1, b"x")).unwrap();
@@ -84,7 +86,7 @@ async fn a_stream_whose_window_stays_shut_ends_and_the_others_of_the_connection_
     client.send(&get(1, "/large")).unwrap();
     client.until(1, |frame| frame.kind == HEADERS).expect("the answer begins");
     for stream in (3..).step_by(2) {
-        if refused(&site.site) {
+        if refused(&site.site, begun) {
             break;
         }
         another(&mut client, stream);
@@ -100,8 +102,9 @@ async fn a_stream_whose_window_stays_shut_ends_and_the_others_of_the_connection_
 async fn windows_that_drip_or_that_the_connection_has_used_up_end_streams_too() {
     let site = impatient().await;
     let mut dripping = Http2::with(site.connect(), &initial_window(0));
+    let begun = Instant::now();
     dripping.send(&get(1, "/large")).unwrap();
-    while !refused(&site.site) {
+    while !refused(&site.site, begun) {
         dripping.send(&window_update(1, 1)).unwrap();
         sleep(DRIP).await;
     }
@@ -119,13 +122,9 @@ async fn a_client_that_opens_its_windows_and_does_not_read_is_cut_off() {
     let open = [initial_window(1 << 30), window_update(0, 1 << 30)].concat();
     let mut client = Http2::with(site.connect(), &open);
     client.send(&(0..8).flat_map(|number| get(2 * number + 1, "/large")).collect::<Vec<_>>()).unwrap();
-    while !refused(&site.site) {
-        tokio::task::yield_now().await;
-    }
+    until("it is refused", || !site.site.refusals().is_empty()).await;
     assert_eq!(site.site.refusals(), ["slow_reader"]);
-    while site.site.running.open_connections() > 0 {
-        tokio::task::yield_now().await;
-    }
+    until("it is gone", || site.site.running.open_connections() == 0).await;
 }
 
 /// Each takes its connection as far as it says and no further.

@@ -8,7 +8,7 @@ use tokio::time::Instant;
 
 use super::{
     frames::{Http2, Outcome, PREFACE, get},
-    harness::PATIENCE,
+    harness::{PATIENCE, until},
     tls_site::{SHORT, TlsSite, all, exchange},
 };
 
@@ -62,9 +62,7 @@ async fn handshakes_prefaces_heads_and_bodies_that_do_not_end_are_ended() {
     assert!(head.starts_with("HTTP/1.1 408 "), "{head}");
     assert!(!body.starts_with("HTTP/1.1 200 "), "{body}");
     assert!(start.elapsed() < PATIENCE / 2, "{:?}", start.elapsed());
-    while site.site.refusals().len() < 3 {
-        tokio::task::yield_now().await;
-    }
+    until("all are counted", || site.site.refusals().len() == 3).await;
     let mut refusals = site.site.refusals();
     refusals.sort_unstable();
     assert_eq!(refusals, ["slow_body", "timeout", "tls_handshake_timeout"]);
