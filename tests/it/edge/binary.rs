@@ -1,4 +1,5 @@
-//! The gateway itself behind TLS and HTTP/2: what it decides does not depend on how a request came. T42 to T45, T49, T55.
+//! The gateway itself behind TLS and HTTP/2: what it decides does not depend on how a request came. T42 to T45, T49, T55,
+//! T56.
 
 use std::net::SocketAddr;
 
@@ -9,7 +10,7 @@ use super::{
     frames::{Http2, get, headers, request},
     tls_site::Certificate,
 };
-use crate::support::{Setup, TestGateway};
+use crate::support::{Request, SHOP, Setup, TestGateway, authorize_url};
 
 /// The port is the kernel's choice, and told in the log.
 fn start(certificate: &Certificate) -> (TestGateway, SocketAddr) {
@@ -81,7 +82,7 @@ fn the_name_of_a_prober_opens_nothing() {
         client.send(&headers(1, stream + 2, &request("GET", path, &probe))).unwrap();
         let by_name = client.outcome(stream + 2).status();
         assert_eq!(client.outcome(stream).status(), by_name, "{path}");
-        let over_http1 = gateway.send(&crate::support::Request::get(path).header("User-Agent", "kube-probe/1.30"));
+        let over_http1 = gateway.send(&Request::get(path).header("User-Agent", "kube-probe/1.30"));
         assert_eq!(by_name, Some(over_http1.status), "{path}");
     }
 }
@@ -109,4 +110,32 @@ fn fields_that_wsgi_would_merge_are_dropped_over_http2_too() {
     assert!(!text.contains("other") && !text.contains("1.2.3.4") && !text.contains("Administrator"), "{text}");
     assert_eq!(seen[0].headers("x-forwarded-proto"), ["https"], "{text}");
     assert_eq!(seen[0].headers("cookie"), ["theme=dark"], "{text}");
+}
+
+#[test]
+fn cookies_that_are_nobodys_open_nothing() {
+    let certificate = Certificate::make();
+    let (gateway, address) = start(&certificate);
+    let url = authorize_url(SHOP, &[]);
+    let long = format!("sid={}", "a".repeat(9000));
+    for cookie in [
+        "sid=",
+        "sid=0123456789abcdef",
+        "sid=Guest; sid=Administrator",
+        "sid=\"a; b",
+        "=;=;;sid",
+        "sid=a%00b%0d%0ac",
+        "sid=\u{e9}",
+        "user_id=Administrator; full_name=Administrator; system_user=yes",
+        "__Host-empress=x.y.z; sid=x",
+        &long,
+    ] {
+        let answer = gateway.send(&Request::get(&url).header("Cookie", cookie));
+        let location = answer.header("location").unwrap_or_default();
+        assert!(!location.contains("code="), "{cookie}: {answer}");
+        assert!(answer.status >= 400 || location.contains("/login?"), "{cookie}: {answer}");
+        let mut client = Http2::new(certificate.connect(address));
+        client.send(&headers(1, 1, &request("GET", &url, &[("cookie", cookie)]))).unwrap();
+        assert_eq!(client.outcome(1).status(), Some(answer.status), "{cookie}");
+    }
 }

@@ -62,22 +62,46 @@ async fn requests_that_are_cancelled_again_and_again_end_the_connection() {
     assert!(reached <= 500, "{reached}");
 }
 
+/// What `h2` can't tell from requests that are no longer wanted: each had reached the upstream.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn streams_beyond_a_hundred_at_once_are_not_taken() {
+async fn requests_that_are_cancelled_once_they_are_under_way_end_the_connection_too() {
     let site = TlsSite::start().await;
     let mut client = site.http2();
-    // What is too much for the server ends the connection while it is still being sent.
-    for count in 0..10_000 {
-        if client.send(&get(2 * count + 1, "/held")).is_err() {
-            break;
-        }
+    let mut cancelled = 0;
+    while site.site.refusals().is_empty() {
+        assert!(cancelled < 1000, "it goes on for ever");
+        let stream = 2 * cancelled + 1;
+        // An error is the connection having ended.
+        let _ = client.send(&get(stream, "/held"));
+        let reached = usize::try_from(cancelled).unwrap();
+        let goes_on = || site.site.upstream.requests().len() > reached || !site.site.refusals().is_empty();
+        until("it is under way", goes_on).await;
+        let _ = client.send(&cancel(stream));
+        cancelled += 1;
     }
+    assert!(cancelled >= 200, "who leaves a page may cancel a hundred requests: {cancelled}");
+    assert_eq!(site.site.refusals(), ["http2_flood"]);
+    client.closed();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn streams_beyond_a_hundred_at_once_are_not_taken() {
+    const REFUSED_STREAM: u32 = 7;
+    let site = TlsSite::start().await;
+    let mut client = site.http2();
+    client.send(&(0..150).flat_map(|count| get(2 * count + 1, "/held")).collect::<Vec<_>>()).unwrap();
+    for count in 100..150 {
+        assert_eq!(client.outcome(2 * count + 1), Outcome::Reset(REFUSED_STREAM), "{count}");
+    }
+    let held = || site.site.upstream.requests().iter().filter(|request| request.contains("/held")).count();
+    until("the others are held", || held() == 100).await;
+    // Who goes on like that loses the connection.
+    let _ = (150..10_000).try_for_each(|count| client.send(&get(2 * count + 1, "/held")));
+    client.closed();
     let mut other = site.http2();
     other.send(&get(1, "/other")).unwrap();
     assert_eq!(other.outcome(1).status(), Some(200));
-    let held = site.site.upstream.requests().iter().filter(|request| request.contains("/held")).count();
-    assert!(held <= 100, "{held}");
-    client.closed();
+    assert_eq!(held(), 100);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

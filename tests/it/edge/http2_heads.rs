@@ -210,7 +210,7 @@ async fn a_header_list_may_be_as_large_as_allowed_and_no_larger() {
     for far_too_large in [cookies, huge.concat()] {
         let mut client = site.http2();
         client.send(&far_too_large).unwrap();
-        assert!(matches!(client.outcome(1), Outcome::Closed(Some(_))));
+        assert!(matches!(client.outcome(1), Outcome::Closed(_)));
     }
     for (bytes, status) in [(fields(99), 200), (filled(3000), 200), (fields(101), 431), (filled(4096), 431)] {
         let mut client = site.http2();

@@ -1,4 +1,4 @@
-//! The same rules behind TLS, HTTP/2, and the handshake's own deadline.
+//! The same rules behind TLS, HTTP/2, and the handshake's own deadline. T50 to T53, T58, T87.
 
 use std::{io::Write, time::Duration};
 
@@ -37,11 +37,19 @@ async fn requests_are_checked_and_served_behind_tls_as_without() {
         "GET / HTTP/1.1\r\n\r\n",
         "GET / HTTP/1.1\nHost: x\n\n",
         "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+        "POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n5;a=b\r\nhello\r\n0\r\n\r\n",
+        "POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nffffffffffffffff1\r\n",
     ] {
         let answer = site.client(&TLS13, &["http/1.1"], move |stream| exchange(stream, refused)).await;
         assert!(answer.starts_with("HTTP/1.1 400 "), "{answer}");
     }
-    assert_eq!(site.site.upstream.requests().len(), 2);
+    // T53: what follows a handshake that the upstream did not agree to.
+    let handshake = "GET /api HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n";
+    let smuggling = format!("{handshake}GET /smuggled HTTP/1.1\r\nHost: x\r\n\r\n");
+    let answer = site.client(&TLS13, &["http/1.1"], move |stream| exchange(stream, &smuggling)).await;
+    assert!(answer.starts_with("HTTP/1.1 200 ") && answer.matches("HTTP/1.1 ").count() == 1, "{answer}");
+    assert_eq!(site.site.upstream.requests().len(), 3);
+    assert!(!site.site.upstream.received().contains("smuggled"));
 }
 
 /// At once, since each takes its time.
