@@ -15,7 +15,7 @@ use super::{
 async fn start(http2: bool) -> TlsSite {
     TlsSite::with(http2, |settings| {
         // A busy machine takes its time for a handshake, too.
-        settings.edge.header_timeout = Duration::from_secs(6);
+        settings.edge.header_timeout = Duration::from_secs(4);
         settings.edge.keepalive_timeout = Duration::from_secs(2);
         settings.edge.receiving = Minimum { rate: 1000, window: SHORT };
     })
