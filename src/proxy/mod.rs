@@ -59,9 +59,6 @@ use crate::{
 /// So long the rest of a refused request's body is read away to keep its connection; then the connection is closed.
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// More header fields than any browser sends.
-const MOST_FIELDS: usize = 100;
-
 /// So many bytes of bodies may be held at once; what comes beyond is judged as it streams by.
 const MOST_HELD: usize = 256 * 1024 * 1024;
 
@@ -120,10 +117,6 @@ impl Gateway {
     /// Decides what becomes of a request. `true`: it has been answered.
     async fn dispatch(&self, session: &mut Session, context: &mut RequestContext) -> Result<bool, Refused> {
         self.meet(session, context);
-        // Over HTTP/1 the edge has counted them.
-        if session.req_header().headers.len() > MOST_FIELDS {
-            return Err(Refused::BadRequest);
-        }
         if matches!(session.req_header().method, Method::CONNECT | Method::TRACE) {
             return Err(Refused::Method);
         }

@@ -70,7 +70,7 @@ async fn serve<SV>(
     SV: ProxyHttp + Send + Sync + 'static,
     SV::CTX: Send + Sync,
 {
-    let socket = Socket::new(tcp, peer);
+    let socket = Socket::new(tcp, peer, edge.settings.sending, edge.events.clone());
     let stream: Stream = match acceptor {
         None => Box::new(socket),
         Some(acceptor) => {

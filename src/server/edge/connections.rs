@@ -1,9 +1,13 @@
-//! How many connections there may be, in all and from one address, and when the last one is gone.
+//! How many connections there may be, in all and from one address, how many requests of one address may be in flight,
+//! and when the last connection is gone.
 
 use std::{
     collections::HashMap,
     net::{IpAddr, Ipv6Addr},
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+    },
     time::Duration,
 };
 
@@ -17,7 +21,8 @@ use super::events::EdgeEvents;
 pub struct ConnectionLimits {
     /// Connections in all.
     pub total: usize,
-    /// Connections from one address (IPv6: one /64, which is what one subscriber has).
+    /// Connections from one address (IPv6: one /64, which is what one subscriber has). As many requests of it may be in
+    /// flight: over HTTP/1 a connection has one of them, over HTTP/2 all connections share them.
     pub per_address: usize,
     /// Proxies in front of us: all their users come from one address, so that limit is not for them.
     pub trusted: Vec<IpNet>,
@@ -32,11 +37,18 @@ pub enum TooMany {
     FromAddress,
 }
 
+/// What one address uses.
+#[derive(Debug, Default)]
+struct Usage {
+    connections: usize,
+    requests: Arc<AtomicUsize>,
+}
+
 /// The open connections.
 #[derive(Debug)]
 pub struct Connections {
     limits: ConnectionLimits,
-    per_address: Mutex<HashMap<IpAddr, usize>>,
+    per_address: Mutex<HashMap<IpAddr, Usage>>,
     open: watch::Sender<usize>,
     events: Arc<EdgeEvents>,
 }
@@ -58,13 +70,16 @@ impl Connections {
         if self.limits.total > 0 && *self.open.borrow() >= self.limits.total {
             return Err(TooMany::Total);
         }
-        let from_address = per_address.get(&address).copied().unwrap_or(0);
-        if self.limits.per_address > 0 && from_address >= self.limits.per_address && !self.is_trusted(peer) {
+        let limit = if self.is_trusted(peer) { 0 } else { self.limits.per_address };
+        let from_address = per_address.get(&address).map_or(0, |usage| usage.connections);
+        if limit > 0 && from_address >= limit {
             return Err(TooMany::FromAddress);
         }
-        per_address.insert(address, from_address + 1);
+        let usage = per_address.entry(address).or_default();
+        usage.connections += 1;
+        let requests = Requests { in_flight: usage.requests.clone(), limit };
         self.changed(|open| *open += 1);
-        Ok(ConnectionPermit { connections: self.clone(), address })
+        Ok(ConnectionPermit { connections: self.clone(), address, requests })
     }
 
     /// How many are open.
@@ -89,7 +104,7 @@ impl Connections {
         (self.events.connections)(self.open());
     }
 
-    fn per_address(&self) -> MutexGuard<'_, HashMap<IpAddr, usize>> {
+    fn per_address(&self) -> MutexGuard<'_, HashMap<IpAddr, Usage>> {
         self.per_address.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -99,18 +114,55 @@ impl Connections {
 pub struct ConnectionPermit {
     connections: Arc<Connections>,
     address: IpAddr,
+    requests: Requests,
+}
+
+impl ConnectionPermit {
+    /// Where the requests of the connection are counted.
+    #[must_use]
+    pub fn requests(&self) -> Requests {
+        self.requests.clone()
+    }
 }
 
 impl Drop for ConnectionPermit {
     fn drop(&mut self) {
         let mut per_address = self.connections.per_address();
-        if let Some(count) = per_address.get_mut(&self.address) {
-            *count -= 1;
-            if *count == 0 {
+        if let Some(usage) = per_address.get_mut(&self.address) {
+            usage.connections -= 1;
+            if usage.connections == 0 {
                 per_address.remove(&self.address);
             }
         }
         self.connections.changed(|open| *open = open.saturating_sub(1));
+    }
+}
+
+/// The requests of one address that are in flight.
+#[derive(Debug, Clone)]
+pub struct Requests {
+    in_flight: Arc<AtomicUsize>,
+    /// 0: none.
+    limit: usize,
+}
+
+impl Requests {
+    /// Counts another one until its permit is dropped. `None`: there are as many as may be.
+    #[must_use]
+    pub fn begin(&self) -> Option<RequestPermit> {
+        let before = self.in_flight.fetch_add(1, Ordering::Relaxed);
+        let permit = RequestPermit(self.in_flight.clone());
+        (self.limit == 0 || before < self.limit).then_some(permit)
+    }
+}
+
+/// One request, as long as it is in flight.
+#[derive(Debug)]
+pub struct RequestPermit(Arc<AtomicUsize>);
+
+impl Drop for RequestPermit {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
@@ -158,6 +210,22 @@ mod tests {
         let connections = connections(3, 1);
         let _held: Vec<_> = (0..3).map(|_| connections.admit(address("192.0.2.7")).unwrap()).collect();
         assert_eq!(connections.admit(address("192.0.2.7")).unwrap_err(), TooMany::Total);
+    }
+
+    #[test]
+    fn the_connections_of_an_address_share_its_requests() {
+        let connections = connections(0, 2);
+        let held: Vec<_> = (0..2).map(|_| connections.admit(address("198.51.100.1")).unwrap()).collect();
+        let (one, other) = (held[0].requests(), held[1].requests());
+        let _first = one.begin().unwrap();
+        let second = one.begin().unwrap();
+        assert!(other.begin().is_none() && one.begin().is_none());
+        drop(second);
+        assert!(other.begin().is_some());
+        let elsewhere = connections.admit(address("198.51.100.2")).unwrap();
+        assert!(elsewhere.requests().begin().is_some());
+        let trusted = connections.admit(address("192.0.2.7")).unwrap().requests();
+        assert!((0..3).map(|_| trusted.begin()).collect::<Option<Vec<_>>>().is_some());
     }
 
     #[tokio::test]

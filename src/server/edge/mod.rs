@@ -2,7 +2,8 @@
 //!
 //! Pingora forwards request heads that others read differently, and waits for ever for a peer that sends nothing. So
 //! each HTTP/1 head is read here, under our deadlines, and checked; only then Pingora parses the same bytes. HTTP/2
-//! goes to Pingora as a whole connection. What a request means is not this part's business.
+//! goes to Pingora as a whole connection, its frames watched and its heads checked as they pass. What a request means is
+//! not this part's business.
 
 mod accepting;
 pub(crate) mod chunks;
@@ -10,6 +11,7 @@ mod connections;
 mod events;
 mod guarded;
 pub mod head;
+mod http2;
 mod pace;
 mod reading;
 mod refusal;
@@ -20,7 +22,7 @@ use std::{sync::Arc, time::Duration};
 use bytes::{Buf, BytesMut};
 use pingora::{
     apps::{HttpPersistentSettings, HttpServerApp, HttpServerOptions, ServerApp},
-    protocols::{ALPN, Ssl, Stream, http::ServerSession, http::v2::server::default_h2_options},
+    protocols::{ALPN, Ssl, Stream, http::ServerSession},
     proxy::{HttpProxy, ProxyHttp, http_proxy},
     server::configuration::ServerConf,
 };
@@ -28,7 +30,7 @@ use tokio::{io::AsyncReadExt, sync::watch};
 
 pub use self::{
     accepting::Entrance,
-    connections::{ConnectionLimits, ConnectionPermit, Connections, TooMany},
+    connections::{ConnectionLimits, ConnectionPermit, Connections, RequestPermit, Requests, TooMany},
     events::EdgeEvents,
     pace::Minimum,
     reading::{HeadLimits, NextRequest, next_request},
@@ -38,9 +40,11 @@ pub use self::{
 use self::{
     guarded::Guarded,
     head::{Edit, HeadRefusal},
+    http2::{
+        PREFACE, Streams,
+        watch::{Patience, Watch},
+    },
 };
-
-const H2_PREFACE: usize = 24;
 
 /// What downstream connections may do.
 #[derive(Debug, Clone)]
@@ -77,35 +81,35 @@ where
         let mut server_options = HttpServerOptions::default();
         server_options.h2_idle_timeout = Some(settings.keepalive_timeout);
         proxy.server_options = Some(server_options);
-        let mut h2_options = default_h2_options();
-        h2_options.max_header_list_size(u32::try_from(settings.max_header).unwrap_or(u32::MAX));
-        proxy.h2_options = Some(h2_options);
+        proxy.h2_options = Some(http2::options(&settings));
         Self { proxy: Arc::new(proxy), settings, events }
     }
 
     /// Serves a connection, whose TLS handshake is done, until it ends.
     pub async fn serve(&self, stream: Stream, permit: ConnectionPermit, mut shutdown: watch::Receiver<bool>) {
-        let EdgeSettings { receiving, sending, .. } = self.settings;
-        let stream = Box::new(Guarded::new(stream, receiving, sending, self.events.clone(), permit));
+        let requests = permit.requests();
+        let stream = Box::new(Guarded::new(stream, self.settings.receiving, self.events.clone(), permit));
         if matches!(stream.selected_alpn_proto(), Some(ALPN::H2)) {
-            self.serve_http2(stream, &shutdown).await;
+            self.serve_http2(stream, requests, &shutdown).await;
         } else {
-            self.serve_http1(stream, &mut shutdown).await;
+            self.serve_http1(stream, &requests, &mut shutdown).await;
         }
     }
 
     /// Pingora waits for ever for the first bytes of an HTTP/2 connection, so we do it.
-    async fn serve_http2(&self, mut stream: Box<Guarded>, shutdown: &watch::Receiver<bool>) {
-        let mut preface = BytesMut::zeroed(H2_PREFACE);
-        let read = tokio::time::timeout(self.settings.header_timeout, stream.read_exact(&mut preface)).await;
-        if !matches!(read, Ok(Ok(_))) {
+    async fn serve_http2(&self, mut stream: Box<Guarded>, requests: Requests, shutdown: &watch::Receiver<bool>) {
+        let EdgeSettings { header_timeout, receiving, sending, .. } = self.settings;
+        let mut preface = BytesMut::zeroed(PREFACE.len());
+        let read = tokio::time::timeout(header_timeout, stream.read_exact(&mut preface)).await;
+        if !matches!(read, Ok(Ok(_))) || preface != PREFACE.as_slice() {
             return;
         }
-        stream.unread(preface);
-        self.proxy.process_new(stream, shutdown).await;
+        stream.begin_http2(Watch::new(Patience { head: header_timeout, receiving, sending }), preface);
+        let streams = Arc::new(Streams::new(self.proxy.clone(), requests, self.events.clone()));
+        streams.process_new(stream, shutdown).await;
     }
 
-    async fn serve_http1(&self, mut stream: Box<Guarded>, shutdown: &mut watch::Receiver<bool>) {
+    async fn serve_http1(&self, mut stream: Box<Guarded>, requests: &Requests, shutdown: &mut watch::Receiver<bool>) {
         let mut limits = HeadLimits {
             whole: self.settings.header_timeout,
             // Who connects wants something; waiting is for those who have been served.
@@ -124,9 +128,11 @@ where
             if stream.begin_request(facts.framing, preread, facts.expects_continue).is_err() {
                 return self.refuse(stream, HeadRefusal::Chunk).await;
             }
+            let Some(in_flight) = requests.begin() else { return self.refuse(stream, HeadRefusal::TooMany).await };
             let websocket = facts.websocket;
             let buffer = edited(buffer, &facts.edits);
             let Some((reusable, next)) = self.request(stream, buffer, settings, shutdown).await else { return };
+            drop(in_flight);
             // Bytes after a websocket handshake that failed were never meant as a request.
             let Ok(same) = reusable.into_any().downcast::<Guarded>() else { return };
             if websocket {

@@ -29,57 +29,113 @@ impl Minimum {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TooSlow;
 
-/// One direction of a connection.
+/// Counts what a peer moves, and for how long it keeps us waiting.
 #[derive(Debug)]
-pub struct Pace {
+pub struct Meter {
     minimum: Minimum,
     moved: u64,
     waited: Duration,
     waiting_since: Option<Instant>,
+}
+
+impl Meter {
+    /// Nothing has moved and nobody has waited.
+    #[must_use]
+    pub const fn new(minimum: Minimum) -> Self {
+        Self { minimum, moved: 0, waited: Duration::ZERO, waiting_since: None }
+    }
+
+    /// Begins a new window.
+    pub fn restart(&mut self) {
+        *self = Self::new(self.minimum);
+    }
+
+    /// The peer has moved so many bytes.
+    pub fn count(&mut self, bytes: usize) {
+        self.moved = self.moved.saturating_add(u64::try_from(bytes).unwrap_or(u64::MAX));
+    }
+
+    /// The peer keeps us waiting, from `now` on if it did not before.
+    pub fn wait(&mut self, now: Instant) {
+        self.waiting_since.get_or_insert(now);
+    }
+
+    /// It does not any more.
+    pub fn pause(&mut self, now: Instant) {
+        if let Some(since) = self.waiting_since.take() {
+            self.waited += now.saturating_duration_since(since);
+        }
+    }
+
+    /// Whether it does.
+    pub const fn is_waiting(&self) -> bool {
+        self.waiting_since.is_some()
+    }
+
+    /// How much longer it may, before it is to be judged.
+    ///
+    /// # Errors
+    /// The window is over, and it was too slow.
+    pub fn left(&mut self, now: Instant) -> Result<Duration, TooSlow> {
+        let waited =
+            self.waited + self.waiting_since.map_or(Duration::ZERO, |since| now.saturating_duration_since(since));
+        if let Some(left) = self.minimum.window.checked_sub(waited).filter(|left| !left.is_zero()) {
+            return Ok(left);
+        }
+        if self.minimum.rate > 0 && self.moved < self.minimum.bytes() {
+            return Err(TooSlow);
+        }
+        let waiting = self.is_waiting();
+        self.restart();
+        self.waiting_since = waiting.then_some(now);
+        Ok(self.minimum.window.max(SHORTEST_WINDOW))
+    }
+}
+
+/// So that a window of no length does not make us judge without a pause.
+const SHORTEST_WINDOW: Duration = Duration::from_millis(1);
+
+/// One direction of a connection, whose reads or writes may have to wait for the peer.
+#[derive(Debug)]
+pub struct Pace {
+    meter: Meter,
     timer: Option<Pin<Box<Sleep>>>,
 }
 
 impl Pace {
     /// Nothing has moved and nobody has waited.
     #[must_use]
-    pub fn new(minimum: Minimum) -> Self {
-        Self { minimum, moved: 0, waited: Duration::ZERO, waiting_since: None, timer: None }
+    pub const fn new(minimum: Minimum) -> Self {
+        Self { meter: Meter::new(minimum), timer: None }
     }
 
     /// Begins a new window, for another request.
     pub fn restart(&mut self) {
-        self.moved = 0;
-        self.waited = Duration::ZERO;
-        self.waiting_since = None;
+        self.meter.restart();
     }
 
     /// The peer has moved so many bytes.
     pub fn moved(&mut self, bytes: usize) {
-        if let Some(since) = self.waiting_since.take() {
-            self.waited += since.elapsed();
+        if self.meter.is_waiting() {
+            self.meter.pause(Instant::now());
         }
-        self.moved = self.moved.saturating_add(u64::try_from(bytes).unwrap_or(u64::MAX));
+        self.meter.count(bytes);
     }
 
     /// The peer keeps us waiting. Ready when that makes it too slow; otherwise the task is woken when it might be.
     ///
     /// Only a wait can condemn: bytes that had piled up while nobody asked for them count before the next wait does.
     pub fn poll_too_slow(&mut self, context: &mut Context<'_>) -> Poll<TooSlow> {
-        if self.minimum.rate == 0 {
+        if self.meter.minimum.rate == 0 {
             return Poll::Pending;
         }
         loop {
             let now = Instant::now();
-            let since = *self.waiting_since.get_or_insert(now);
-            let waited = self.waited + now.duration_since(since);
-            let Some(left) = self.minimum.window.checked_sub(waited).filter(|left| !left.is_zero()) else {
-                if self.moved < self.minimum.bytes() {
-                    return Poll::Ready(TooSlow);
-                }
-                self.restart();
-                continue;
+            self.meter.wait(now);
+            let deadline = match self.meter.left(now) {
+                Ok(left) => now + left,
+                Err(too_slow) => return Poll::Ready(too_slow),
             };
-            let deadline = now + left;
             let timer = self.timer.get_or_insert_with(|| Box::pin(sleep_until(deadline)));
             timer.as_mut().reset(deadline);
             if timer.as_mut().poll(context).is_pending() {

@@ -28,6 +28,16 @@ use tokio::{
 /// Nothing here should take this long; it only ends tests that would hang.
 pub const PATIENCE: Duration = Duration::from_secs(30);
 
+/// Waits for something that comes about by itself.
+pub async fn until(what: &str, mut is_so: impl FnMut() -> bool) {
+    let wait = async {
+        while !is_so() {
+            tokio::task::yield_now().await;
+        }
+    };
+    timeout(PATIENCE, wait).await.unwrap_or_else(|_| panic!("waited too long until {what}"));
+}
+
 struct Forward(SocketAddr);
 
 #[async_trait]

@@ -1,8 +1,13 @@
-//! Request heads: what two parsers could read in two ways never reaches the upstream. T42, T43, T45, T50, T51, T54, T86.
+//! Request heads: what two parsers could read in two ways never reaches the upstream. T42, T43, T45, T50, T51, T54, T57, T86, plain and
+//! behind TLS.
 
+use rustls::version::TLS13;
 use tokio::io::AsyncWriteExt;
 
-use super::harness::Site;
+use super::{
+    harness::Site,
+    tls_site::{TlsSite, exchange},
+};
 
 /// Each is answered with its status and the connection closed, and the upstream gets nothing.
 async fn are_refused(cases: &[(u16, &str)]) {
@@ -18,6 +23,19 @@ async fn are_refused(cases: &[(u16, &str)]) {
     }
     assert_eq!(site.upstream.received(), "", "nothing reached the upstream");
     assert_eq!(site.refusals().len(), cases.len(), "each refusal is counted");
+    are_refused_behind_tls(cases).await;
+}
+
+async fn are_refused_behind_tls(cases: &[(u16, &str)]) {
+    let site = TlsSite::with(false, |_| ()).await;
+    for (status, request) in cases {
+        let (sent, begins) = ((*request).to_owned(), format!("HTTP/1.1 {status} "));
+        let answer = site.client(&TLS13, &["http/1.1"], move |stream| exchange(stream, &sent)).await;
+        assert!(answer.starts_with(&begins), "{request:?}: {answer}");
+        assert_eq!(answer.matches("HTTP/1.1 ").count(), 1, "{request:?}: closed, with nothing more");
+    }
+    assert_eq!(site.site.upstream.received(), "");
+    assert_eq!(site.site.refusals().len(), cases.len());
 }
 
 #[tokio::test]
@@ -130,6 +148,8 @@ async fn a_head_may_be_as_large_as_allowed_and_no_larger() {
     let fields = |count: usize| format!("GET / HTTP/1.1\r\nHost: x\r\n{}\r\n", "X-A: 1\r\n".repeat(count - 1));
     assert_eq!(site.ask(fields(100)).await.status, 200);
     assert_eq!(site.ask(fields(101)).await.status, 431);
+    let cookies = format!("GET / HTTP/1.1\r\nHost: x\r\n{}\r\n", "Cookie: a=b\r\n".repeat(300));
+    assert_eq!(site.ask(cookies).await.status, 431);
     assert_eq!(site.upstream.requests().len(), 2);
 }
 

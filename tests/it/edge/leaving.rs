@@ -12,7 +12,11 @@ use signal_hook::{
 };
 use tokio::{net::TcpStream, sync::oneshot, task::spawn_blocking, time::Instant};
 
-use super::harness::{Client, PATIENCE, Site};
+use super::{
+    frames::{ACK, GOAWAY, PING, frame, get},
+    harness::{Client, PATIENCE, Site},
+    tls_site::TlsSite,
+};
 
 #[tokio::test]
 async fn an_idle_server_leaves_at_once() {
@@ -38,6 +42,27 @@ async fn a_request_in_flight_is_answered_before_the_server_leaves() {
     assert_eq!(admin(&site, "GET /readyz").await.0, 503, "not ready while draining");
     site.upstream.release();
     assert_eq!(client.answer().await.status, 200);
+    assert_eq!(drained.await.unwrap(), Drained::Whole);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn http2_streams_in_flight_are_answered_before_the_server_leaves() {
+    let site = TlsSite::start().await;
+    let (mut busy, mut idle) = (site.http2(), site.http2());
+    busy.send(&get(1, "/held")).unwrap();
+    site.site.upstream.arrived().await;
+    let (done, mut drained) = oneshot::channel();
+    site.site.running.begin_stop(move |how| done.send(how).unwrap());
+    // Each is told to open no more streams, and asked whether it has heard that.
+    for client in [&mut busy, &mut idle] {
+        client.until(0, |frame| frame.kind == GOAWAY).expect("it is told");
+        let asked = client.until(0, |frame| frame.kind == PING).expect("it is asked");
+        client.send(&frame(PING, ACK, 0, &asked.payload)).unwrap();
+    }
+    idle.closed();
+    assert!(drained.try_recv().is_err(), "somebody is still waiting for his answer");
+    site.site.upstream.release();
+    assert_eq!(busy.outcome(1).status(), Some(200));
     assert_eq!(drained.await.unwrap(), Drained::Whole);
 }
 

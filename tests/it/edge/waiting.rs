@@ -15,7 +15,7 @@ const SHORT: Duration = Duration::from_millis(200);
 #[tokio::test]
 async fn a_head_that_drips_is_ended_by_its_deadline_and_others_are_served_meanwhile() {
     // Long enough for the others, whatever else the machine does.
-    let site = Site::with(|settings| settings.edge.header_timeout = Duration::from_secs(6)).await;
+    let site = Site::with(|settings| settings.edge.header_timeout = Duration::from_secs(4)).await;
     let mut slow = site.connect().await;
     let (mut reader, mut writer) = tokio::io::split(&mut slow.stream);
     let drip = async {

@@ -1,6 +1,9 @@
-//! The stream that Pingora gets: it holds the connection's permit, cuts off peers that are too slow, follows the body of
+//! The stream that Pingora gets: it holds the connection's permit, cuts off peers whose bodies are too slow, follows the body of
 //! the current request, says `100 Continue` when somebody really waits for that body, and lingers when it is closed
-//! while the peer is still sending (else the peer's own bytes would cost it the answer).
+//! while the peer is still sending (else the peer's own bytes would cost it the answer). Of an HTTP/2 connection it has the
+//! frames watched.
+
+mod told;
 
 use std::{
     fmt, io,
@@ -12,10 +15,7 @@ use std::{
 
 use async_trait::async_trait;
 use bytes::{Buf, BytesMut};
-use pingora::protocols::{
-    ALPN, GetProxyDigest, GetSocketDigest, GetTimingDigest, Peek, Shutdown, SocketDigest, Ssl, Stream, TimingDigest,
-    UniqueID, UniqueIDType, raw_connect::ProxyDigest, tls::SslDigest,
-};
+use pingora::protocols::{Shutdown, Stream};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
 
 use super::{
@@ -23,6 +23,7 @@ use super::{
     connections::ConnectionPermit,
     events::EdgeEvents,
     head::Framing,
+    http2::watch::{Judgement, Watch},
     pace::{Minimum, Pace},
 };
 use crate::proxy::Cut;
@@ -52,21 +53,15 @@ pub struct Guarded {
     interim: &'static [u8],
     answered: bool,
     receiving: Pace,
-    sending: Pace,
     events: Arc<EdgeEvents>,
     permit: Option<ConnectionPermit>,
     cut: Arc<Cut>,
+    http2: Option<Box<Watch>>,
 }
 
 impl Guarded {
     /// Guards `inner` as long as it lives.
-    pub fn new(
-        inner: Stream,
-        receiving: Minimum,
-        sending: Minimum,
-        events: Arc<EdgeEvents>,
-        permit: ConnectionPermit,
-    ) -> Self {
+    pub fn new(inner: Stream, receiving: Minimum, events: Arc<EdgeEvents>, permit: ConnectionPermit) -> Self {
         Self {
             inner: Some(inner),
             unread: BytesMut::new(),
@@ -74,11 +69,17 @@ impl Guarded {
             interim: b"",
             answered: false,
             receiving: Pace::new(receiving),
-            sending: Pace::new(sending),
             events,
             permit: Some(permit),
             cut: Arc::default(),
+            http2: None,
         }
+    }
+
+    /// What follows `preface`, which is to be read again, are HTTP/2 frames.
+    pub fn begin_http2(&mut self, watch: Watch, preface: BytesMut) {
+        self.http2 = Some(Box::new(watch));
+        self.unread = preface;
     }
 
     /// A request begins, and `preread` of what follows its head is already here.
@@ -110,16 +111,17 @@ impl Guarded {
         if self.cut.is_done(cx) { Err(io::ErrorKind::ConnectionAborted.into()) } else { Ok(()) }
     }
 
-    /// Gives bytes back, to be read again.
-    pub fn unread(&mut self, bytes: BytesMut) {
-        self.unread = bytes;
-    }
-
     /// Reads and forgets what the peer still sends, for a moment, so that it can read our last answer.
     pub async fn linger(mut self) {
         if let Some(inner) = self.inner.take() {
             linger(inner, self.permit.take()).await;
         }
+    }
+
+    fn read_again(&mut self, buf: &mut ReadBuf<'_>) {
+        let count = self.unread.len().min(buf.remaining());
+        buf.put_slice(self.unread.get(..count).unwrap_or_default());
+        self.unread.advance(count);
     }
 
     fn inner(&mut self) -> io::Result<&mut Stream> {
@@ -160,6 +162,38 @@ impl Guarded {
         }
     }
 
+    /// Has the frames that were just read watched, and puts in what the watch has to say to `h2`, as soon as it may.
+    fn watch(&mut self, buf: &mut ReadBuf<'_>, before: usize) -> io::Result<()> {
+        let Some(watch) = &mut self.http2 else { return Ok(()) };
+        let fresh = buf.filled().get(before..).unwrap_or_default();
+        let Ok(boundary) = watch.received(fresh) else { return self.cut_off("http2_flood") };
+        if let Some(boundary) = boundary.filter(|_| watch.has_orders()) {
+            let mut unread = watch.orders();
+            unread.extend_from_slice(fresh.get(boundary..).unwrap_or_default());
+            self.unread = unread;
+            buf.set_filled(before + boundary);
+        }
+        Ok(())
+    }
+
+    /// Nothing comes. Ready with an error when it is over, and otherwise when there is something to be read nonetheless.
+    fn wait_for_frames(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let Some(watch) = &mut self.http2 else { return Poll::Pending };
+        loop {
+            match ready!(watch.poll_judge(cx)) {
+                Judgement::Cut(Some(reason)) => return Poll::Ready(self.cut_off(reason)),
+                Judgement::Cut(None) => return Poll::Ready(Err(io::ErrorKind::TimedOut.into())),
+                Judgement::Reset(reason) => {
+                    (self.events.refused)(reason);
+                    if watch.is_between_frames() {
+                        self.unread = watch.orders();
+                        return Poll::Ready(Ok(()));
+                    }
+                }
+            }
+        }
+    }
+
     fn wait_to_receive(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         if !matches!(self.body, Body::Left(_) | Body::Chunked(_)) {
             return Poll::Pending;
@@ -170,16 +204,22 @@ impl Guarded {
         self.receiving.poll_too_slow(cx).map(|_| self.cut_off("slow_body"))
     }
 
-    /// A write or flush that may have to wait for the peer.
-    fn sent<T>(&mut self, cx: &mut Context<'_>, outcome: Poll<io::Result<T>>, bytes: usize) -> Poll<io::Result<T>> {
-        if outcome.is_pending() {
-            return match self.sending.poll_too_slow(cx) {
-                Poll::Ready(_) => Poll::Ready(self.cut_off("slow_reader")),
-                Poll::Pending => Poll::Pending,
-            };
+    /// Bytes have been written or flushed: a stream may wait for the peer from now on.
+    fn remind<T>(&mut self, cx: &mut Context<'_>, outcome: &Poll<io::Result<T>>) {
+        if let Some(watch) = self.http2.as_mut().filter(|_| outcome.is_ready()) {
+            watch.remind(cx);
         }
-        self.sending.moved(bytes);
-        outcome
+    }
+
+    /// Of these bytes the first so many have been written.
+    fn written<'a>(&mut self, bufs: impl Iterator<Item = &'a [u8]>, outcome: &Poll<io::Result<usize>>) {
+        let (Poll::Ready(Ok(bytes)), Some(watch)) = (outcome, &mut self.http2) else { return };
+        let mut left = *bytes;
+        for buf in bufs {
+            let part = buf.get(..left.min(buf.len())).unwrap_or_default();
+            watch.sent(part);
+            left -= part.len();
+        }
     }
 
     fn cut_off<T>(&self, reason: &'static str) -> io::Result<T> {
@@ -237,9 +277,7 @@ impl AsyncRead for Guarded {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         self.check_cut(cx)?;
         if !self.unread.is_empty() {
-            let count = self.unread.len().min(buf.remaining());
-            buf.put_slice(self.unread.get(..count).unwrap_or_default());
-            self.unread.advance(count);
+            self.read_again(buf);
             return Poll::Ready(Ok(()));
         }
         if self.body == Body::Broken {
@@ -247,10 +285,15 @@ impl AsyncRead for Guarded {
         }
         let before = buf.filled().len();
         match Pin::new(self.inner()?).poll_read(cx, buf) {
+            Poll::Pending if self.http2.is_some() => {
+                ready!(self.wait_for_frames(cx))?;
+                self.read_again(buf);
+                Poll::Ready(Ok(()))
+            }
             Poll::Pending => self.wait_to_receive(cx),
             Poll::Ready(Ok(())) => {
                 self.follow(buf, before);
-                Poll::Ready(Ok(()))
+                Poll::Ready(self.watch(buf, before))
             }
             failed @ Poll::Ready(Err(_)) => failed,
         }
@@ -261,18 +304,19 @@ impl AsyncWrite for Guarded {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
         ready!(self.begin_answer(cx))?;
         let outcome = Pin::new(self.inner()?).poll_write(cx, buf);
-        let bytes = if let Poll::Ready(Ok(bytes)) = outcome { bytes } else { 0 };
-        self.sent(cx, outcome, bytes)
+        self.written([buf].into_iter(), &outcome);
+        self.remind(cx, &outcome);
+        outcome
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let outcome = Pin::new(self.inner()?).poll_flush(cx);
-        self.sent(cx, outcome, 0)
+        self.remind(cx, &outcome);
+        outcome
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let outcome = Pin::new(self.inner()?).poll_shutdown(cx);
-        self.sent(cx, outcome, 0)
+        Pin::new(self.inner()?).poll_shutdown(cx)
     }
 
     fn poll_write_vectored(
@@ -282,8 +326,9 @@ impl AsyncWrite for Guarded {
     ) -> Poll<io::Result<usize>> {
         ready!(self.begin_answer(cx))?;
         let outcome = Pin::new(self.inner()?).poll_write_vectored(cx, bufs);
-        let bytes = if let Poll::Ready(Ok(bytes)) = outcome { bytes } else { 0 };
-        self.sent(cx, outcome, bytes)
+        self.written(bufs.iter().map(|buf| &**buf), &outcome);
+        self.remind(cx, &outcome);
+        outcome
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -302,41 +347,5 @@ impl Shutdown for Guarded {
     async fn shutdown(&mut self) {
         // Through our own poll_shutdown, so that a peer that doesn't read can't hold it up for ever.
         let _ = AsyncWriteExt::shutdown(self).await;
-    }
-}
-
-impl UniqueID for Guarded {
-    fn id(&self) -> UniqueIDType {
-        self.inner.as_ref().map_or(-1, |inner| inner.id())
-    }
-}
-
-impl Ssl for Guarded {
-    fn get_ssl_digest(&self) -> Option<Arc<SslDigest>> {
-        self.inner.as_ref()?.get_ssl_digest()
-    }
-
-    fn selected_alpn_proto(&self) -> Option<ALPN> {
-        self.inner.as_ref()?.selected_alpn_proto()
-    }
-}
-
-impl Peek for Guarded {}
-
-impl GetTimingDigest for Guarded {
-    fn get_timing_digest(&self) -> Vec<Option<TimingDigest>> {
-        self.inner.as_ref().map(|inner| inner.get_timing_digest()).unwrap_or_default()
-    }
-}
-
-impl GetProxyDigest for Guarded {
-    fn get_proxy_digest(&self) -> Option<Arc<ProxyDigest>> {
-        self.inner.as_ref()?.get_proxy_digest()
-    }
-}
-
-impl GetSocketDigest for Guarded {
-    fn get_socket_digest(&self) -> Option<Arc<SocketDigest>> {
-        self.inner.as_ref()?.get_socket_digest()
     }
 }
