@@ -64,6 +64,9 @@ install_packages() {
     if wants supply; then
         need git git
     fi
+    if wants rust; then
+        need python3 python3
+    fi
     if wants clients; then
         # openid-client needs Node 18 at least; Debian 12 has 18.20.
         node_is_new_enough || missing_packages+=(nodejs)
@@ -198,6 +201,7 @@ if wants rust; then
     run 'cargo clippy' cargo clippy --locked --all-targets -- -D warnings || true
     run 'tests' rust_tests || true
     run 'cargo doc' documentation || true
+    run 'the table of threats' scripts/threats.py --check || true
     run 'the shipped configuration' shipped_configuration || true
     run 'the demo' demo_flow || true
 fi

@@ -6,6 +6,7 @@ use super::harness::Site;
 
 const CHUNKED: &str = "POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n";
 
+/// T52
 #[tokio::test]
 async fn a_chunked_body_out_of_form_is_refused_with_its_head() {
     let site = Site::start().await;
@@ -20,6 +21,7 @@ async fn a_chunked_body_out_of_form_is_refused_with_its_head() {
     assert_eq!(site.upstream.received(), "");
 }
 
+/// T52
 #[tokio::test]
 async fn a_chunked_body_that_breaks_off_later_never_completes_upstream() {
     let site = Site::start().await;
@@ -41,6 +43,7 @@ async fn a_chunked_body_that_breaks_off_later_never_completes_upstream() {
     assert!(!site.upstream.received().contains("smuggled"));
 }
 
+/// T50
 #[tokio::test]
 async fn the_bytes_after_a_body_are_not_part_of_it() {
     let site = Site::start().await;
@@ -96,6 +99,7 @@ async fn a_websocket_passes_once_the_upstream_agrees() {
     assert_eq!(client.raw(5).await, "frame");
 }
 
+/// T53
 #[tokio::test]
 async fn nothing_passes_after_a_websocket_handshake_that_the_upstream_did_not_agree_to() {
     let site = Site::start().await;

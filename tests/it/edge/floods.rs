@@ -28,6 +28,7 @@ fn ends(site: &TlsSite, what: &str, mut client: Http2, mut bytes: impl FnMut(u32
     sent
 }
 
+/// T58
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn frames_that_carry_nothing_are_a_flood_when_they_are_many() {
     let kinds = [
@@ -51,6 +52,7 @@ async fn frames_that_carry_nothing_are_a_flood_when_they_are_many() {
     assert!(refusals.len() >= 5, "h2 itself ends the others: {refusals:?}");
 }
 
+/// T58
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn requests_that_are_cancelled_again_and_again_end_the_connection() {
     let site = TlsSite::start().await;
@@ -63,6 +65,7 @@ async fn requests_that_are_cancelled_again_and_again_end_the_connection() {
 }
 
 /// What `h2` can't tell from requests that are no longer wanted: each had reached the upstream.
+/// T58
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn requests_that_are_cancelled_once_they_are_under_way_end_the_connection_too() {
     let site = TlsSite::start().await;
@@ -84,6 +87,7 @@ async fn requests_that_are_cancelled_once_they_are_under_way_end_the_connection_
     client.closed();
 }
 
+/// T58
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn streams_beyond_a_hundred_at_once_are_not_taken() {
     const REFUSED_STREAM: u32 = 7;
@@ -104,6 +108,7 @@ async fn streams_beyond_a_hundred_at_once_are_not_taken() {
     assert_eq!(held(), 100);
 }
 
+/// T58
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_header_block_without_an_end_is_bounded() {
     let site = TlsSite::start().await;
@@ -116,6 +121,7 @@ async fn a_header_block_without_an_end_is_bounded() {
     assert!(!site.site.upstream.received().contains("/endless"));
 }
 
+/// T58
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn all_connections_of_an_address_share_the_requests_that_it_may_have_in_flight() {
     let site = TlsSite::with(true, |settings| settings.edge.connections.per_address = 3).await;
@@ -138,6 +144,7 @@ async fn all_connections_of_an_address_share_the_requests_that_it_may_have_in_fl
     assert!(served.is_some());
 }
 
+/// T58
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_handshake_that_hangs_counts_as_a_connection() {
     let site = TlsSite::with(true, |settings| settings.edge.connections.per_address = 1).await;

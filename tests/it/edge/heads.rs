@@ -38,6 +38,7 @@ async fn are_refused_behind_tls(cases: &[(u16, &str)]) {
     assert_eq!(site.site.refusals().len(), cases.len());
 }
 
+/// T50, T51, T86
 #[tokio::test]
 async fn ambiguous_framing_is_refused() {
     are_refused(&[
@@ -67,6 +68,7 @@ async fn ambiguous_framing_is_refused() {
     .await;
 }
 
+/// T51, T86
 #[tokio::test]
 async fn lines_and_fields_out_of_form_are_refused() {
     are_refused(&[
@@ -89,6 +91,7 @@ async fn lines_and_fields_out_of_form_are_refused() {
     .await;
 }
 
+/// T45, T86
 #[tokio::test]
 async fn a_host_must_be_there_once_and_be_a_host() {
     are_refused(&[
@@ -108,6 +111,7 @@ async fn a_host_must_be_there_once_and_be_a_host() {
     .await;
 }
 
+/// T42, T43, T45
 #[tokio::test]
 async fn only_an_origin_form_target_of_legal_bytes_passes() {
     are_refused(&[
@@ -137,6 +141,7 @@ async fn only_an_origin_form_target_of_legal_bytes_passes() {
     .await;
 }
 
+/// T57, T86
 #[tokio::test]
 async fn a_head_may_be_as_large_as_allowed_and_no_larger() {
     let site = Site::with(|settings| settings.edge.max_header = 4096).await;
@@ -153,6 +158,7 @@ async fn a_head_may_be_as_large_as_allowed_and_no_larger() {
     assert_eq!(site.upstream.requests().len(), 2);
 }
 
+/// T57
 #[tokio::test]
 async fn a_huge_head_is_answered_though_the_client_is_still_sending_it() {
     let site = Site::start().await;
@@ -183,6 +189,7 @@ async fn ordinary_heads_pass_as_they_are() {
     assert!(requests[1].contains("X-Value: gr\u{fc}n\ttab\r\n"));
 }
 
+/// T54
 #[tokio::test]
 async fn an_upgrade_to_h2c_is_not_heard() {
     let site = Site::start().await;
@@ -212,6 +219,7 @@ async fn many_requests_share_a_connection_and_may_come_byte_by_byte() {
     assert_eq!(site.upstream.requests().len(), 51);
 }
 
+/// T50
 #[tokio::test]
 async fn pipelined_requests_are_never_smuggled() {
     let site = Site::start().await;

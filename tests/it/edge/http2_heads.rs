@@ -52,6 +52,7 @@ fn with_body(more: &[(&str, &str)], body: &[u8]) -> Vec<u8> {
     [headers(0, 1, &request("POST", "/x", more)), frame(DATA, END_STREAM, 1, body)].concat()
 }
 
+/// T43, T45
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn only_a_path_of_legal_bytes_passes() {
     let paths: [&[u8]; 13] = [
@@ -77,6 +78,7 @@ async fn only_a_path_of_legal_bytes_passes() {
     are_refused(paths.into_iter().map(|path| (Refused::Somehow, with_path(path))).collect()).await;
 }
 
+/// T54
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn methods_that_are_not_for_a_proxy_are_refused() {
     let connect = [(":method", "CONNECT"), (":authority", "x:80")];
@@ -117,6 +119,7 @@ async fn pseudo_header_fields_must_be_there_once_and_first() {
     .await;
 }
 
+/// T45
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_host_must_be_a_host_and_the_same_wherever_it_is_named() {
     let with_authority = |authority: &str, more: &[(&str, &str)]| {
@@ -134,6 +137,7 @@ async fn a_host_must_be_a_host_and_the_same_wherever_it_is_named() {
     are_refused(cases).await;
 }
 
+/// T51
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn fields_of_http1_and_fields_out_of_form_are_refused() {
     let with = |name: &str, value: &str| (Refused::Reset, bodiless(&request("GET", "/", &[(name, value)])));
@@ -172,6 +176,7 @@ async fn names_and_values_that_are_none_end_the_request_or_the_connection() {
     assert_eq!(site.site.upstream.received(), "");
 }
 
+/// T51
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_body_is_as_long_as_its_head_says() {
     let cases = [
@@ -196,6 +201,7 @@ async fn a_body_is_as_long_as_its_head_says() {
     assert!(!site.site.upstream.received().contains("smuggled"));
 }
 
+/// T57, T86
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_header_list_may_be_as_large_as_allowed_and_no_larger() {
     let site = TlsSite::with(true, |settings| settings.edge.max_header = 4096).await;

@@ -46,6 +46,7 @@ fn refused(site: &Site, begun: Instant) -> bool {
     !site.refusals().is_empty()
 }
 
+/// T58, T87
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_body_that_drips_ends_its_stream_and_the_others_of_the_connection_go_on() {
     let site = impatient().await;
@@ -78,6 +79,7 @@ async fn a_body_that_stops_in_the_middle_of_a_frame_ends_the_connection() {
     assert_eq!(site.site.upstream.requests(), Vec::<String>::new());
 }
 
+/// T87
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_stream_whose_window_stays_shut_ends_and_the_others_of_the_connection_go_on() {
     let site = impatient().await;
@@ -128,6 +130,7 @@ async fn a_client_that_opens_its_windows_and_does_not_read_is_cut_off() {
 }
 
 /// Each takes its connection as far as it says and no further.
+/// T58, T87
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn heads_and_frames_that_do_not_end_are_ended_by_their_deadline() {
     const DEADLINE: Duration = Duration::from_secs(4);

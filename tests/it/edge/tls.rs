@@ -53,6 +53,7 @@ async fn requests_are_checked_and_served_behind_tls_as_without() {
 }
 
 /// At once, since each takes its time.
+/// T58, T87
 #[tokio::test]
 async fn handshakes_prefaces_heads_and_bodies_that_do_not_end_are_ended() {
     let site = start(true).await;

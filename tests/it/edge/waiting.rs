@@ -12,6 +12,7 @@ use super::harness::{PATIENCE, Site};
 
 const SHORT: Duration = Duration::from_millis(200);
 
+/// T58, T87
 #[tokio::test]
 async fn a_head_that_drips_is_ended_by_its_deadline_and_others_are_served_meanwhile() {
     // Long enough for the others, whatever else the machine does.
@@ -42,6 +43,7 @@ async fn a_head_that_drips_is_ended_by_its_deadline_and_others_are_served_meanwh
     assert!(!site.upstream.received().contains("Drip"));
 }
 
+/// T87
 #[tokio::test]
 async fn a_connection_on_which_nothing_is_asked_is_closed_without_a_word() {
     // Each with only one of the timeouts within our patience.
@@ -61,6 +63,7 @@ async fn a_connection_on_which_nothing_is_asked_is_closed_without_a_word() {
     assert!(begun.elapsed() >= SHORT * 3, "keepalive_timeout holds between requests: {:?}", begun.elapsed());
 }
 
+/// T58, T87
 #[tokio::test]
 async fn a_body_that_drips_is_cut_off() {
     let site = Site::with(|settings| settings.edge.receiving = Minimum { rate: 1000, window: SHORT }).await;
@@ -88,6 +91,7 @@ async fn the_time_that_the_upstream_takes_is_not_the_clients_fault() {
     assert_eq!(site.refusals(), Vec::<&str>::new());
 }
 
+/// T87
 #[tokio::test]
 async fn a_client_that_does_not_read_its_answer_is_cut_off() {
     let site = Site::with(|settings| settings.edge.sending = Minimum { rate: 1000, window: SHORT }).await;
