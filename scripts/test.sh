@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Installs what is missing, then formats, lints and tests everything.
 #
-#   scripts/test.sh [rust] [supply] [clients] [browser] [systemd] [fuzz]      all of them if none is named
+#   scripts/test.sh [rust] [supply] [clients] [browser] [systemd] [fuzz] [soak]      all of them if none is named
 #
 # A failed step does not keep the next ones from running, except that nothing more is run when the build fails. Ends with
 # a summary, and with 0 only if nothing failed; what can't be done on this machine is called skipped. What is installed besides Debian packages and cargo-nextest goes
@@ -17,7 +17,7 @@ deny_version=0.20.2
 target=${CARGO_TARGET_DIR:-target}
 demo=$target/debug/examples/demo
 deny=$target/tools/bin/cargo-deny
-steps=(rust supply clients browser systemd fuzz)
+steps=(rust supply clients browser systemd fuzz soak)
 # What a step returns that can't be done here.
 not_here=77
 summary=()
@@ -180,12 +180,19 @@ systemd_unit() {
     bash systemd/verify.sh
 }
 
+# As scripts/soak.sh, with the binaries of the tests.
+soak() {
+    find_cargo
+    SOAK_SECONDS=${SOAK_SECONDS:-600} cargo test --locked --quiet --test it -- --exact --nocapture \
+        soak::under_a_mixed_load_nothing_fails_and_neither_memory_descriptors_nor_threads_grow
+}
+
 if [ "$#" -gt 0 ]; then
     steps=("$@")
 fi
 for step in "${steps[@]}"; do
     case $step in
-    rust | supply | clients | browser | systemd | fuzz) ;;
+    rust | supply | clients | browser | systemd | fuzz | soak) ;;
     -h | --help) usage && exit 0 ;;
     *) usage >&2 && exit 2 ;;
     esac
@@ -224,5 +231,8 @@ if wants systemd; then
 fi
 if wants fuzz; then
     run "fuzzing, ${FUZZ_SECONDS:-60} s each" scripts/fuzz.sh --seed 1 --seconds "${FUZZ_SECONDS:-60}" || true
+fi
+if wants soak; then
+    run "the soak, ${SOAK_SECONDS:-600} s" soak || true
 fi
 finish

@@ -10,7 +10,7 @@ use super::{
     frames::{Http2, get, headers, request},
     tls_site::Certificate,
 };
-use crate::support::{Request, SHOP, Setup, TestGateway, authorize_url};
+use crate::support::{Request, SHOP, Setup, TestGateway, authorize_url, until};
 
 /// The port is the kernel's choice, and told in the log.
 fn start(certificate: &Certificate) -> (TestGateway, SocketAddr) {
@@ -19,12 +19,15 @@ fn start(certificate: &Certificate) -> (TestGateway, SocketAddr) {
     tls.insert("certificate_file".to_owned(), certificate.files.certificate.to_string_lossy().into_owned().into());
     tls.insert("key_file".to_owned(), certificate.files.key.to_string_lossy().into_owned().into());
     let gateway = Setup::new().set("server.tls", tls).start();
-    let log = gateway.log();
-    let lines = log.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
     let member = |line: &Value, name: &str| line.get(name).or_else(|| line.get("fields")?.get(name)).cloned();
-    let tls_line = lines.into_iter().find(|line| member(line, "tls") == Some(true.into())).expect("it listens");
-    let address = member(&tls_line, "address").and_then(|address| address.as_str()?.parse().ok());
-    (gateway, address.expect("an address"))
+    // It serves a moment before it says where.
+    let address = until("it says where it listens", || {
+        let log = gateway.log();
+        let mut lines = log.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+        let tls_line = lines.find(|line| member(line, "tls") == Some(true.into()))?;
+        member(&tls_line, "address")?.as_str()?.parse().ok()
+    });
+    (gateway, address)
 }
 
 #[test]
