@@ -267,9 +267,49 @@ def instructions(bench):
     print(f"gateway to bare Pingora: {gateway / bare:.3f}; junk token to a proxied request: {junk / gateway:.3f}")
 
 
+def changes(bench):
+    """What fails under oha while the configuration is reloaded and new processes take over."""
+    proxy = bench.gateway("changed")
+    token = bench.tokens(proxy, 1)[0]
+    bench.wait_for_status(proxy, token, 200)
+    pid = proxy.process.pid
+    for name, change, times in (("reload (SIGHUP)", signal.SIGHUP, 20), ("new binary (SIGUSR2)", signal.SIGUSR2, 3)):
+        command = ["taskset", "-c", LOAD_CPU, bench.options.oha, "--no-tui", "--output-format", "json", "-z", "20s",
+                   "-c", str(bench.options.connections), "-H", f"Authorization: Bearer {token}", f"http://127.0.0.1:{proxy.port}{PATH}"]
+        load = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+        time.sleep(1)
+        for _ in range(times):
+            os.kill(pid, change)
+            time.sleep(16 / times)
+            if change == signal.SIGUSR2:
+                pid = successor(pid)
+        result = json.loads(load.communicate()[0])
+        failed = {kind: count for kind, count in result["errorDistribution"].items() if "deadline" not in kind}
+        print(f"{times} × {name}: {result['statusCodeDistribution']}, failed: {failed or 0}", flush=True)
+    os.kill(pid, signal.SIGTERM)
+
+
+def successor(pid):
+    """The process that has taken over from another one, which is gone by now."""
+    found = [int(stat.split("/")[2]) for stat in glob.glob("/proc/[0-9]*/stat") if is_gateway(stat)]
+    others = [other for other in found if other != pid]
+    if len(others) != 1:
+        sys.exit(f"one process should have taken over from {pid}, there are {others}")
+    return others[0]
+
+
+def is_gateway(stat):
+    try:
+        with open(stat.replace("/stat", "/cmdline"), "rb") as file:
+            return b"changed.toml" in file.read()
+    except OSError:
+        return False
+
+
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(prog="benches/load.sh")
     parser.add_argument("--instructions", action="store_true", help="count instructions by callgrind instead")
+    parser.add_argument("--changes", action="store_true", help="count what fails during reloads and upgrades instead")
     parser.add_argument("--rounds", type=int, default=12, help="slices of each kind (default 12)")
     parser.add_argument("--seconds", type=int, default=2, help="length of a slice (default 2)")
     parser.add_argument("--connections", type=int, default=16, help="keep-alive connections (default 16)")
@@ -281,6 +321,6 @@ if __name__ == "__main__":
     OHA = options.oha
     bench = Bench(options)
     try:
-        (instructions if options.instructions else measure)(bench)
+        (changes if options.changes else instructions if options.instructions else measure)(bench)
     finally:
         bench.end()

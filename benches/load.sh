@@ -3,6 +3,7 @@
 #
 #   benches/load.sh                  CPU time a request, requests a second, p99, memory; interleaved slices with oha
 #   benches/load.sh --instructions   instructions a request by callgrind: repeats to a part in a thousand, takes minutes
+#   benches/load.sh --changes        what fails under load while it is reloaded and new processes take over
 #   benches/load.sh --help           the rest
 #
 # Two processors are needed: one for the proxies, one for the load and the upstream.
