@@ -11,7 +11,7 @@ use tokio::time::Instant;
 
 use crate::{
     standin::{ALICE, BOB},
-    support::{METHOD, Request, SHOP, Setup, TestGateway, pause},
+    support::{METHOD, Over, Request, SHOP, Setup, TestGateway, pause},
 };
 
 /// How long, in seconds, if nobody says otherwise.
@@ -90,7 +90,7 @@ fn under_a_mixed_load_nothing_fails_and_neither_memory_descriptors_nor_threads_g
                 }
             });
         }
-        let ends = Ends(&over);
+        let ends = Over(&over);
         pause(length / 4);
         let early = gateway.resident();
         pause(length.saturating_sub(began.elapsed()));
@@ -109,12 +109,4 @@ fn under_a_mixed_load_nothing_fails_and_neither_memory_descriptors_nor_threads_g
     let (open, running) = counts(&gateway);
     assert!(open <= descriptors + DESCRIPTORS, "{descriptors} descriptors before, {open} after {lives} lives");
     assert!(running <= threads + BLOCKING, "{threads} threads before, {running} after {lives} lives");
-}
-
-struct Ends<'t>(&'t AtomicBool);
-
-impl Drop for Ends<'_> {
-    fn drop(&mut self) {
-        self.0.store(true, Ordering::Relaxed);
-    }
 }

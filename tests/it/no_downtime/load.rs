@@ -10,7 +10,7 @@ use std::{
 
 use crate::{
     standin::ALICE,
-    support::{Answer, Connection, Request, SHOP, TestGateway, until},
+    support::{Answer, Connection, Over, Request, SHOP, TestGateway, until},
 };
 
 /// Enough to be in the middle of a request at any moment.
@@ -23,20 +23,12 @@ pub struct Seen {
     pub failed: Mutex<Vec<String>>,
 }
 
-struct Ends<'t>(&'t AtomicBool);
-
-impl Drop for Ends<'_> {
-    fn drop(&mut self) {
-        self.0.store(true, Ordering::Relaxed);
-    }
-}
-
 /// Does `work` while the gateway is asked who the user is, by token and by refreshed token; tells what failed.
 pub fn under_load(gateway: &TestGateway, work: impl FnOnce(&Seen)) {
     let tokens: Vec<_> = (0..THREADS).map(|_| gateway.tokens(ALICE, SHOP, &[])).collect();
     let (seen, over, port) = (Seen::default(), AtomicBool::new(false), gateway.port());
     thread::scope(|scope| {
-        let ends = Ends(&over);
+        let ends = Over(&over);
         for tokens in &tokens {
             let (seen, over) = (&seen, &over);
             scope.spawn(move || ask(port, &tokens.access, seen, over));

@@ -12,7 +12,7 @@ use std::{
 
 use crate::{
     standin::{ALICE, Failure},
-    support::{Answer, SHOP, Setup, TestGateway, Tokens, until},
+    support::{Answer, Over, SHOP, Setup, TestGateway, Tokens, until},
 };
 
 /// T88
@@ -34,7 +34,7 @@ fn while_erpnext_is_dead_requests_get_502_or_503_and_then_go_on() {
                 }
             });
         }
-        let _ends = Ends(&over);
+        let _ends = Over(&over);
         for _ in 0..3 {
             until("it answers", || last(&[200]));
             gateway.standin.fail(Failure::Refuse);
@@ -51,14 +51,6 @@ fn while_erpnext_is_dead_requests_get_502_or_503_and_then_go_on() {
         }
     }
     Tokens::of(&gateway.refresh(SHOP, &tokens.refresh, &[]));
-}
-
-struct Ends<'t>(&'t AtomicBool);
-
-impl Drop for Ends<'_> {
-    fn drop(&mut self) {
-        self.0.store(true, Ordering::Relaxed);
-    }
 }
 
 /// How large a file of the process may become; `None`: as large as the disk has room for.

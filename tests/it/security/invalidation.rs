@@ -9,19 +9,10 @@ use tokio::time::Instant;
 
 use crate::{
     standin::ALICE,
-    support::{Browser, Connection, Request, SHOP, Setup, TestGateway, Tokens, until},
+    support::{Browser, Connection, Over, Request, SHOP, Setup, TestGateway, Tokens, until},
 };
 
 const WHO: &str = "/api/method/frappe.auth.get_logged_user";
-
-/// Ends the load when it is dropped: a scope waits for its threads also after a panic.
-struct Stop<'t>(&'t AtomicBool);
-
-impl Drop for Stop<'_> {
-    fn drop(&mut self) {
-        self.0.store(true, Ordering::Relaxed);
-    }
-}
 
 /// T59
 #[test]
@@ -44,7 +35,7 @@ fn no_request_that_starts_after_the_revocation_was_answered_gets_through() {
             seen
         };
         let (revoked_at, seen) = thread::scope(|scope| {
-            let running = Stop(&stop);
+            let running = Over(&stop);
             let threads: Vec<_> = (0..8).map(|_| scope.spawn(load)).collect();
             let permitted = || gateway.metric("empress_access_permitted_total");
             let before = permitted();

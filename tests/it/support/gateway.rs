@@ -134,9 +134,13 @@ impl TestGateway {
 
     /// Ends the process at once, as a power cut does.
     pub fn kill_9(&mut self) {
-        if let Some(successor) = self.successor.take() {
-            // It may be gone already.
-            Command::new("kill").args(["-KILL", &successor.to_string()]).status().ok();
+        self.successor = None;
+        // Also one that a test which failed knows nothing of.
+        for successor in successors_in(&self.log()) {
+            let command = fs::read(format!("/proc/{successor}/cmdline")).unwrap_or_default();
+            if String::from_utf8_lossy(&command).contains(&*self.folder().to_string_lossy()) {
+                Command::new("kill").args(["-KILL", &successor.to_string()]).status().ok();
+            }
         }
         if let Some(mut child) = self.child.take() {
             child.kill().expect("it is our child");
@@ -320,7 +324,7 @@ impl Controls {
     pub fn upgrade(&mut self) -> u32 {
         let before = self.log().len();
         self.signal("-USR2");
-        let successor = until("another process takes over", || successor_in(&self.log()[before..]));
+        let successor = until("another process takes over", || successors_in(&self.log()[before..]).first().copied());
         let left = format!("/proc/{}/task", std::mem::replace(&mut self.pid, successor));
         // A child of ours that has ended stays until it is waited for, without threads.
         until("the one before has left", || {
@@ -337,10 +341,13 @@ impl Controls {
     }
 }
 
-fn successor_in(log: &str) -> Option<u32> {
-    let (line, _) = log.split_once("\"taking over\"")?.1.split_once('\n')?;
-    let number = line.split_once("\"successor\":")?.1;
-    number.split(|letter: char| !letter.is_ascii_digit()).next()?.parse().ok()
+/// The processes that have taken over, as the log tells.
+fn successors_in(log: &str) -> Vec<u32> {
+    let lines = log.lines().filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok());
+    lines
+        .filter(|line| line["message"] == "taking over")
+        .filter_map(|line| line["successor"].as_u64()?.try_into().ok())
+        .collect()
 }
 
 impl Drop for TestGateway {

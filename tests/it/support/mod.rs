@@ -26,6 +26,6 @@ pub use self::{
     http::{Answer, Connection, Request},
     jwt::{claims, claims_by_jwks, claims_by_secret, header},
     ports::Port,
-    wait::{pause, until},
+    wait::{Over, pause, until},
     websocket::WebSocket,
 };

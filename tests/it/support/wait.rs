@@ -1,6 +1,10 @@
 //! Waiting for something that is seen from outside, and for time to pass.
 
-use std::{thread, time::Duration};
+use std::{
+    sync::atomic::{AtomicBool, Ordering},
+    thread,
+    time::Duration,
+};
 
 use tokio::time::Instant;
 
@@ -28,5 +32,14 @@ pub fn pause(length: Duration) {
             return;
         }
         thread::park_timeout(left);
+    }
+}
+
+/// Tells threads that it is over when it is dropped: a scope waits for its threads also after a panic.
+pub struct Over<'t>(pub &'t AtomicBool);
+
+impl Drop for Over<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
     }
 }
