@@ -5,7 +5,7 @@ use serde_json::Value;
 pub use crate::{
     access::bearer::{Presented, parse as bearer},
     endpoints::parameters::Parameters,
-    server::edge::chunks::ChunkScan,
+    http1::chunks::ChunkScan,
     store::codec::{Codec, Place},
 };
 use crate::{endpoints::authorize::claims_parameter, oauth::Subject, route::Fields};

@@ -2,6 +2,7 @@
 //! Connect endpoints itself and checks the bearer token of every request that it forwards.
 
 pub mod clock;
+pub mod http1;
 pub mod random;
 pub mod secret;
 pub mod telemetry;

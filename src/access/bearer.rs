@@ -1,8 +1,8 @@
 //! The `Authorization` header of a request, read in place (RFC 6750 §2.1).
 
-use http::{HeaderMap, HeaderValue, header::AUTHORIZATION};
+use http::header::AUTHORIZATION;
 
-use crate::oauth::TOKEN_PREFIX;
+use crate::{http1::Fields, oauth::TOKEN_PREFIX};
 
 /// What a request presents in its `Authorization` header.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,8 +24,8 @@ pub struct MalformedHeader;
 /// # Errors
 /// [`MalformedHeader`], also for another scheme that carries a token of ours: ERPNext looks some schemes' credentials up
 /// among its bearer tokens.
-pub fn parse(headers: &HeaderMap) -> Result<Presented<'_>, MalformedHeader> {
-    let mut values = headers.get_all(AUTHORIZATION).iter();
+pub fn parse(headers: &impl Fields) -> Result<Presented<'_>, MalformedHeader> {
+    let mut values = headers.each(&AUTHORIZATION);
     let Some(value) = values.next() else { return Ok(Presented::Nothing) };
     if values.next().is_some() {
         return Err(MalformedHeader);
@@ -38,9 +38,9 @@ pub fn parse(headers: &HeaderMap) -> Result<Presented<'_>, MalformedHeader> {
 }
 
 /// What follows `Bearer`, if that is the scheme.
-fn after_scheme(value: &HeaderValue) -> Option<&[u8]> {
+fn after_scheme(value: &[u8]) -> Option<&[u8]> {
     const SCHEME: &[u8] = b"bearer";
-    let (scheme, rest) = value.as_bytes().split_at_checked(SCHEME.len())?;
+    let (scheme, rest) = value.split_at_checked(SCHEME.len())?;
     let ends = rest.first().is_none_or(|byte| !byte.is_ascii_alphanumeric() && !matches!(byte, b'-' | b'_'));
     (scheme.eq_ignore_ascii_case(SCHEME) && ends).then_some(rest)
 }
@@ -52,14 +52,15 @@ fn token(rest: &[u8]) -> Option<&str> {
     (!body.is_empty() && body.bytes().all(sound)).then_some(text)
 }
 
-fn carries_our_token(value: &HeaderValue) -> bool {
+fn carries_our_token(value: &[u8]) -> bool {
     let prefix = TOKEN_PREFIX.as_bytes();
-    let words = value.as_bytes().split(|byte| matches!(byte, b' ' | b'\t' | b',' | b'=' | b'"' | b':'));
+    let words = value.split(|byte| matches!(byte, b' ' | b'\t' | b',' | b'=' | b'"' | b':'));
     words.into_iter().any(|word| word.get(..prefix.len()).is_some_and(|start| start.eq_ignore_ascii_case(prefix)))
 }
 
 #[cfg(test)]
 mod tests {
+    use http::{HeaderMap, HeaderValue};
     use proptest::prelude::*;
 
     use super::*;

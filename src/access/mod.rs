@@ -14,7 +14,7 @@ mod tests;
 
 use std::{sync::Arc, time::Duration};
 
-use http::{HeaderMap, HeaderValue};
+use http::HeaderValue;
 
 use bearer::{MalformedHeader, Presented};
 pub use cache::CachedToken;
@@ -28,6 +28,7 @@ use crate::{
     clock::UnixTime,
     config::{CacheSettings, RouteAuth},
     erpnext::{ClientRegistry, Directory, DirectoryError, NativeTokens, UpstreamUser},
+    http1::Fields,
     oauth::{TOKEN_PREFIX, TokenMint},
     route::{Service, Terms},
     store::Store,
@@ -76,7 +77,7 @@ impl AccessCheck {
     pub async fn check(
         &self,
         terms: &Terms,
-        headers: &HeaderMap,
+        headers: &impl Fields,
         token_in_query: bool,
         now: UnixTime,
     ) -> Result<Option<Permit>, Denial> {
@@ -104,7 +105,7 @@ impl AccessCheck {
     /// [`Denial`], the reason why there is none.
     pub async fn presented_token(
         &self,
-        headers: &HeaderMap,
+        headers: &impl Fields,
         token_in_query: bool,
         now: UnixTime,
     ) -> Result<Arc<CachedToken>, Denial> {

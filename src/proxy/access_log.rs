@@ -2,7 +2,8 @@
 
 use std::borrow::Cow;
 
-use pingora::{Error, proxy::Session};
+use http::Method;
+use pingora::proxy::Session;
 
 use super::context::{Outcome, RequestContext};
 use crate::{
@@ -15,9 +16,32 @@ use crate::{
 const NAMED_BY_SECRETS: [&str; 4] =
     ["oauth%20bearer%20token/", "oauth-bearer-token/", "oauth%20authorization%20code/", "oauth-authorization-code/"];
 
+/// What is written of a request besides its context.
+pub(super) struct Served<'r> {
+    pub(super) method: &'r Method,
+    /// As it came.
+    pub(super) target: &'r [u8],
+    /// 0: there was no answer.
+    pub(super) status: u16,
+    /// Bytes of the answer's body.
+    pub(super) sent: usize,
+}
+
+impl<'r> Served<'r> {
+    /// One that Pingora has served.
+    pub(super) fn of(session: &'r Session) -> Self {
+        Self {
+            method: &session.req_header().method,
+            target: session.req_header().raw_path(),
+            status: session.response_written().map_or(0, |answer| answer.status.as_u16()),
+            sent: session.as_downstream().body_bytes_sent(),
+        }
+    }
+}
+
 /// The path of a request as it may be written anywhere.
-pub(super) fn path(session: &Session) -> Cow<'_, str> {
-    let raw = std::str::from_utf8(session.req_header().raw_path()).unwrap_or_default();
+pub(super) fn path(target: &[u8]) -> Cow<'_, str> {
+    let raw = std::str::from_utf8(target).unwrap_or_default();
     let Ok(target) = Target::parse(raw) else { return Cow::Borrowed("-") };
     Cow::Owned(shown(target.canonical_path()).to_owned())
 }
@@ -31,18 +55,17 @@ fn shown(path: &str) -> &str {
 }
 
 /// Writes what went wrong between us and ERPNext, by its kind alone.
-pub(super) fn write_failure(error: &Error, context: &RequestContext) {
+pub(super) fn write_failure((source, kind): (&str, &str), context: &RequestContext) {
     tracing::error!(
         request_id = context.request_id.to_str().unwrap_or_default(),
-        kind = error.etype().as_str(),
-        source = error.esource().as_str(),
+        kind,
+        source,
         "a request could not be forwarded"
     );
 }
 
 /// Writes the event.
-pub(super) fn write(session: &Session, context: &RequestContext) {
-    let status = session.response_written().map_or(0, |answer| answer.status.as_u16());
+pub(super) fn write(served: &Served<'_>, context: &RequestContext) {
     let (route, detail) = match context.outcome {
         Outcome::Pending => ("broken", ""),
         Outcome::Endpoint(endpoint) => ("endpoint", endpoint),
@@ -55,9 +78,9 @@ pub(super) fn write(session: &Session, context: &RequestContext) {
         target: ACCESS_TARGET,
         request_id = context.request_id.to_str().unwrap_or_default(),
         peer = %context.peer.address,
-        method = %session.req_header().method,
-        path = %path(session),
-        status,
+        method = %served.method,
+        path = %path(served.target),
+        status = served.status,
         route,
         detail,
         rule = context.terms.as_ref().and_then(|terms| terms.rule),
@@ -65,7 +88,7 @@ pub(super) fn write(session: &Session, context: &RequestContext) {
         user = token.map(|(token, _)| token.user.user.name.as_str()),
         grant = token.map(|(token, _)| token.grant.as_str()),
         cached = token.map(|(_, cached)| cached),
-        sent = session.as_downstream().body_bytes_sent(),
+        sent = served.sent,
         upstream_ms = context.answered_after.map(millis),
         ms = millis(context.started.elapsed()),
         "request"

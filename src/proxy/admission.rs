@@ -16,6 +16,7 @@ use super::{
 use crate::{
     access::{Denial, Permit},
     endpoints::{Limit, LoginName},
+    http1::Fields,
     route::{Refusal, Route, Router, Seen, Service, Tells, Terms},
 };
 
@@ -51,7 +52,9 @@ impl Gateway {
                 Box::pin(self.judge(session, context, applicant, &mut body)).await?
             }
             body => {
-                let checked = self.check(session, context, &applicant.terms, applicant.token_in_query).await;
+                let checked = self
+                    .check(&session.req_header().headers, context, &applicant.terms, applicant.token_in_query)
+                    .await;
                 if let Some(mut body) = body.filter(|_| checked.is_ok()) {
                     Box::pin(self.watch(session, context, &mut body)).await?;
                 }
@@ -92,7 +95,7 @@ impl Gateway {
     ) -> Result<(Result<Option<Permit>, Denial>, Terms), Refused> {
         let Applicant { mut terms, token_in_query, router } = applicant;
         let opening = terms.with_any_token();
-        let checked = self.check(session, context, &opening, token_in_query).await;
+        let checked = self.check(&session.req_header().headers, context, &opening, token_in_query).await;
         let Ok(permit) = &checked else { return Ok((checked, terms)) };
         let scopes = permit.as_ref().map(|permit| &permit.token.scopes);
         let asks = terms.tells == Tells::Documents && router.asks_for_documents(scopes);
@@ -112,7 +115,7 @@ impl Gateway {
         if terms == opening {
             return Ok((checked, terms));
         }
-        Ok((self.check(session, context, &terms, token_in_query).await, terms))
+        Ok((self.check(&session.req_header().headers, context, &terms, token_in_query).await, terms))
     }
 
     /// Judges the body, or sees to it that it is judged as it streams by.
@@ -126,14 +129,14 @@ impl Gateway {
         if body.is_held() { watch.hold(session, body).await } else { Ok(()) }
     }
 
-    async fn check(
+    pub(super) async fn check(
         &self,
-        session: &Session,
+        fields: &impl Fields,
         context: &RequestContext,
         terms: &Terms,
         token_in_query: bool,
     ) -> Result<Option<Permit>, Denial> {
-        let check = self.parts.access.check(terms, &session.req_header().headers, token_in_query, context.now);
+        let check = self.parts.access.check(terms, fields, token_in_query, context.now);
         AssertUnwindSafe(check).catch_unwind().await.unwrap_or(Err(Denial::Broken))
     }
 
@@ -147,7 +150,7 @@ impl Gateway {
         &self.parts.endpoints.limits.login_failures
     }
 
-    fn count(&self, checked: &Result<Option<Permit>, Denial>, context: &RequestContext) {
+    pub(super) fn count(&self, checked: &Result<Option<Permit>, Denial>, context: &RequestContext) {
         let metrics = &self.parts.metrics;
         match checked {
             Ok(Some(permit)) if permit.cached => {

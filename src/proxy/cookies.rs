@@ -1,8 +1,9 @@
 //! Cookies on their way up and down: what must not reach ERPNext, and what tells that a login session began or ended.
 
-use http::{HeaderMap, HeaderValue, header::COOKIE, header::SET_COOKIE};
+use http::{HeaderValue, header::COOKIE, header::SET_COOKIE};
 use percent_encoding::percent_decode;
-use pingora::http::RequestHeader;
+
+use crate::http1::{Fields, FieldsMut, TooManyFields};
 
 /// The cookies that are ours begin so; they never go upstream.
 const OURS: &[u8] = b"__Host-empress";
@@ -30,8 +31,8 @@ pub(super) enum LoginChange<'a> {
     Ended,
 }
 
-fn pairs(value: &HeaderValue) -> impl Iterator<Item = (&[u8], &[u8])> {
-    value.as_bytes().split(|byte| *byte == b';').map(|pair| match pair.iter().position(|byte| *byte == b'=') {
+fn pairs(value: &[u8]) -> impl Iterator<Item = (&[u8], &[u8])> {
+    value.split(|byte| *byte == b';').map(|pair| match pair.iter().position(|byte| *byte == b'=') {
         Some(at) => (pair.get(..at).unwrap_or_default(), pair.get(at + 1..).unwrap_or_default()),
         None => (pair, &[][..]),
     })
@@ -44,16 +45,15 @@ fn is_private(name: &[u8]) -> bool {
 
 /// Removes the cookies that must not reach ERPNext, and makes one line of several: HTTP/2 lets a browser split them, and
 /// ERPNext's server would join them with a comma (RFC 9113 §8.2.3).
-pub(super) fn drop_private(request: &mut RequestHeader) -> pingora::Result<()> {
-    let private = |value: &HeaderValue| pairs(value).any(|(name, _)| is_private(name));
-    let mut lines = request.headers.get_all(COOKIE).iter();
-    let several = lines.by_ref().take(2).count() > 1;
-    if !several && !request.headers.get_all(COOKIE).iter().any(private) {
+pub(super) fn drop_private(request: &mut impl FieldsMut) -> Result<(), TooManyFields> {
+    let private = |value: &[u8]| pairs(value).any(|(name, _)| is_private(name));
+    let several = request.each(&COOKIE).take(2).count() > 1;
+    if !several && !request.each(&COOKIE).any(private) {
         return Ok(());
     }
     let mut kept: Vec<u8> = Vec::new();
-    for value in request.headers.get_all(COOKIE) {
-        for pair in value.as_bytes().split(|byte| *byte == b';') {
+    for value in request.each(&COOKIE) {
+        for pair in value.split(|byte| *byte == b';') {
             let name = pair.split(|byte| *byte == b'=').next().unwrap_or_default();
             let pair = pair.trim_ascii();
             if pair.is_empty() || is_private(name) {
@@ -65,18 +65,17 @@ pub(super) fn drop_private(request: &mut RequestHeader) -> pingora::Result<()> {
             kept.extend_from_slice(pair);
         }
     }
-    request.remove_header(&COOKIE);
+    request.remove(&COOKIE);
     match HeaderValue::from_bytes(&kept) {
-        Ok(value) if !kept.is_empty() => request.insert_header(COOKIE, value),
+        Ok(value) if !kept.is_empty() => request.set(COOKIE, value),
         _ => Ok(()),
     }
 }
 
 /// The login sessions that a request names; ERPNext goes by one of them.
-pub(super) fn login_sessions(headers: &HeaderMap) -> impl Iterator<Item = &str> {
+pub(super) fn login_sessions(headers: &impl Fields) -> impl Iterator<Item = &str> {
     headers
-        .get_all(COOKIE)
-        .iter()
+        .each(&COOKIE)
         .flat_map(pairs)
         .filter(|(name, value)| name.trim_ascii() == LOGIN_SESSION && is_login_session(value.trim_ascii()))
         .filter_map(|(_, value)| std::str::from_utf8(value.trim_ascii()).ok())
@@ -87,8 +86,8 @@ fn is_login_session(sid: &[u8]) -> bool {
 }
 
 /// What an answer to a request says of the browser's login session; ERPNext repeats the cookie with every answer.
-pub(super) fn login_change<'a>(request: &HeaderMap, answer: &'a HeaderMap) -> Option<LoginChange<'a>> {
-    let set = answer.get_all(SET_COOKIE).iter().find_map(|value| {
+pub(super) fn login_change<'a>(request: &impl Fields, answer: &'a impl Fields) -> Option<LoginChange<'a>> {
+    let set = answer.each(&SET_COOKIE).find_map(|value| {
         let (name, sid) = pairs(value).next()?;
         (name.trim_ascii() == LOGIN_SESSION).then(|| (sid.trim_ascii(), value))
     });
@@ -102,20 +101,23 @@ pub(super) fn login_change<'a>(request: &HeaderMap, answer: &'a HeaderMap) -> Op
 }
 
 /// The user that an answer names besides the login session that it sets, as ERPNext's own scripts are told.
-pub(super) fn user_of_login(answer: &HeaderMap) -> Option<String> {
-    let mut set = answer.get_all(SET_COOKIE).iter().filter_map(|value| pairs(value).next());
+pub(super) fn user_of_login(answer: &impl Fields) -> Option<String> {
+    let mut set = answer.each(&SET_COOKIE).filter_map(|value| pairs(value).next());
     let (_, user) = set.find(|(name, _)| name.trim_ascii() == CLAIMED_USER)?;
     let user = percent_decode(user.trim_ascii()).decode_utf8().ok()?;
     (!user.is_empty() && user.len() <= LONGEST_NAME).then(|| user.into_owned())
 }
 
-fn max_age(value: &HeaderValue) -> Option<u64> {
+fn max_age(value: &[u8]) -> Option<u64> {
     let (_, age) = pairs(value).skip(1).find(|(name, _)| name.trim_ascii().eq_ignore_ascii_case(b"max-age"))?;
     std::str::from_utf8(age.trim_ascii()).ok()?.parse().ok()
 }
 
 #[cfg(test)]
 mod tests {
+    use http::HeaderMap;
+    use pingora::http::RequestHeader;
+
     use super::*;
 
     fn sent(cookies: &[&'static str]) -> HeaderMap {

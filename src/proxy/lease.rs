@@ -15,19 +15,20 @@ use std::{
 
 use futures_util::{FutureExt, task::AtomicWaker};
 use http::{
-    HeaderMap, Method, StatusCode,
+    HeaderMap, HeaderValue, Method, StatusCode,
     header::{AUTHORIZATION, CONTENT_LENGTH},
 };
-use pingora::{Error, ErrorSource, ErrorType, http::ResponseHeader, proxy::Session};
+use pingora::{Error, ErrorSource, ErrorType};
 use tokio::{
     task::AbortHandle,
     time::{Instant, sleep},
 };
 
-use super::{Gateway, context::RequestContext};
+use super::{Gateway, context::RequestContext, upstream::Asked};
 use crate::{
     access::{AccessCheck, Denial},
     clock::Clock,
+    http1::Fields,
     route::Terms,
 };
 
@@ -60,6 +61,11 @@ impl Cut {
     /// Runs what serves a request of the connection.
     pub async fn during<F: Future>(self: &Arc<Self>, request: F) -> F::Output {
         CONNECTION.scope(Arc::clone(self), request).await
+    }
+
+    /// That of the connection whose request is being served, where [`Self::during`] serves it.
+    pub(super) fn of_connection() -> Option<Arc<Self>> {
+        CONNECTION.try_with(Arc::clone).ok()
     }
 
     /// Whether the connection has been cut; if not, the task is woken when it is.
@@ -108,29 +114,35 @@ impl Drop for Lease {
 }
 
 /// Gives the request a lease, if it has a token and none yet.
-pub(super) fn take(gateway: &Gateway, session: &Session, context: &mut RequestContext) {
+pub(super) fn take<F: Fields>(gateway: &Gateway, asked: &Asked<'_, F>, context: &mut RequestContext) {
     if context.permit.is_some() && context.lease.is_none() {
-        context.lease = begin(gateway, session, context);
+        context.lease = begin(gateway, asked, context);
     }
 }
 
 /// The same where the answer that begins needs one.
-pub(super) fn take_for(gateway: &Gateway, session: &Session, answer: &ResponseHeader, context: &mut RequestContext) {
-    if session.req_header().method != Method::HEAD && may_last(answer) {
-        take(gateway, session, context);
+pub(super) fn take_for<F: Fields>(
+    gateway: &Gateway,
+    asked: &Asked<'_, F>,
+    (status, answer): (StatusCode, &impl Fields),
+    context: &mut RequestContext,
+) {
+    if *asked.method != Method::HEAD && may_last(status, answer) {
+        take(gateway, asked, context);
     }
 }
 
-fn begin(gateway: &Gateway, session: &Session, context: &RequestContext) -> Option<Lease> {
+fn begin<F: Fields>(gateway: &Gateway, asked: &Asked<'_, F>, context: &RequestContext) -> Option<Lease> {
     let mut headers = HeaderMap::with_capacity(1);
-    headers.insert(AUTHORIZATION, session.req_header().headers.get(AUTHORIZATION)?.clone());
+    let presented = asked.fields.each(&AUTHORIZATION).next()?;
+    headers.insert(AUTHORIZATION, HeaderValue::from_bytes(presented).ok()?);
     let watch = Watch {
         access: Arc::clone(&gateway.parts.access),
         clock: Arc::clone(&gateway.parts.clock),
         terms: context.terms.clone()?,
         headers,
     };
-    let cut = CONNECTION.try_with(Arc::clone).ok();
+    let cut = asked.cut.clone();
     if let Some(cut) = &cut {
         cut.armed.store(true, Ordering::Relaxed);
     }
@@ -147,11 +159,12 @@ fn begin(gateway: &Gateway, session: &Session, context: &RequestContext) -> Opti
     Some(Lease { ended, watcher: watcher.abort_handle() })
 }
 
-fn may_last(answer: &ResponseHeader) -> bool {
-    if matches!(answer.status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED) {
+fn may_last(status: StatusCode, answer: &impl Fields) -> bool {
+    if matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED) {
         return false;
     }
-    let length = answer.headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
+    let length = answer.each(&CONTENT_LENGTH).next();
+    let length = length.and_then(|length| std::str::from_utf8(length).ok()?.parse::<u64>().ok());
     length.is_none_or(|length| length > SHORT)
 }
 
@@ -195,11 +208,8 @@ mod tests {
     #[test]
     fn what_may_last_is_watched_and_what_is_short_by_its_own_word_is_not() {
         let answer = |status: u16, length: Option<&str>| {
-            let mut answer = ResponseHeader::build(status, None).expect("a header");
-            if let Some(length) = length {
-                answer.insert_header(CONTENT_LENGTH, length).expect("a length");
-            }
-            may_last(&answer)
+            let length = length.map(|length| (CONTENT_LENGTH, HeaderValue::from_str(length).expect("a value")));
+            may_last(StatusCode::from_u16(status).expect("a status"), &length.into_iter().collect::<HeaderMap>())
         };
         assert!(answer(101, None));
         assert!(answer(200, None), "until it ends, or in chunks");

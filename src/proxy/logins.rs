@@ -3,11 +3,10 @@
 
 use std::{net::IpAddr, sync::Arc, time::Duration};
 
-use http::HeaderMap;
-
 use super::cookies::{LoginChange, login_change, login_sessions, user_of_login};
 use crate::{
     clock::UnixTime,
+    http1::Fields,
     oauth::LoginHasher,
     secret::Secret,
     store::{Store, StoreError},
@@ -39,7 +38,7 @@ impl LoginWatch {
 
     /// Takes note of what an answer does to the login session. When it returns the store knows: the browser's next
     /// request may ask for it. A store that is away costs only the time of the login.
-    pub(super) async fn observe(&self, request: &HeaderMap, answer: &HeaderMap, now: UnixTime, peer: IpAddr) {
+    pub(super) async fn observe(&self, request: &impl Fields, answer: &impl Fields, now: UnixTime, peer: IpAddr) {
         let result = match login_change(request, answer) {
             None => return,
             Some(LoginChange::Began { sid, max_age }) => {
@@ -60,7 +59,7 @@ impl LoginWatch {
         self.tally.count("login_failed", None, peer);
     }
 
-    async fn forget(&self, request: &HeaderMap, now: UnixTime, peer: IpAddr) -> Result<(), StoreError> {
+    async fn forget(&self, request: &impl Fields, now: UnixTime, peer: IpAddr) -> Result<(), StoreError> {
         for sid in login_sessions(request) {
             let login = self.hasher.hash(&Secret::new(sid));
             // A made-up cookie must not cost a write, nor a line.

@@ -6,6 +6,8 @@ mod admission;
 mod body;
 mod context;
 mod cookies;
+mod direct;
+mod fields;
 mod lease;
 mod local;
 mod logins;
@@ -16,7 +18,7 @@ mod request_id;
 mod room;
 mod upstream;
 
-use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
+use std::{ops::Deref, panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -24,7 +26,8 @@ use futures_util::FutureExt;
 use http::{HeaderValue, Method};
 use ipnet::IpNet;
 use pingora::{
-    Error,
+    Error, ErrorType,
+    connectors::TransportConnector,
     http::{RequestHeader, ResponseHeader},
     modules::http::HttpModules,
     protocols::Digest,
@@ -34,17 +37,19 @@ use pingora::{
 use tokio::sync::watch;
 
 pub use context::{DownstreamPeer, Outcome, Renewal, RequestContext};
+pub use direct::{Downstream, Forward, Forwarded, Head};
 pub use lease::Cut;
 pub use logins::LoginWatch;
 
 use self::{
+    access_log::Served,
     admission::Applicant,
     lease::Lease,
     refuse::Refused,
     request_headers::UpstreamHeaders,
     request_id::RequestIds,
     room::Room,
-    upstream::{Probe, Upstreams},
+    upstream::{Asked, Probe, Upstreams},
 };
 use crate::{
     access::{AccessCheck, Realm},
@@ -88,13 +93,19 @@ pub struct GatewayParts {
     pub public_url: Origin,
 }
 
-/// The gateway as Pingora runs it.
-pub struct Gateway {
+/// The gateway as Pingora runs it. A copy is the same gateway.
+#[derive(Clone)]
+pub struct Gateway(Arc<Works>);
+
+/// What the gateway works with.
+pub struct Works {
     parts: GatewayParts,
     upstreams: Upstreams,
     headers: UpstreamHeaders,
     request_ids: RequestIds,
     room: Room,
+    /// Makes the connections of what does not go through Pingora's proxy.
+    connector: TransportConnector,
 }
 
 impl Gateway {
@@ -104,7 +115,8 @@ impl Gateway {
         let headers = UpstreamHeaders::new(settings, &parts.public_url);
         let request_ids = RequestIds::new(&*parts.random);
         let upstreams = Upstreams::new(settings, &parts.metrics.upstream);
-        Self { parts, upstreams, headers, request_ids, room: Room::new(MOST_HELD) }
+        let connector = TransportConnector::new(None);
+        Self(Arc::new(Works { parts, upstreams, headers, request_ids, room: Room::new(MOST_HELD), connector }))
     }
 
     /// Looks after the servers behind us until `shutdown` says so: is to run beside the requests.
@@ -187,6 +199,14 @@ impl Gateway {
     }
 }
 
+impl Deref for Gateway {
+    type Target = Works;
+
+    fn deref(&self) -> &Works {
+        &self.0
+    }
+}
+
 #[async_trait]
 impl ProxyHttp for Gateway {
     type CTX = RequestContext;
@@ -215,7 +235,10 @@ impl ProxyHttp for Gateway {
     ) -> pingora::Result<Box<HttpPeer>> {
         // A poll is held before its answer begins.
         if context.is_realtime() {
-            lease::take(self, session, context);
+            let request = session.req_header();
+            let cut = Cut::of_connection();
+            let asked = Asked { method: &request.method, fields: &request.headers, is_held: false, cut };
+            lease::take(self, &asked, context);
         }
         self.upstreams.peer(session, context).await
     }
@@ -264,7 +287,7 @@ impl ProxyHttp for Gateway {
         request: &mut RequestHeader,
         context: &mut RequestContext,
     ) -> pingora::Result<()> {
-        self.headers.apply(request, context)
+        self.headers.apply(request, context).map_err(|_| Error::new_in(ErrorType::InvalidHTTPHeader))
     }
 
     async fn upstream_response_filter(
@@ -273,7 +296,7 @@ impl ProxyHttp for Gateway {
         answer: &mut ResponseHeader,
         context: &mut RequestContext,
     ) -> pingora::Result<()> {
-        upstream::take_answer(self, session, answer, context).await
+        upstream::take_pingoras(self, session, answer, context).await
     }
 
     async fn response_filter(
@@ -333,17 +356,17 @@ impl ProxyHttp for Gateway {
         if context.lease.as_ref().is_some_and(Lease::has_ended) {
             context.outcome = Outcome::Refused("token_ended");
         }
-        access_log::write(session, context);
+        access_log::write(&Served::of(session), context);
         // A peer that goes away and a credential that was renewed are no errors of ours.
         if let Some(error) = error.filter(|error| upstream::refused_by(error).is_some()) {
-            access_log::write_failure(error, context);
+            access_log::write_failure((error.esource().as_str(), error.etype().as_str()), context);
         }
     }
 
     /// Pingora's own has the query.
     fn request_summary(&self, session: &Session, context: &RequestContext) -> String {
         let id = context.request_id.to_str().unwrap_or_default();
-        format!("{} {}, request {id}", session.req_header().method, access_log::path(session))
+        format!("{} {}, request {id}", session.req_header().method, access_log::path(session.req_header().raw_path()))
     }
 
     /// Always: Pingora's text of an error may hold what ERPNext sent, cookies too.

@@ -3,10 +3,12 @@
 //! by the cookie `sid` where there is one, else by `Authorization`.
 
 use http::{HeaderValue, header::HOST, header::ORIGIN};
-use pingora::http::RequestHeader;
 
 use super::request_headers::X_FRAPPE_SITE_NAME;
-use crate::config::Origin;
+use crate::{
+    config::Origin,
+    http1::{Fields, FieldsMut, TooManyFields},
+};
 
 /// The cookie of a request with a bearer token. A `sid` in it, even the guest's, would count instead of the token.
 pub(super) const WITHOUT_SESSION: HeaderValue = HeaderValue::from_static("by=token");
@@ -31,31 +33,34 @@ impl RealtimeHeaders {
 
     /// A request of no page, or of a page of this site, comes from the public URL: only there the realtime server may be
     /// made to ask. The origin of any other page stays, and the realtime server refuses it.
-    pub(super) fn apply(&self, request: &mut RequestHeader) -> pingora::Result<()> {
+    pub(super) fn apply(&self, request: &mut impl FieldsMut) -> Result<(), TooManyFields> {
         if self.is_own(request) {
-            request.insert_header(ORIGIN, self.origin.clone())?;
+            request.set(ORIGIN, self.origin.clone())?;
         }
-        request.insert_header(HOST, self.host.clone())?;
-        if let Some(site) = self.site.as_ref().filter(|_| !request.headers.contains_key(&X_FRAPPE_SITE_NAME)) {
-            request.insert_header(X_FRAPPE_SITE_NAME.clone(), site.clone())?;
+        request.set(HOST, self.host.clone())?;
+        if let Some(site) = self.site.as_ref().filter(|_| !request.has(&X_FRAPPE_SITE_NAME)) {
+            request.set(X_FRAPPE_SITE_NAME.clone(), site.clone())?;
         }
         Ok(())
     }
 
-    fn is_own(&self, request: &RequestHeader) -> bool {
-        let mut origins = request.headers.get_all(ORIGIN).iter();
+    fn is_own(&self, request: &impl Fields) -> bool {
+        let mut origins = request.each(&ORIGIN);
         let Some(origin) = origins.next() else { return true };
         if origins.next().is_some() {
             return false;
         }
-        let authority = origin.to_str().ok().and_then(|origin| origin.split_once("://")).map(|(_, rest)| rest);
-        let host = request.headers.get(HOST).and_then(|host| host.to_str().ok());
-        origin == self.origin || (authority.is_some() && authority == host)
+        let authority =
+            std::str::from_utf8(origin).ok().and_then(|origin| origin.split_once("://")).map(|(_, rest)| rest);
+        let host = request.each(&HOST).next().and_then(|host| std::str::from_utf8(host).ok());
+        origin == self.origin.as_bytes() || (authority.is_some() && authority == host)
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use pingora::http::RequestHeader;
+
     use super::*;
 
     fn sent(lines: &[(&'static str, &str)]) -> (Option<String>, Option<String>, Option<String>) {

@@ -2,13 +2,14 @@
 
 use bytes::Bytes;
 use http::{
-    HeaderMap, HeaderValue, Response, StatusCode,
+    HeaderValue, Response, StatusCode,
     header::{ACCEPT, CACHE_CONTROL, CONTENT_TYPE, PRAGMA, RETRY_AFTER, WWW_AUTHENTICATE},
 };
 use serde_json::json;
 
 use crate::{
     access::{Denial, Realm},
+    http1::Fields,
     route::{BadTarget, Refusal},
 };
 
@@ -109,13 +110,12 @@ impl Refused {
     }
 
     /// The answer.
-    pub(super) fn answer(&self, headers: &HeaderMap, realm: &Realm) -> Response<Bytes> {
+    pub(super) fn answer(&self, headers: &impl Fields, realm: &Realm) -> Response<Bytes> {
         if let Self::Access(denial) = self {
             return deny(denial, realm);
         }
         let told = self.told();
-        let wants_html =
-            headers.get_all(ACCEPT).iter().any(|value| value.as_bytes().windows(9).any(|w| w == b"text/html"));
+        let wants_html = headers.each(&ACCEPT).any(|value| value.windows(9).any(|w| w == b"text/html"));
         let mut answer = if wants_html { page(&told) } else { object(&told) };
         *answer.status_mut() = told.status;
         finish(&mut answer);
@@ -279,7 +279,7 @@ mod tests {
     use super::*;
 
     fn answer(refused: &Refused, accept: &'static str) -> Response<Bytes> {
-        let headers = [(ACCEPT, HeaderValue::from_static(accept))].into_iter().collect();
+        let headers: http::HeaderMap = [(ACCEPT, HeaderValue::from_static(accept))].into_iter().collect();
         refused.answer(&headers, &Realm::new("https://erp.example.com"))
     }
 

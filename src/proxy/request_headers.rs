@@ -15,7 +15,10 @@ use super::{
     cookies,
     realtime::{self, RealtimeHeaders},
 };
-use crate::config::{ErpnextSettings, Origin};
+use crate::{
+    config::{ErpnextSettings, Origin},
+    http1::{Fields, FieldsMut, TooManyFields},
+};
 
 static X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 static X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
@@ -36,17 +39,13 @@ pub struct UpstreamHeaders {
 
 /// Who sent a request: the peer of the connection, or whom a trusted proxy names. Of the addresses in
 /// `X-Forwarded-For` the last one that is no trusted proxy counts; what stands before it anybody can have written.
-pub(super) fn downstream_peer(
-    connected: DownstreamPeer,
-    headers: &http::HeaderMap,
-    trusted: &[IpNet],
-) -> DownstreamPeer {
+pub(super) fn downstream_peer(connected: DownstreamPeer, headers: &impl Fields, trusted: &[IpNet]) -> DownstreamPeer {
     let is_trusted = |address: &IpAddr| trusted.iter().any(|network| network.contains(&address.to_canonical()));
     if !is_trusted(&connected.address) {
         return connected;
     }
     let mut address = connected.address;
-    let texts = headers.get_all(&X_FORWARDED_FOR).iter().map(|value| value.to_str().unwrap_or_default());
+    let texts = headers.each(&X_FORWARDED_FOR).map(|value| std::str::from_utf8(value).unwrap_or_default());
     let named: Vec<&str> = texts.flat_map(|text| text.split(',')).map(str::trim).collect();
     for text in named.into_iter().rev() {
         let Some(named) = parse_address(text) else { break };
@@ -55,7 +54,7 @@ pub(super) fn downstream_peer(
             break;
         }
     }
-    let proto = headers.get_all(&X_FORWARDED_PROTO).iter().next_back().and_then(|value| value.to_str().ok());
+    let proto = headers.each(&X_FORWARDED_PROTO).last().and_then(|value| std::str::from_utf8(value).ok());
     let secure = match proto.and_then(|text| text.rsplit(',').next()).map(str::trim) {
         Some(proto) if proto.eq_ignore_ascii_case("https") => true,
         Some(proto) if proto.eq_ignore_ascii_case("http") => false,
@@ -89,30 +88,30 @@ impl UpstreamHeaders {
         Self { site_name, host, realtime }
     }
 
-    /// Makes the header of a request what ERPNext gets. Pingora has removed hop-by-hop headers, and those that
-    /// `Connection` names, before.
-    pub(super) fn apply(&self, request: &mut RequestHeader, context: &RequestContext) -> pingora::Result<()> {
-        remove_dropped(request);
+    /// Makes the header of a request what ERPNext gets. Hop-by-hop headers, and those that `Connection` names, have been
+    /// removed before.
+    pub(super) fn apply(&self, request: &mut impl FieldsMut, context: &RequestContext) -> Result<(), TooManyFields> {
+        request.remove_where(is_dropped);
         match context.permit.as_ref().map(|permit| &permit.credential) {
             Some(Some(credential)) => {
-                request.insert_header(AUTHORIZATION, credential.clone())?;
-                request.remove_header(&COOKIE);
+                request.set(AUTHORIZATION, credential.clone())?;
+                request.remove(&COOKIE);
             }
-            Some(None) => request.insert_header(COOKIE, realtime::WITHOUT_SESSION)?,
+            Some(None) => request.set(COOKIE, realtime::WITHOUT_SESSION)?,
             None => cookies::drop_private(request)?,
         }
-        request.insert_header(X_FORWARDED_FOR.clone(), address_value(context.peer.address)?)?;
+        request.set(X_FORWARDED_FOR.clone(), address_value(context.peer.address))?;
         let proto = HeaderValue::from_static(if context.peer.secure { "https" } else { "http" });
-        request.insert_header(X_FORWARDED_PROTO.clone(), proto)?;
-        request.insert_header(X_REQUEST_ID.clone(), context.request_id.clone())?;
+        request.set(X_FORWARDED_PROTO.clone(), proto)?;
+        request.set(X_REQUEST_ID.clone(), context.request_id.clone())?;
         if let Some(site_name) = &self.site_name {
-            request.insert_header(X_FRAPPE_SITE_NAME.clone(), site_name.clone())?;
+            request.set(X_FRAPPE_SITE_NAME.clone(), site_name.clone())?;
         }
         match self.realtime.as_ref().filter(|_| context.is_realtime()) {
             Some(realtime) => realtime.apply(request)?,
             None => {
                 if let Some(host) = &self.host {
-                    request.insert_header(HOST, host.clone())?;
+                    request.set(HOST, host.clone())?;
                 }
             }
         }
@@ -120,19 +119,9 @@ impl UpstreamHeaders {
     }
 }
 
-fn address_value(address: IpAddr) -> pingora::Result<HeaderValue> {
-    HeaderValue::try_from(address.to_canonical().to_string())
-        .map_err(|_| pingora::Error::explain(pingora::ErrorType::InternalError, "an address is no header value"))
-}
-
-fn remove_dropped(request: &mut RequestHeader) {
-    if !request.headers.keys().any(|name| is_dropped(name.as_str())) {
-        return;
-    }
-    let dropped: Vec<HeaderName> = request.headers.keys().filter(|name| is_dropped(name.as_str())).cloned().collect();
-    for name in dropped {
-        request.remove_header(&name);
-    }
+fn address_value(address: IpAddr) -> HeaderValue {
+    // Digits, dots and colons: always a value.
+    HeaderValue::try_from(address.to_canonical().to_string()).unwrap_or_else(|_| HeaderValue::from_static("unknown"))
 }
 
 /// Headers that never come from a peer: they say who or what a request is, or make ERPNext or a server before it behave

@@ -26,6 +26,7 @@ use super::{
     sockets::{Inherited, UnusableAddress},
     tls::{Certificate, TlsFiles, TlsProblem, server_config},
 };
+use crate::proxy::Forward;
 
 /// Idle connections kept to the upstream, in all.
 const UPSTREAM_POOL: usize = 1024;
@@ -135,7 +136,7 @@ impl Prepared {
     /// The system takes a socket back.
     pub fn start<SV>(self, gateway: SV, admin: AdminSources, events: EdgeEvents) -> Result<Running, StartProblem>
     where
-        SV: ProxyHttp + Send + Sync + 'static,
+        SV: ProxyHttp + Forward,
         SV::CTX: Send + Sync,
     {
         let entered = self.runtime.enter();

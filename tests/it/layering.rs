@@ -8,8 +8,9 @@ use std::{
 use regex::Regex;
 
 /// From low to high.
-const PARTS: [&str; 16] = [
+const PARTS: [&str; 17] = [
     "clock",
+    "http1",
     "random",
     "secret",
     "telemetry",

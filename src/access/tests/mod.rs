@@ -88,7 +88,7 @@ impl Scene {
 
     async fn send(&self, rules: &[RouteSettings], target: &str, lines: &[&str]) -> Result<Option<Permit>, Denial> {
         let value = |line: &&str| (AUTHORIZATION, HeaderValue::from_str(line).expect("a header"));
-        let headers = lines.iter().map(value).collect();
+        let headers: http::HeaderMap = lines.iter().map(value).collect();
         let target = Target::parse(target).expect("a target");
         let route = Router::new(rules).expect("rules").route(&http::Method::GET, &target);
         let Route::Upstream(terms) = route else { panic!("not forwarded: {route:?}") };

@@ -1,18 +1,42 @@
 //! What becomes of an answer's header on its way down, and what a failure is to the peer.
 
+use std::sync::Arc;
+
 use http::{
-    StatusCode, Version,
+    Method, StatusCode, Version,
     header::{SET_COOKIE, TRANSFER_ENCODING},
 };
 use pingora::{Error, ErrorSource, ErrorType, http::ResponseHeader, proxy::Session};
 
-use crate::proxy::{
-    Gateway, body,
-    context::{Renewal, RequestContext},
-    lease::{self, ENDED},
-    refuse::Refused,
-    request_headers::X_REQUEST_ID,
+use crate::{
+    http1::{Fields, FieldsMut, TooManyFields},
+    proxy::{
+        Gateway, body,
+        context::{Renewal, RequestContext},
+        lease::{self, Cut, ENDED},
+        refuse::Refused,
+        request_headers::X_REQUEST_ID,
+    },
 };
+
+/// What the rules for an answer ask of the request, as it came.
+pub(in crate::proxy) struct Asked<'r, F> {
+    pub(in crate::proxy) method: &'r Method,
+    pub(in crate::proxy) fields: &'r F,
+    /// Whether nothing of it is gone that would be needed to send it again.
+    pub(in crate::proxy) is_held: bool,
+    /// Ends its connection, where that is not shared.
+    pub(in crate::proxy) cut: Option<Arc<Cut>>,
+}
+
+/// What becomes of an answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::proxy) enum Taken {
+    /// It goes on to the peer.
+    Passes,
+    /// The request is to be sent once more, with the credential that it has now.
+    OnceMore,
+}
 
 /// Marks the error that only says: once more, with the new credential.
 pub(super) const RENEWED: ErrorType = ErrorType::new("CredentialRenewed");
@@ -21,38 +45,54 @@ pub(super) const RENEWED: ErrorType = ErrorType::new("CredentialRenewed");
 const FAILED_LOGIN: [StatusCode; 2] = [StatusCode::UNAUTHORIZED, StatusCode::INTERNAL_SERVER_ERROR];
 
 /// What becomes of an answer's header on its way down.
-pub(in crate::proxy) async fn take_answer(
+pub(in crate::proxy) async fn take_answer<F: Fields>(
+    gateway: &Gateway,
+    asked: &Asked<'_, F>,
+    (status, answer): (StatusCode, &mut impl FieldsMut),
+    context: &mut RequestContext,
+) -> Result<Taken, TooManyFields> {
+    if status.is_informational() && status != StatusCode::SWITCHING_PROTOCOLS {
+        return Ok(Taken::Passes);
+    }
+    if status == StatusCode::UNAUTHORIZED && asked.is_held && renew(gateway, context).await {
+        return Ok(Taken::OnceMore);
+    }
+    context.answered_after = Some(context.started.elapsed());
+    gateway.parts.metrics.upstream.answered(status.as_u16());
+    if FAILED_LOGIN.contains(&status) && context.may_log_in() {
+        gateway.login_failures().count_login(context.login.as_ref(), context.peer.address, context.now);
+        gateway.parts.logins.failed(context.peer.address);
+    }
+    if context.hides_cookies() {
+        answer.remove(&SET_COOKIE);
+    } else if answer.has(&SET_COOKIE) {
+        gateway.parts.logins.observe(asked.fields, answer, context.now, context.peer.address).await;
+    }
+    answer.set(X_REQUEST_ID.clone(), context.request_id.clone())?;
+    lease::take_for(gateway, asked, (status, answer), context);
+    Ok(Taken::Passes)
+}
+
+/// The same for an answer in Pingora's hands.
+pub(in crate::proxy) async fn take_pingoras(
     gateway: &Gateway,
     session: &mut Session,
     answer: &mut ResponseHeader,
     context: &mut RequestContext,
 ) -> pingora::Result<()> {
-    if answer.status.is_informational() && answer.status != StatusCode::SWITCHING_PROTOCOLS {
-        return Ok(());
+    let downstream = session.as_downstream_mut();
+    let is_held = downstream.is_body_done() && !downstream.retry_buffer_truncated() && !downstream.is_upgrade_req();
+    let request = session.req_header();
+    let asked = Asked { method: &request.method, fields: &request.headers, is_held, cut: Cut::of_connection() };
+    match take_answer(gateway, &asked, (answer.status, answer), context).await {
+        Ok(Taken::Passes) => Ok(()),
+        Ok(Taken::OnceMore) => {
+            let mut once_more = Error::create(RENEWED, ErrorSource::Upstream, None, None);
+            once_more.set_retry(true);
+            Err(once_more)
+        }
+        Err(TooManyFields) => Err(Error::new_up(ErrorType::InvalidHTTPHeader)),
     }
-    if answer.status == StatusCode::UNAUTHORIZED && renew(gateway, session, context).await {
-        let mut once_more = Error::create(RENEWED, ErrorSource::Upstream, None, None);
-        once_more.set_retry(true);
-        return Err(once_more);
-    }
-    context.answered_after = Some(context.started.elapsed());
-    gateway.parts.metrics.upstream.answered(answer.status.as_u16());
-    if FAILED_LOGIN.contains(&answer.status) && context.may_log_in() {
-        gateway.login_failures().count_login(context.login.as_ref(), context.peer.address, context.now);
-        gateway.parts.logins.failed(context.peer.address);
-    }
-    if context.hides_cookies() {
-        answer.remove_header(&SET_COOKIE);
-    } else if answer.headers.contains_key(SET_COOKIE) {
-        gateway
-            .parts
-            .logins
-            .observe(&session.req_header().headers, &answer.headers, context.now, context.peer.address)
-            .await;
-    }
-    answer.insert_header(X_REQUEST_ID.clone(), context.request_id.clone())?;
-    lease::take_for(gateway, session, answer, context);
-    Ok(())
 }
 
 /// A client of HTTP/1.0 knows no chunks: its answer ends with the connection (RFC 9112 §6.1, §6.3).
@@ -63,14 +103,9 @@ pub(in crate::proxy) fn without_chunks(session: &mut Session, answer: &mut Respo
     }
 }
 
-/// Whether the request should be sent once more with a credential that has replaced the one that ERPNext refused. Only
-/// where it can be: its body has arrived whole and is still held.
-async fn renew(gateway: &Gateway, session: &mut Session, context: &mut RequestContext) -> bool {
+/// Whether the request should be sent once more with a credential that has replaced the one that ERPNext refused.
+async fn renew(gateway: &Gateway, context: &mut RequestContext) -> bool {
     let Some(permit) = context.permit.as_mut().filter(|_| context.renewal == Renewal::None) else { return false };
-    let held = session.as_downstream_mut().is_body_done() && !session.as_downstream().retry_buffer_truncated();
-    if !held || session.as_downstream().is_upgrade_req() {
-        return false;
-    }
     let renewed = gateway.parts.access.renew_credential(permit).await;
     if renewed.is_some() {
         permit.credential = renewed;

@@ -1,5 +1,5 @@
-//! Looks after the servers of a pool: names are looked up again, and where there is a choice each server is asked
-//! something cheap every few seconds.
+//! Looks after the servers of a pool: names are looked up again, connections that nobody uses are closed, and where there
+//! is a choice each server is asked something cheap every few seconds.
 
 use std::{sync::Arc, time::Duration};
 
@@ -91,6 +91,7 @@ pub(super) async fn watch(pool: Arc<Pool>, probe: Probe, mut shutdown: watch::Re
             pool.resolve().await;
             resolved = Some(Instant::now());
         }
+        pool.members().iter().for_each(|member| member.expire_links());
         check(&pool, &probe, &connector).await;
         if troubled {
             tokio::select! {

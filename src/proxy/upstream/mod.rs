@@ -4,6 +4,7 @@
 mod answer;
 mod checks;
 mod health;
+mod link;
 mod pool;
 mod retry;
 mod upgrading;
@@ -24,13 +25,15 @@ use pingora::{
 use tokio::sync::watch;
 
 pub(super) use self::{
-    answer::{refused_by, take_answer, without_chunks},
+    answer::{Asked, Taken, refused_by, take_answer, take_pingoras, without_chunks},
     checks::Probe,
-    retry::{after_failed_connection, after_failure},
+    link::{Link, LinkFailure},
+    pool::Member,
+    retry::{after_failed_connection, after_failure, goes_elsewhere, goes_on, may_happen_twice},
 };
 use self::{
     checks::watch,
-    pool::{Member, Order, Pool, Timeouts},
+    pool::{Order, Pool, Timeouts},
     upgrading::Upgrading,
 };
 use super::context::RequestContext;
@@ -114,16 +117,21 @@ impl Upstreams {
         }
     }
 
+    /// The server for the next attempt at a request that asks for no upgrade.
+    pub(super) async fn next(&self, context: &mut RequestContext) -> pingora::Result<Arc<Member>> {
+        let order = if context.is_realtime() { Order::First } else { Order::RoundRobin };
+        let member = self.of(context).choose(order, &context.attempts).await?;
+        context.attempts.begin(Arc::clone(&member));
+        Ok(member)
+    }
+
     /// The peer for the next attempt; an upgraded connection may be silent for longer.
     pub(super) async fn peer(
         &self,
         session: &mut Session,
         context: &mut RequestContext,
     ) -> pingora::Result<Box<HttpPeer>> {
-        let order = if context.is_realtime() { Order::First } else { Order::RoundRobin };
-        let member = self.of(context).choose(order, &context.attempts).await?;
-        let mut peer = member.peer();
-        context.attempts.begin(member);
+        let mut peer = self.next(context).await?.peer();
         if upgrades(session) {
             session.as_downstream_mut().set_read_timeout(Some(UPGRADED_TIMEOUT));
             self.prepare_upgrade(&mut peer);

@@ -10,21 +10,25 @@ use std::{
 };
 
 use arc_swap::ArcSwap;
-use pingora::{ErrorType, OkOrErr, upstreams::peer::HttpPeer};
+use pingora::{ErrorType, OkOrErr, connectors::TransportConnector, upstreams::peer::HttpPeer};
 use tokio::{
     net::lookup_host,
     sync::{Mutex, MutexGuard, Notify},
-    time::timeout,
+    time::{Instant, timeout},
 };
 
-use super::{Attempts, health::Health};
+use super::{
+    Attempts,
+    health::Health,
+    link::{Idle, Link},
+};
 use crate::{
     config::Origin,
     telemetry::metrics::{ServerMetrics, UpstreamMetrics},
 };
 
 /// An idle connection to a server behind us is closed after this.
-const IDLE_TIMEOUT: Duration = Duration::from_secs(60);
+pub(super) const IDLE_TIMEOUT: Duration = Duration::from_secs(60);
 /// A name that can't be resolved in this time keeps the addresses that it had.
 const RESOLVE_TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -72,8 +76,9 @@ struct Source {
 pub struct Member {
     source: usize,
     address: SocketAddr,
-    peer: HttpPeer,
+    pub(super) peer: HttpPeer,
     health: Health,
+    idle: Idle,
 }
 
 impl Pool {
@@ -179,7 +184,7 @@ impl Pool {
         peer.options.read_timeout = Some(self.timeouts.response);
         peer.options.write_timeout = Some(self.timeouts.response);
         peer.options.idle_timeout = Some(IDLE_TIMEOUT);
-        Member { source, address, peer, health: Health::default() }
+        Member { source, address, peer, health: Health::default(), idle: Idle::default() }
     }
 
     /// A request is on its way to the server.
@@ -235,6 +240,31 @@ impl Member {
     /// The peer, for one connection.
     pub(super) fn peer(&self) -> Box<HttpPeer> {
         Box::new(self.peer.clone())
+    }
+
+    /// How long the server may say nothing.
+    pub(super) fn response_timeout(&self) -> Duration {
+        self.peer.options.read_timeout.unwrap_or(IDLE_TIMEOUT)
+    }
+
+    /// A connection that has been used before.
+    pub(in crate::proxy) fn used_link(&self) -> Option<Link> {
+        self.idle.take()
+    }
+
+    /// A new connection.
+    pub(in crate::proxy) async fn new_link(&self, connector: &TransportConnector) -> pingora::Result<Link> {
+        Link::open(connector, self).await
+    }
+
+    /// Keeps a connection whose answer has ended, for the next request.
+    pub(in crate::proxy) fn keep(&self, link: Link) {
+        self.idle.put(link, Instant::now());
+    }
+
+    /// Closes connections that have waited for long.
+    pub(super) fn expire_links(&self) {
+        self.idle.expire();
     }
 }
 

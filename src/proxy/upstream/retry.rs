@@ -1,6 +1,6 @@
 //! When a request is sent once more, and to whom: where nothing of it can have arrived, or where it may arrive twice.
 
-use http::header::CONTENT_LENGTH;
+use http::{Method, header::CONTENT_LENGTH};
 use pingora::{Error, ErrorSource, ErrorType, proxy::Session};
 
 use super::{Upstreams, answer::RENEWED, upgrades};
@@ -15,13 +15,24 @@ pub(in crate::proxy) fn after_failed_connection(
     error: &mut Error,
     context: &mut RequestContext,
 ) {
+    error.set_retry(goes_elsewhere(upstreams, context));
+}
+
+/// Takes down that a connection failed, and tells whether there is another to try.
+pub(in crate::proxy) fn goes_elsewhere(upstreams: &Upstreams, context: &mut RequestContext) -> bool {
     let pool = upstreams.of(context);
     if let Some(member) = context.attempts.fail() {
         pool.unreachable(&member);
     }
     let moved = pool.may_have_moved() && !context.attempts.looked_up;
     context.attempts.looked_up = true;
-    error.set_retry(moved || pool.has_another(&context.attempts));
+    moved || pool.has_another(&context.attempts)
+}
+
+/// A server broke the connection off: whether there is another that has not failed the request.
+pub(in crate::proxy) fn goes_on(upstreams: &Upstreams, context: &mut RequestContext) -> bool {
+    context.attempts.fail();
+    upstreams.of(context).has_another(&context.attempts)
 }
 
 /// An attempt failed on its way. It is made again with a renewed credential; after a connection that had gone stale; and
@@ -38,7 +49,10 @@ pub(in crate::proxy) fn after_failure(
         error.set_retry(true);
         return;
     }
-    if !may_happen_twice(session, context.seen_in_body().call)
+    let request = session.req_header();
+    let twice = may_happen_twice(&request.method, request.raw_path()) && !context.seen_in_body().call;
+    if !(twice || request.method.is_safe())
+        || upgrades(session)
         || session.response_written().is_some()
         || !body_is_held(session)
     {
@@ -47,19 +61,15 @@ pub(in crate::proxy) fn after_failure(
     }
     error.retry.decide_reuse(reused);
     if !error.retry() && broke_off(error) {
-        context.attempts.fail();
-        error.set_retry(upstreams.of(context).has_another(&context.attempts));
+        error.set_retry(goes_on(upstreams, context));
     }
 }
 
-fn may_happen_twice(session: &Session, calls_a_method: bool) -> bool {
-    let request = session.req_header();
+/// Whether a request may reach ERPNext twice, as far as its head tells.
+pub(in crate::proxy) fn may_happen_twice(method: &Method, target: &[u8]) -> bool {
     // Its methods take PUT too, and may insert or rename: only what names a document is idempotent (RFC 9110 §9.2.2).
-    let of_document = || {
-        let target = request.raw_path();
-        DOCUMENTS.iter().any(|path| target.starts_with(path)) && !target.contains(&b'?') && !calls_a_method
-    };
-    (request.method.is_safe() || (request.method.is_idempotent() && of_document())) && !upgrades(session)
+    let of_document = || DOCUMENTS.iter().any(|path| target.starts_with(path)) && !target.contains(&b'?');
+    method.is_safe() || (method.is_idempotent() && of_document())
 }
 
 /// Whether the server closed the connection in place of an answer. One that is only slow may be at work.

@@ -12,6 +12,7 @@ use tokio::{
 };
 
 use super::{ConnectionPermit, Connections, Edge, Socket, TooMany};
+use crate::proxy::Forward;
 
 /// After an accept that failed, usually for want of file descriptors: others may give some back meanwhile.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
@@ -30,7 +31,7 @@ impl Entrance {
     /// Accepts until the shutdown begins, and serves each connection in a task of its own.
     pub async fn run<SV>(self, edge: Arc<Edge<SV>>, shutdown: watch::Receiver<bool>)
     where
-        SV: ProxyHttp + Send + Sync + 'static,
+        SV: ProxyHttp + Forward,
         SV::CTX: Send + Sync,
     {
         let acceptor = self.tls.map(|config| Arc::new(Acceptor::from_server_config(config)));
@@ -67,7 +68,7 @@ async fn serve<SV>(
     permit: ConnectionPermit,
     shutdown: watch::Receiver<bool>,
 ) where
-    SV: ProxyHttp + Send + Sync + 'static,
+    SV: ProxyHttp + Forward,
     SV::CTX: Send + Sync,
 {
     let socket = Socket::new(tcp, peer, edge.settings.sending, edge.events.clone());

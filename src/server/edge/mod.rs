@@ -6,7 +6,6 @@
 //! not this part's business.
 
 mod accepting;
-pub(crate) mod chunks;
 mod connections;
 mod events;
 mod guarded;
@@ -45,6 +44,7 @@ use self::{
         watch::{Patience, Watch},
     },
 };
+use crate::proxy::{Forward, Forwarded};
 
 /// What downstream connections may do.
 #[derive(Debug, Clone)]
@@ -66,23 +66,24 @@ pub struct EdgeSettings {
 /// Hands the requests of accepted connections to a gateway.
 pub struct Edge<SV> {
     proxy: Arc<HttpProxy<SV>>,
+    gateway: SV,
     settings: EdgeSettings,
     events: Arc<EdgeEvents>,
 }
 
 impl<SV> Edge<SV>
 where
-    SV: ProxyHttp + Send + Sync + 'static,
+    SV: ProxyHttp + Forward,
     SV::CTX: Send + Sync,
 {
     /// Puts itself in front of `gateway`.
     pub fn new(gateway: SV, conf: &Arc<ServerConf>, settings: EdgeSettings, events: Arc<EdgeEvents>) -> Self {
-        let mut proxy = http_proxy(conf, gateway);
+        let mut proxy = http_proxy(conf, gateway.clone());
         let mut server_options = HttpServerOptions::default();
         server_options.h2_idle_timeout = Some(settings.keepalive_timeout);
         proxy.server_options = Some(server_options);
         proxy.h2_options = Some(http2::options(&settings));
-        Self { proxy: Arc::new(proxy), settings, events }
+        Self { proxy: Arc::new(proxy), gateway, settings, events }
     }
 
     /// Serves a connection, whose TLS handshake is done, until it ends.
@@ -117,8 +118,8 @@ where
             size: self.settings.max_header,
         };
         let mut settings = None;
+        let mut buffer = BytesMut::new();
         loop {
-            let mut buffer = BytesMut::new();
             let (facts, length) = match next_request(&mut stream, &mut buffer, limits, shutdown).await {
                 NextRequest::Head(facts, length) => (facts, length),
                 NextRequest::Refused(refusal) => return self.refuse(stream, refusal).await,
@@ -129,9 +130,24 @@ where
                 return self.refuse(stream, HeadRefusal::Chunk).await;
             }
             let Some(in_flight) = requests.begin() else { return self.refuse(stream, HeadRefusal::TooMany).await };
+            limits.idle = self.settings.keepalive_timeout;
+            if facts.is_plain() && buffer.len() == length {
+                let mut early = BytesMut::new();
+                let head = facts.head(&buffer, !*shutdown.borrow());
+                let forwarded = self.gateway.forward(head, &mut stream, &mut early).await;
+                match forwarded {
+                    Forwarded::Declined => {}
+                    Forwarded::Answered => {
+                        buffer = early;
+                        continue;
+                    }
+                    Forwarded::Last => return stream.linger().await,
+                    Forwarded::Broken => return,
+                }
+            }
             let websocket = facts.websocket;
-            let buffer = edited(buffer, &facts.edits);
-            let Some((reusable, next)) = self.request(stream, buffer, settings, shutdown).await else { return };
+            let whole = edited(std::mem::take(&mut buffer), &facts.edits);
+            let Some((reusable, next)) = self.request(stream, whole, settings, shutdown).await else { return };
             drop(in_flight);
             // Bytes after a websocket handshake that failed were never meant as a request.
             let Ok(same) = reusable.into_any().downcast::<Guarded>() else { return };
@@ -140,7 +156,6 @@ where
             }
             stream = same;
             settings = next;
-            limits.idle = self.settings.keepalive_timeout;
         }
     }
 

@@ -7,11 +7,14 @@ use std::{
 };
 
 use async_trait::async_trait;
-use empress_gateway::server::{
-    admin::AdminSources,
-    edge::{ConnectionLimits, EdgeEvents, EdgeSettings, Minimum},
-    lifecycle::{Prepared, Running, ServerSettings},
-    sockets::Inherited,
+use empress_gateway::{
+    proxy::Forward,
+    server::{
+        admin::AdminSources,
+        edge::{ConnectionLimits, EdgeEvents, EdgeSettings, Minimum},
+        lifecycle::{Prepared, Running, ServerSettings},
+        sockets::Inherited,
+    },
 };
 use pingora::{
     Result,
@@ -38,10 +41,14 @@ pub async fn until(what: &str, mut is_so: impl FnMut() -> bool) {
     timeout(PATIENCE, wait).await.unwrap_or_else(|_| panic!("waited too long until {what}"));
 }
 
-struct Forward(SocketAddr);
+#[derive(Clone)]
+struct ForwardAll(SocketAddr);
+
+/// All goes through Pingora.
+impl Forward for ForwardAll {}
 
 #[async_trait]
-impl ProxyHttp for Forward {
+impl ProxyHttp for ForwardAll {
     type CTX = ();
 
     fn new_ctx(&self) {}
@@ -212,7 +219,7 @@ impl Site {
         };
         let running = Prepared::new(settings, Inherited::default())
             .unwrap()
-            .start(Forward(upstream.address), admin, events)
+            .start(ForwardAll(upstream.address), admin, events)
             .unwrap();
         Self { upstream, running, refusals }
     }

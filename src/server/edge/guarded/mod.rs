@@ -19,14 +19,16 @@ use pingora::protocols::{Shutdown, Stream};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
 
 use super::{
-    chunks::{BadChunk, ChunkScan},
     connections::ConnectionPermit,
     events::EdgeEvents,
     head::Framing,
     http2::watch::{Judgement, Watch},
     pace::{Minimum, Pace},
 };
-use crate::proxy::Cut;
+use crate::{
+    http1::chunks::{BadChunk, ChunkScan},
+    proxy::Cut,
+};
 
 const CONTINUE: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\n";
 const LINGER_TIME: Duration = Duration::from_secs(2);
@@ -149,8 +151,8 @@ impl Guarded {
         match &mut self.body {
             Body::Left(length) => self.body = left(*length, fresh.len()),
             Body::Chunked(scan) => match scan.advance(fresh) {
-                Ok(()) if scan.is_done() => self.body = Body::Ended,
-                Ok(()) => {}
+                Ok(_) if scan.is_done() => self.body = Body::Ended,
+                Ok(_) => {}
                 Err(BadChunk { at }) => {
                     self.body = Body::Broken;
                     (self.events.refused)("chunk");

@@ -1,6 +1,9 @@
 //! What Pingora asks of a stream besides its bytes: the connection inside knows.
 
-use std::sync::Arc;
+use std::{
+    net::{IpAddr, Ipv4Addr},
+    sync::Arc,
+};
 
 use pingora::protocols::{
     ALPN, GetProxyDigest, GetSocketDigest, GetTimingDigest, Peek, SocketDigest, Ssl, TimingDigest, UniqueID,
@@ -8,6 +11,7 @@ use pingora::protocols::{
 };
 
 use super::Guarded;
+use crate::proxy::{Cut, Downstream, DownstreamPeer};
 
 impl UniqueID for Guarded {
     fn id(&self) -> UniqueIDType {
@@ -42,5 +46,20 @@ impl GetProxyDigest for Guarded {
 impl GetSocketDigest for Guarded {
     fn get_socket_digest(&self) -> Option<Arc<SocketDigest>> {
         self.inner.as_ref()?.get_socket_digest()
+    }
+}
+
+impl Downstream for Box<Guarded> {
+    fn peer(&self) -> DownstreamPeer {
+        let digest = self.get_socket_digest();
+        let address = digest.as_ref().and_then(|digest| digest.peer_addr()?.as_inet().map(|address| address.ip()));
+        DownstreamPeer {
+            address: address.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED)),
+            secure: self.get_ssl_digest().is_some(),
+        }
+    }
+
+    fn cut(&self) -> Arc<Cut> {
+        Guarded::cut(self)
     }
 }

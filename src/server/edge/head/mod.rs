@@ -7,11 +7,17 @@ mod reason;
 
 use std::ops::Range;
 
-pub use self::reason::HeadRefusal;
+use memchr::{memchr, memchr_iter};
 
-/// More header fields than this are refused.
-pub(super) const MAX_FIELDS: usize = 100;
+pub use self::reason::HeadRefusal;
+use crate::{
+    http1::{FieldLine, MAX_FIELDS},
+    proxy::Head,
+};
+
 const MAX_METHOD: usize = 32;
+/// Few requests have more.
+const USUAL_FIELDS: usize = 16;
 
 /// What the connection loop must know about a head that passed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,6 +34,33 @@ pub struct HeadFacts {
     pub websocket: bool,
     /// What must be changed before the head goes further, in its order.
     pub edits: Vec<Edit>,
+    /// Where its field lines are.
+    pub lines: Vec<FieldLine>,
+    /// The client speaks HTTP/1.1 and means to go on after this request (RFC 9112 §9.3).
+    pub persists: bool,
+    /// The client speaks HTTP/1.1.
+    pub http11: bool,
+}
+
+impl HeadFacts {
+    /// Whether the request has no body and wants nothing special.
+    #[must_use]
+    pub fn is_plain(&self) -> bool {
+        self.http11 && self.framing == Framing::Length(0) && !self.websocket && self.edits.is_empty()
+    }
+
+    /// The head for forwarding, from the front of `buffer`.
+    #[must_use]
+    pub fn head<'h>(&'h self, buffer: &'h [u8], may_persist: bool) -> Head<'h> {
+        let text = |range: &Range<usize>| buffer.get(range.clone()).unwrap_or_default();
+        Head {
+            bytes: buffer,
+            method: text(&self.method),
+            target: text(&self.target),
+            lines: &self.lines,
+            persists: may_persist && self.persists,
+        }
+    }
 }
 
 /// A change to the head: a field line that the gateway answers itself or doesn't support is taken out, a byte of the
@@ -70,7 +103,7 @@ pub enum Arrival {
 #[must_use]
 pub fn arrival(buffer: &[u8], scanned: &mut usize) -> Arrival {
     let fresh = buffer.get(*scanned..).unwrap_or_default();
-    for (offset, _) in fresh.iter().enumerate().filter(|(_, byte)| **byte == b'\n') {
+    for offset in memchr_iter(b'\n', fresh) {
         let end = *scanned + offset + 1;
         let head = buffer.get(..end).unwrap_or_default();
         if !head.ends_with(b"\r\n") {
@@ -92,20 +125,21 @@ pub fn check(head: &[u8]) -> Result<HeadFacts, HeadRefusal> {
     let mut lines = Lines { head, at: 0 };
     let request_line = lines.next_line()?;
     let (method, target, version) = request_line_parts(head, request_line)?;
-    let mut seen = Fields { edits: escapes(head, target.clone()), ..Fields::default() };
-    let mut count = 0;
+    let edits = escapes(head, target.clone());
+    let mut seen = Fields { edits, lines: Vec::with_capacity(USUAL_FIELDS), ..Fields::default() };
     loop {
         let start = lines.at;
         let line = lines.next_line()?;
         if line.is_empty() {
             break;
         }
-        count += 1;
-        if count > MAX_FIELDS {
+        if seen.lines.len() == MAX_FIELDS {
             return Err(HeadRefusal::TooLarge);
         }
-        let (name, value) = field(head.get(line).unwrap_or_default())?;
-        seen.take(name, value, start..lines.at)?;
+        let (name, value) = field(head, line)?;
+        seen.lines.push(FieldLine::new(&name, &value));
+        let text = |range: Range<usize>| head.get(range).unwrap_or_default();
+        seen.take(text(name), text(value), start..lines.at)?;
     }
     if lines.at != head.len() {
         return Err(HeadRefusal::BareLineEnd);
@@ -121,12 +155,13 @@ struct Lines<'a> {
 impl Lines<'_> {
     fn next_line(&mut self) -> Result<Range<usize>, HeadRefusal> {
         let rest = self.head.get(self.at..).unwrap_or_default();
-        let end = rest.iter().position(|byte| matches!(byte, b'\r' | b'\n')).ok_or(HeadRefusal::BareLineEnd)?;
-        if !rest.get(end..).is_some_and(|tail| tail.starts_with(b"\r\n")) {
+        // A CR elsewhere in the line is a byte that nothing in it may have.
+        let end = memchr(b'\n', rest).ok_or(HeadRefusal::BareLineEnd)?;
+        let Some((b'\r', line)) = rest.get(..end).and_then(<[u8]>::split_last) else {
             return Err(HeadRefusal::BareLineEnd);
-        }
-        let line = self.at..self.at + end;
-        self.at += end + 2;
+        };
+        let line = self.at..self.at + line.len();
+        self.at += end + 1;
         Ok(line)
     }
 }
@@ -189,32 +224,48 @@ fn escapes(head: &[u8], target: Range<usize>) -> Vec<Edit> {
         .collect()
 }
 
-fn field(line: &[u8]) -> Result<(&[u8], &[u8]), HeadRefusal> {
-    let colon = line.iter().position(|byte| *byte == b':').ok_or(HeadRefusal::FieldName)?;
-    let (name, rest) = line.split_at(colon);
-    if name.is_empty() || !name.iter().copied().all(is_token_byte) {
+/// Name and value of a field line.
+fn field(head: &[u8], line: Range<usize>) -> Result<(Range<usize>, Range<usize>), HeadRefusal> {
+    let text = head.get(line.clone()).unwrap_or_default();
+    let colon = memchr(b':', text).ok_or(HeadRefusal::FieldName)?;
+    let (name, rest) = text.split_at(colon);
+    if name.is_empty() || !name.iter().all(|byte| TOKEN.get(usize::from(*byte)) == Some(&true)) {
         return Err(HeadRefusal::FieldName);
     }
-    let value = without_blanks(rest.get(1..).unwrap_or_default());
+    let value = rest.get(1..).unwrap_or_default();
+    let (start, value) = without_blanks(line.start + colon + 1, value);
     // To the end, whatever comes: without a way out the compiler looks at many bytes at once.
     if !value.iter().fold(true, |legal, byte| legal & matches!(byte, b'\t' | 0x20..=0x7e | 0x80..)) {
         return Err(HeadRefusal::FieldValue);
     }
-    Ok((name, value))
+    Ok((line.start..line.start + colon, start..start + value.len()))
 }
 
-/// Without the spaces and tabs around it (RFC 9110 §5.6.3); any other white space is a control byte.
-fn without_blanks(mut value: &[u8]) -> &[u8] {
-    while let [b' ' | b'\t', rest @ ..] | [rest @ .., b' ' | b'\t'] = value {
+/// Without the spaces and tabs around it (RFC 9110 §5.6.3), and where it begins then; any other white space is a control
+/// byte.
+fn without_blanks(mut start: usize, mut value: &[u8]) -> (usize, &[u8]) {
+    while let [b' ' | b'\t', rest @ ..] = value {
+        (start, value) = (start + 1, rest);
+    }
+    while let [rest @ .., b' ' | b'\t'] = value {
         value = rest;
     }
-    value
+    (start, value)
 }
 
-fn is_token_byte(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric()
-        || matches!(byte, b'!' | b'#'..=b'\'' | b'*' | b'+' | b'-' | b'.' | b'^'..=b'`' | b'|' | b'~')
-}
+/// Which bytes a token may have (RFC 9110 §5.6.2).
+const TOKEN: [bool; 256] = {
+    let mut table = [false; 256];
+    let mut at = 0;
+    while at < table.len() {
+        #[expect(clippy::cast_possible_truncation, reason = "it is less than 256")]
+        let byte = at as u8;
+        table[at] = byte.is_ascii_alphanumeric()
+            || matches!(byte, b'!' | b'#'..=b'\'' | b'*' | b'+' | b'-' | b'.' | b'^'..=b'`' | b'|' | b'~');
+        at += 1;
+    }
+    table
+};
 
 /// What the fields that matter here said.
 #[derive(Default)]
@@ -225,7 +276,9 @@ struct Fields {
     expects_continue: bool,
     connection_upgrade: bool,
     websocket: Vec<Range<usize>>,
+    close: bool,
     edits: Vec<Edit>,
+    lines: Vec<FieldLine>,
 }
 
 impl Fields {
@@ -273,6 +326,7 @@ impl Fields {
                 return Err(HeadRefusal::Connection);
             }
             self.connection_upgrade |= is("upgrade");
+            self.close |= is("close");
         }
         Ok(())
     }
@@ -296,7 +350,18 @@ impl Fields {
             self.edits.sort_by_key(|edit| edit.range.start);
         }
         let expects_continue = self.expects_continue && version == Version::Http11 && framing != Framing::Length(0);
-        Ok(HeadFacts { method, target, framing, expects_continue, websocket, edits: self.edits })
+        let http11 = version == Version::Http11;
+        Ok(HeadFacts {
+            method,
+            target,
+            framing,
+            expects_continue,
+            websocket,
+            edits: self.edits,
+            lines: self.lines,
+            persists: http11 && !self.close,
+            http11,
+        })
     }
 }
 

@@ -10,7 +10,10 @@ use http::{
 };
 use pingora::http::RequestHeader;
 
-use crate::server::edge::head::{HeadRefusal, MAX_FIELDS, check_method, check_target, content_length, is_host};
+use crate::{
+    http1::MAX_FIELDS,
+    server::edge::head::{HeadRefusal, check_method, check_target, content_length, is_host},
+};
 
 /// Means something over HTTP/1 only.
 static HTTP2_SETTINGS: HeaderName = HeaderName::from_static("http2-settings");

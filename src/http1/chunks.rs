@@ -42,11 +42,11 @@ impl ChunkScan {
         self.0 == State::Done
     }
 
-    /// Goes on over `bytes`; what follows the end of the body is not looked at.
+    /// Goes on over `bytes`, and tells how many of them belong to the body; what follows its end is not looked at.
     ///
     /// # Errors
     /// The first byte that breaks the grammar.
-    pub fn advance(&mut self, bytes: &[u8]) -> Result<(), BadChunk> {
+    pub fn advance(&mut self, bytes: &[u8]) -> Result<usize, BadChunk> {
         let mut at = 0;
         while let Some(byte) = bytes.get(at) {
             if let State::Data { left } = self.0 {
@@ -56,12 +56,12 @@ impl ChunkScan {
                 continue;
             }
             if self.is_done() {
-                return Ok(());
+                break;
             }
             self.0 = self.after(*byte).ok_or(BadChunk { at })?;
             at += 1;
         }
-        Ok(())
+        Ok(at)
     }
 
     fn after(self, byte: u8) -> Option<State> {
@@ -90,7 +90,7 @@ mod tests {
 
     fn scan(body: &[u8]) -> Result<bool, usize> {
         let mut scan = ChunkScan::new();
-        scan.advance(body).map(|()| scan.is_done()).map_err(|bad| bad.at)
+        scan.advance(body).map(|_| scan.is_done()).map_err(|bad| bad.at)
     }
 
     #[test]
@@ -123,8 +123,8 @@ mod tests {
             let split = scan
                 .advance(first)
                 .map_err(|bad| bad.at)
-                .and_then(|()| scan.advance(second).map_err(|bad| first.len() + bad.at))
-                .map(|()| scan.is_done());
+                .and_then(|_| scan.advance(second).map_err(|bad| first.len() + bad.at))
+                .map(|_| scan.is_done());
             prop_assert_eq!(whole, split);
         }
     }

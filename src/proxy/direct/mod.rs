@@ -1,0 +1,211 @@
+//! Requests over HTTP/1.1 that have no body and want nothing special, which is most of them, forwarded without Pingora's proxy:
+//! from the bytes of a checked head to the bytes of the upstream's, and the answer back, with no header map, no channel
+//! and no copy of either. The rules are those of all other requests: route, bearer check, headers, retry, answer. What is
+//! anything else is declined before anything has been done about it, and goes the other way.
+
+mod answer;
+mod body;
+mod exchange;
+mod own;
+mod peer;
+mod relay;
+
+use std::{borrow::Cow, sync::Arc};
+
+use bytes::BytesMut;
+use http::Method;
+use tokio::io::{AsyncRead, AsyncWrite};
+
+use self::peer::Peer;
+use super::{
+    Gateway,
+    access_log::{self, Served},
+    context::{DownstreamPeer, Outcome, RequestContext},
+    lease::{Cut, Lease},
+    refuse::Refused,
+    request_headers,
+};
+use crate::{
+    http1::{FieldLine, FieldLines},
+    route::{Route, Service, Target, Terms},
+};
+
+/// A head that has been checked.
+#[derive(Clone, Copy, Debug)]
+pub struct Head<'h> {
+    /// All of it.
+    pub bytes: &'h [u8],
+    /// Its method.
+    pub method: &'h [u8],
+    /// Its request target.
+    pub target: &'h [u8],
+    /// Where its field lines are.
+    pub lines: &'h [FieldLine],
+    /// Whether the connection goes on after the answer.
+    pub persists: bool,
+}
+
+/// What became of a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Forwarded {
+    /// Nothing was done: it is to go the other way.
+    Declined,
+    /// It was answered, and the connection takes another one.
+    Answered,
+    /// It was answered, and the connection is to be closed.
+    Last,
+    /// There is no answer, or not a whole one: the connection is to be dropped.
+    Broken,
+}
+
+/// The connection that a request came on.
+pub trait Downstream: AsyncRead + AsyncWrite + Unpin + Send {
+    /// Who is at its other end.
+    fn peer(&self) -> DownstreamPeer;
+
+    /// Ends it from elsewhere.
+    fn cut(&self) -> Arc<Cut>;
+}
+
+/// Forwards what it can without Pingora's proxy.
+pub trait Forward: Clone + Send + Sync + 'static {
+    /// Forwards a request without a body. What the peer sends meanwhile is put into `early`.
+    fn forward<D: Downstream>(
+        &self,
+        head: Head<'_>,
+        downstream: &mut D,
+        early: &mut BytesMut,
+    ) -> impl Future<Output = Forwarded> + Send {
+        let _ = (head, downstream, early);
+        async { Forwarded::Declined }
+    }
+}
+
+/// A request that goes this way.
+struct Request<'h> {
+    method: Method,
+    /// As it came.
+    target: &'h str,
+    /// As it is sent.
+    sent: Cow<'h, str>,
+    fields: FieldLines<'h>,
+    token_in_query: bool,
+    persists: bool,
+}
+
+/// Why a request has no whole answer.
+enum Failure {
+    /// Nothing has been answered yet: this is.
+    Refused(Refused),
+    /// Nothing has been answered yet, and the upstream is to blame, in these words.
+    Upstream(Refused, &'static str),
+    /// The answer has begun and can't be ended well, for this reason.
+    BrokenOff(&'static str),
+    /// The token that the answer was for is not good any more.
+    TokenEnded,
+    /// The peer is gone.
+    PeerGone,
+}
+
+/// What has been answered.
+struct Answered {
+    status: u16,
+    /// Bytes of the body.
+    sent: usize,
+}
+
+impl Forward for Gateway {
+    async fn forward<D: Downstream>(&self, head: Head<'_>, downstream: &mut D, early: &mut BytesMut) -> Forwarded {
+        let Some((request, terms)) = self.eligible(head) else { return Forwarded::Declined };
+        let mut context = RequestContext::new(self.request_ids.next(), self.parts.clock.now());
+        context.peer =
+            request_headers::downstream_peer(downstream.peer(), &request.fields, &self.parts.trusted_proxies);
+        let mut answered = Answered { status: 0, sent: 0 };
+        let mut peer = Peer { connection: downstream, early };
+        let result = match self.permit(&request, terms, &mut context).await {
+            Ok(()) => self.exchange(&request, &mut context, &mut peer, &mut answered).await,
+            Err(refused) => Err(Failure::Refused(refused)),
+        };
+        let forwarded = match result {
+            Ok(()) if request.persists => Forwarded::Answered,
+            Ok(()) => Forwarded::Last,
+            Err(failure) => self.fail(&request, &mut context, &mut peer, (failure, &mut answered)).await,
+        };
+        let Answered { status, sent } = answered;
+        let served = Served { method: &request.method, target: request.target.as_bytes(), status, sent };
+        access_log::write(&served, &context);
+        forwarded
+    }
+}
+
+impl Gateway {
+    /// The request, and the terms on which it is forwarded; `None` for what goes the other way.
+    fn eligible<'h>(&self, head: Head<'h>) -> Option<(Request<'h>, Terms)> {
+        let method = Method::from_bytes(head.method).ok()?;
+        let target = std::str::from_utf8(head.target).ok()?;
+        let parsed = Target::parse(target).ok()?;
+        let Route::Upstream(terms) = self.parts.router.load().route(&method, &parsed) else { return None };
+        if terms.service != Service::Web || terms.sid_in_query || terms.may_log_in {
+            return None;
+        }
+        let sent = parsed.rewritten().map_or(Cow::Borrowed(target), Cow::Owned);
+        let token_in_query = parsed.query().has("access_token");
+        let fields = FieldLines::new(head.bytes, head.lines).ok()?;
+        Some((Request { method, target, sent, fields, token_in_query, persists: head.persists }, terms))
+    }
+
+    /// On whose behalf it is forwarded.
+    async fn permit(&self, request: &Request<'_>, terms: Terms, context: &mut RequestContext) -> Result<(), Refused> {
+        let checked = self.check(&request.fields, context, &terms, request.token_in_query).await;
+        self.count(&checked, context);
+        context.permit = checked.map_err(Refused::Access)?;
+        context.outcome = Outcome::Forwarded(terms.service);
+        context.terms = Some(terms);
+        Ok(())
+    }
+
+    /// Answers what can be answered of a failure, and writes down what is ours or the upstream's.
+    async fn fail<D: Downstream>(
+        &self,
+        request: &Request<'_>,
+        context: &mut RequestContext,
+        peer: &mut Peer<'_, D>,
+        (failure, answered): (Failure, &mut Answered),
+    ) -> Forwarded {
+        let (refused, persists) = match failure {
+            Failure::Refused(refused) => {
+                let persists = request.persists && !refused.ends_connection();
+                (refused, persists)
+            }
+            Failure::Upstream(refused, kind) => {
+                self.parts.metrics.upstream.failed(refused.reason());
+                access_log::write_failure(("Upstream", kind), context);
+                (refused, false)
+            }
+            Failure::BrokenOff(kind) => {
+                self.parts.metrics.upstream.failed(Refused::UpstreamFailed.reason());
+                access_log::write_failure(("Upstream", kind), context);
+                return Forwarded::Broken;
+            }
+            Failure::TokenEnded => {
+                context.outcome = Outcome::Refused("token_ended");
+                return Forwarded::Broken;
+            }
+            Failure::PeerGone => {
+                if context.lease.as_ref().is_some_and(Lease::has_ended) {
+                    context.outcome = Outcome::Refused("token_ended");
+                }
+                return Forwarded::Broken;
+            }
+        };
+        context.outcome = Outcome::Refused(refused.reason());
+        let answer = refused.answer(&request.fields, &self.parts.realm);
+        answered.status = answer.status().as_u16();
+        let out = own::written(&answer, context, &request.method, persists);
+        match peer.send(&out).await {
+            Ok(()) if persists => Forwarded::Answered,
+            Ok(()) => Forwarded::Last,
+            Err(_) => Forwarded::Broken,
+        }
+    }
+}

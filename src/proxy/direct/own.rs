@@ -1,0 +1,76 @@
+//! Answers of ours, as bytes.
+
+use bytes::Bytes;
+use http::{
+    Method, Response, StatusCode,
+    header::{CONTENT_LENGTH, DATE},
+};
+use pingora::protocols::http::date::get_cached_date;
+
+use super::{answer::Answer, body::Body};
+use crate::{
+    http1::{FieldLines, Fields, FieldsMut},
+    proxy::context::RequestContext,
+};
+
+/// An answer whose header has no framing yet.
+pub(super) fn written(answer: &Response<Bytes>, context: &RequestContext, method: &Method, persists: bool) -> Vec<u8> {
+    let mut out = Vec::with_capacity(1024);
+    let reason = answer.status().canonical_reason().unwrap_or_default();
+    status_line(&mut out, answer.status(), reason.as_bytes());
+    for (name, value) in answer.headers() {
+        field(&mut out, name.as_str(), value.as_bytes());
+    }
+    field(&mut out, "x-request-id", context.request_id.as_bytes());
+    field(&mut out, "date", get_cached_date().as_bytes());
+    field(&mut out, "content-length", answer.body().len().to_string().as_bytes());
+    end(&mut out, persists);
+    if method != Method::HEAD {
+        out.extend_from_slice(answer.body());
+    }
+    out
+}
+
+/// The head of an upstream's answer, as the peer gets it.
+pub(super) fn passed_head(mut fields: FieldLines<'_>, answer: &Answer, head: &[u8], persists: bool) -> Vec<u8> {
+    let mut out = Vec::with_capacity(head.len() + 256);
+    status_line(&mut out, answer.status, answer.reason(head));
+    let chunked = matches!(answer.body, Body::Chunked(_) | Body::UntilClose);
+    fields.remove_hop_by_hop();
+    if chunked {
+        fields.remove(&CONTENT_LENGTH);
+    }
+    fields.write(&mut out);
+    if chunked {
+        field(&mut out, "transfer-encoding", b"chunked");
+    }
+    if !fields.has(&DATE) {
+        field(&mut out, "date", get_cached_date().as_bytes());
+    }
+    end(&mut out, persists);
+    out
+}
+
+/// Begins a head.
+pub(super) fn status_line(out: &mut Vec<u8>, status: StatusCode, reason: &[u8]) {
+    out.extend_from_slice(b"HTTP/1.1 ");
+    out.extend_from_slice(status.as_str().as_bytes());
+    out.push(b' ');
+    out.extend_from_slice(reason);
+    out.extend_from_slice(b"\r\n");
+}
+
+/// Ends a head, and tells the peer whether the connection goes on.
+pub(super) fn end(out: &mut Vec<u8>, persists: bool) {
+    let option: &[u8] = if persists { b"keep-alive" } else { b"close" };
+    field(out, "connection", option);
+    out.extend_from_slice(b"\r\n");
+}
+
+/// One field line.
+pub(super) fn field(out: &mut Vec<u8>, name: &str, value: &[u8]) {
+    out.extend_from_slice(name.as_bytes());
+    out.extend_from_slice(b": ");
+    out.extend_from_slice(value);
+    out.extend_from_slice(b"\r\n");
+}

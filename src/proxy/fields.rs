@@ -1,0 +1,51 @@
+//! Pingora's headers, for the rules that are written for any.
+
+use http::{HeaderMap, HeaderName, HeaderValue};
+use pingora::http::{RequestHeader, ResponseHeader};
+
+use crate::http1::{Fields, FieldsMut, TooManyFields};
+
+impl Fields for RequestHeader {
+    fn each<'f>(&'f self, name: &HeaderName) -> impl Iterator<Item = &'f [u8]> {
+        self.headers.each(name)
+    }
+}
+
+impl FieldsMut for RequestHeader {
+    fn remove(&mut self, name: &HeaderName) {
+        self.remove_header(name);
+    }
+
+    fn remove_where(&mut self, is_one: impl Fn(&str) -> bool) {
+        named(&self.headers, is_one).iter().for_each(|name| self.remove(name));
+    }
+
+    fn set(&mut self, name: HeaderName, value: HeaderValue) -> Result<(), TooManyFields> {
+        self.insert_header(name, value).map_err(|_| TooManyFields)
+    }
+}
+
+impl Fields for ResponseHeader {
+    fn each<'f>(&'f self, name: &HeaderName) -> impl Iterator<Item = &'f [u8]> {
+        self.headers.each(name)
+    }
+}
+
+impl FieldsMut for ResponseHeader {
+    fn remove(&mut self, name: &HeaderName) {
+        self.remove_header(name);
+    }
+
+    fn remove_where(&mut self, is_one: impl Fn(&str) -> bool) {
+        named(&self.headers, is_one).iter().for_each(|name| self.remove(name));
+    }
+
+    fn set(&mut self, name: HeaderName, value: HeaderValue) -> Result<(), TooManyFields> {
+        self.insert_header(name, value).map_err(|_| TooManyFields)
+    }
+}
+
+/// Mostly none, which costs no memory.
+fn named(headers: &HeaderMap, is_one: impl Fn(&str) -> bool) -> Vec<HeaderName> {
+    headers.keys().filter(|name| is_one(name.as_str())).cloned().collect()
+}

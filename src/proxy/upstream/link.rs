@@ -1,0 +1,148 @@
+//! Connections to a server behind us that our own forwarding uses: made by Pingora's connector, which knows TLS and the
+//! timeouts, and kept here between two requests.
+
+use std::{
+    io,
+    pin::{Pin, pin},
+    sync::{Mutex, MutexGuard, PoisonError},
+    task::{Context, Poll, Waker, ready},
+    time::Duration,
+};
+
+use bytes::BytesMut;
+use pingora::{connectors::TransportConnector, protocols::Stream};
+use tokio::{
+    io::{AsyncRead, AsyncReadExt, AsyncWriteExt, ReadBuf},
+    time::{Instant, Sleep, sleep_until, timeout},
+};
+
+use super::pool::{IDLE_TIMEOUT, Member};
+
+/// So many connections to one server may wait for work.
+const MOST_IDLE: usize = 1024;
+
+/// A connection that serves one request at a time.
+pub struct Link {
+    stream: Stream,
+    response_timeout: Duration,
+    /// Made once and set anew for each wait: later deadlines cost it nothing.
+    timer: Pin<Box<Sleep>>,
+    waiting: bool,
+}
+
+/// Why a request gets nothing from a connection any more.
+#[derive(Debug, thiserror::Error)]
+pub enum LinkFailure {
+    /// The server has closed it.
+    #[error("the upstream has closed the connection")]
+    Closed,
+    /// It broke.
+    #[error("the connection to the upstream broke")]
+    Broken(#[from] io::Error),
+    /// The server takes too long.
+    #[error("the upstream takes too long")]
+    TooSlow,
+}
+
+impl LinkFailure {
+    /// The word for it in the log.
+    pub(in crate::proxy) const fn kind(&self) -> &'static str {
+        match self {
+            Self::Closed => "ConnectionClosed",
+            Self::Broken(_) => "ReadError",
+            Self::TooSlow => "ReadTimedout",
+        }
+    }
+}
+
+impl Link {
+    /// A new connection to `member`.
+    pub(super) async fn open(connector: &TransportConnector, member: &Member) -> pingora::Result<Self> {
+        let stream = connector.new_stream(&member.peer).await?;
+        let response_timeout = member.response_timeout();
+        let timer = Box::pin(sleep_until(Instant::now() + response_timeout));
+        Ok(Self { stream, response_timeout, timer, waiting: false })
+    }
+
+    /// Sends all of `bytes`.
+    pub(in crate::proxy) async fn send(&mut self, bytes: &[u8]) -> Result<(), LinkFailure> {
+        let stream = &mut self.stream;
+        let sending = async {
+            stream.write_all(bytes).await?;
+            stream.flush().await
+        };
+        Ok(timeout(self.response_timeout, sending).await.map_err(|_| LinkFailure::TooSlow)??)
+    }
+
+    /// Reads more, behind what is in `buffer`.
+    pub(in crate::proxy) fn poll_more(
+        &mut self,
+        cx: &mut Context<'_>,
+        buffer: &mut BytesMut,
+    ) -> Poll<Result<(), LinkFailure>> {
+        let read = pin!(self.stream.read_buf(buffer)).poll(cx);
+        if let Poll::Ready(read) = read {
+            self.waiting = false;
+            return Poll::Ready(match read? {
+                0 => Err(LinkFailure::Closed),
+                _ => Ok(()),
+            });
+        }
+        if !self.waiting {
+            self.waiting = true;
+            self.timer.as_mut().reset(Instant::now() + self.response_timeout);
+        }
+        ready!(self.timer.as_mut().poll(cx));
+        Poll::Ready(Err(LinkFailure::TooSlow))
+    }
+
+    /// Whether the server has neither closed the connection nor said anything that nobody has asked for.
+    fn is_quiet(&mut self) -> bool {
+        let mut byte = [0];
+        let mut context = Context::from_waker(Waker::noop());
+        Pin::new(&mut self.stream).poll_read(&mut context, &mut ReadBuf::new(&mut byte)).is_pending()
+    }
+}
+
+/// The connections to one server that wait for work.
+#[derive(Default)]
+pub(super) struct Idle(Mutex<Vec<(Link, Instant)>>);
+
+impl Idle {
+    /// The one that was used last; those that the server has closed meanwhile are dropped.
+    pub(super) fn take(&self) -> Option<Link> {
+        loop {
+            let (mut link, _) = self.links().pop()?;
+            if link.is_quiet() {
+                return Some(link);
+            }
+        }
+    }
+
+    /// Keeps a connection whose answer has ended.
+    pub(super) fn put(&self, link: Link, now: Instant) {
+        let mut links = self.links();
+        if links.len() < MOST_IDLE {
+            links.push((link, now));
+        }
+    }
+
+    /// Closes those that have waited for long.
+    pub(super) fn expire(&self) {
+        let mut links = self.links();
+        let fresh = links.iter().position(|(_, since)| since.elapsed() < IDLE_TIMEOUT).unwrap_or(links.len());
+        let old: Vec<_> = links.drain(..fresh).collect();
+        drop(links);
+        drop(old);
+    }
+
+    fn links(&self) -> MutexGuard<'_, Vec<(Link, Instant)>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl std::fmt::Debug for Idle {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("Idle").field(&self.links().len()).finish()
+    }
+}
