@@ -43,7 +43,7 @@ pub(super) fn run(args: &ServeArgs, err: &mut dyn Write) -> u8 {
 
 fn serve(config: &Config, file: &Path) -> anyhow::Result<()> {
     let access = if config.log.access { AccessLog::On } else { AccessLog::Off };
-    logging::init(config.log.level, config.log.format, access)?;
+    let _writing = logging::init(config.log.level, config.log.format, access)?;
     server::run(config, file)?;
     Ok(())
 }

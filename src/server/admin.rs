@@ -12,7 +12,7 @@ use tokio::{
     time::timeout,
 };
 
-use super::edge::{HeadLimits, NextRequest, next_request, refuse};
+use super::edge::{HeadLimits, NextRequest, Waiting, next_request, refuse};
 
 const LIMITS: HeadLimits = HeadLimits { whole: Duration::from_secs(5), idle: Duration::from_secs(5), size: 8 * 1024 };
 /// A part that takes longer to say that it is ready isn't.
@@ -83,8 +83,8 @@ impl Admin {
     async fn serve(&self, mut tcp: TcpStream) {
         let mut buffer = BytesMut::new();
         // The admin listener doesn't stop taking requests when the drain begins.
-        let (_never, mut running) = watch::channel(false);
-        let facts = match next_request(&mut tcp, &mut buffer, LIMITS, &mut running).await {
+        let (_never, running) = watch::channel(false);
+        let facts = match next_request(&mut tcp, &mut buffer, LIMITS, &mut Waiting::new(running)).await {
             NextRequest::Head(facts, _) => facts,
             NextRequest::Refused(refusal) => return refuse(&mut tcp, refusal).await,
             NextRequest::Gone => return,

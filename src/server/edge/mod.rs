@@ -32,7 +32,7 @@ pub use self::{
     connections::{ConnectionLimits, ConnectionPermit, Connections, RequestPermit, Requests, TooMany},
     events::EdgeEvents,
     pace::Minimum,
-    reading::{HeadLimits, NextRequest, next_request},
+    reading::{HeadLimits, NextRequest, Waiting, next_request},
     refusal::refuse,
     socket::Socket,
 };
@@ -117,10 +117,10 @@ where
             idle: self.settings.header_timeout,
             size: self.settings.max_header,
         };
-        let mut settings = None;
-        let mut buffer = BytesMut::new();
+        let (mut settings, mut buffer) = (None, BytesMut::new());
+        let mut waiting = Waiting::new(shutdown.clone());
         loop {
-            let (facts, length) = match next_request(&mut stream, &mut buffer, limits, shutdown).await {
+            let (facts, length) = match next_request(&mut stream, &mut buffer, limits, &mut waiting).await {
                 NextRequest::Head(facts, length) => (facts, length),
                 NextRequest::Refused(refusal) => return self.refuse(stream, refusal).await,
                 NextRequest::Gone => return,
@@ -131,12 +131,13 @@ where
             }
             let Some(in_flight) = requests.begin() else { return self.refuse(stream, HeadRefusal::TooMany).await };
             limits.idle = self.settings.keepalive_timeout;
-            if facts.is_plain() && buffer.len() == length {
-                let mut early = BytesMut::new();
+            if facts.is_plain() {
+                // What follows is the next request already (RFC 9112 §9.3.2).
+                let mut early = if buffer.len() > length { buffer.split_off(length) } else { BytesMut::new() };
                 let head = facts.head(&buffer, !*shutdown.borrow());
                 let forwarded = self.gateway.forward(head, &mut stream, &mut early).await;
                 match forwarded {
-                    Forwarded::Declined => {}
+                    Forwarded::Declined => buffer.unsplit(early),
                     Forwarded::Answered => {
                         buffer = early;
                         continue;

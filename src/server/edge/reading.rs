@@ -1,12 +1,17 @@
 //! Reads one request head from a connection, under the deadlines.
 
-use std::time::Duration;
+use std::{
+    future::poll_fn,
+    pin::{Pin, pin},
+    task::{Context, Poll},
+    time::Duration,
+};
 
 use bytes::{Buf, BytesMut};
 use tokio::{
     io::{AsyncRead, AsyncReadExt},
     sync::watch,
-    time::{Instant, timeout_at},
+    time::{Instant, Sleep, sleep, timeout_at},
 };
 
 use super::head::{Arrival, HeadFacts, HeadRefusal, arrival, check};
@@ -38,20 +43,54 @@ pub enum NextRequest {
     Gone,
 }
 
+/// What a connection waits with. Made once for it: a deadline that is later than the one before costs nothing, and who
+/// waits for the shutdown stays in its list.
+pub struct Waiting {
+    idle: Pin<Box<Sleep>>,
+    stopping: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
+}
+
+impl Waiting {
+    /// Waits until the shutdown begins.
+    #[must_use]
+    pub fn new(mut shutdown: watch::Receiver<bool>) -> Self {
+        let stopping: Pin<Box<dyn Future<Output = ()> + Send>> = Box::pin(async move {
+            // An error means that the sender is gone, which is a shutdown too.
+            let _ = shutdown.wait_for(|begun| *begun).await;
+        });
+        Self { idle: Box::pin(sleep(Duration::ZERO)), stopping: Some(stopping) }
+    }
+
+    fn poll_stopping(&mut self, cx: &mut Context<'_>) -> bool {
+        if let Some(stopping) = &mut self.stopping
+            && stopping.as_mut().poll(cx).is_ready()
+        {
+            self.stopping = None;
+        }
+        self.stopping.is_none()
+    }
+}
+
+/// Why there are no bytes.
+enum Nothing {
+    Stopping,
+    TooLong,
+}
+
 /// Waits for the next head. `buffer` may hold its beginning, and holds what follows it afterwards.
 pub async fn next_request<S>(
     stream: &mut S,
     buffer: &mut BytesMut,
     limits: HeadLimits,
-    shutdown: &mut watch::Receiver<bool>,
+    waiting: &mut Waiting,
 ) -> NextRequest
 where
     S: AsyncRead + Unpin,
 {
-    if buffer.is_empty() && !first_bytes(stream, buffer, limits.idle, shutdown).await {
+    if buffer.is_empty() && !first_bytes(stream, buffer, limits.idle, waiting).await {
         return NextRequest::Gone;
     }
-    let deadline = Instant::now() + limits.whole;
+    let mut deadline = None;
     let mut scanned = 0;
     loop {
         skip_empty_lines(buffer, &mut scanned);
@@ -66,6 +105,8 @@ where
             Arrival::Incomplete if buffer.len() < limits.size => {}
             Arrival::Complete(_) | Arrival::Incomplete => return NextRequest::Refused(HeadRefusal::TooLarge),
         }
+        // Most heads come whole: they need no deadline.
+        let deadline = *deadline.get_or_insert_with(|| Instant::now() + limits.whole);
         match timeout_at(deadline, stream.read_buf(buffer)).await {
             Ok(Ok(1..)) => {}
             Ok(Ok(0) | Err(_)) => return NextRequest::Gone,
@@ -82,28 +123,28 @@ fn skip_empty_lines(buffer: &mut BytesMut, scanned: &mut usize) {
     }
 }
 
-async fn first_bytes<S>(
-    stream: &mut S,
-    buffer: &mut BytesMut,
-    idle: Duration,
-    shutdown: &mut watch::Receiver<bool>,
-) -> bool
+async fn first_bytes<S>(stream: &mut S, buffer: &mut BytesMut, idle: Duration, waiting: &mut Waiting) -> bool
 where
     S: AsyncRead + Unpin,
 {
     buffer.reserve(FIRST_BUFFER);
-    let deadline = Instant::now() + idle;
-    let read = timeout_at(deadline, async {
-        tokio::select! {
-            biased;
-            read = stream.read_buf(buffer) => Some(read),
-            _ = shutdown.wait_for(|begun| *begun) => None,
+    let mut deadline_is_set = false;
+    let read = poll_fn(|cx| {
+        if let Poll::Ready(read) = pin!(stream.read_buf(buffer)).poll(cx) {
+            return Poll::Ready(Ok(read));
         }
+        if !std::mem::replace(&mut deadline_is_set, true) {
+            waiting.idle.as_mut().reset(Instant::now() + idle);
+        }
+        if waiting.poll_stopping(cx) {
+            return Poll::Ready(Err(Nothing::Stopping));
+        }
+        waiting.idle.as_mut().poll(cx).map(|()| Err(Nothing::TooLong))
     });
     let read = match read.await {
-        Ok(Some(read)) => Some(read),
-        Ok(None) => tokio::time::timeout(LAST_CALL, stream.read_buf(buffer)).await.ok(),
-        Err(_) => None,
+        Ok(read) => Some(read),
+        Err(Nothing::Stopping) => tokio::time::timeout(LAST_CALL, stream.read_buf(buffer)).await.ok(),
+        Err(Nothing::TooLong) => None,
     };
     matches!(read, Some(Ok(1..)))
 }

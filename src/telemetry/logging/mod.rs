@@ -1,8 +1,13 @@
-//! The log: `tracing` events and the `log` records of libraries, on standard error, as JSON or as text.
+//! The log: `tracing` events and the `log` records of libraries, on standard error, as JSON or as text. The event that each
+//! request leaves behind is written by a thread of its own, so that no request waits for who reads the log.
 
-use std::{io, sync::OnceLock};
+use std::{
+    io::{self, BufWriter},
+    sync::OnceLock,
+};
 
 use serde::Deserialize;
+use tracing_appender::non_blocking::{ErrorCounter, NonBlockingBuilder, WorkerGuard};
 use tracing_subscriber::{
     Layer, Registry,
     filter::{LevelFilter, Targets},
@@ -67,30 +72,59 @@ pub enum AccessLog {
     Off,
 }
 
+/// So many requests may wait to be written; those that come when there is no room are counted and not written.
+const WAITING_LINES: usize = 16 * 1024;
+
+/// As long as it lives, requests are written; when it is dropped, those that wait are.
+#[must_use]
+pub struct Writing {
+    _worker: WorkerGuard,
+}
+
 /// Starts the log of this process; once.
 ///
 /// # Errors
 /// When there is one already.
-pub fn init(level: Level, format: Format, access: AccessLog) -> Result<(), TryInitError> {
-    let (filter, handle) = reload::Layer::new(filter(level, access));
-    let lines = lines(format, io::stderr).with_filter(filter);
-    tracing_subscriber::registry().with(lines).try_init()?;
+pub fn init(level: Level, format: Format, access: AccessLog) -> Result<Writing, TryInitError> {
+    let requests = NonBlockingBuilder::default().buffered_lines_limit(WAITING_LINES).lossy(true);
+    let (requests, worker) = requests.thread_name("access-log").finish(BufWriter::new(io::stderr()));
+    let dropped = requests.error_counter();
+    let (held_back, events) = reload::Layer::new(filter(level));
+    let (held_access, access) = reload::Layer::new(access_filter(access));
+    let layers = vec![
+        lines(format, io::stderr).with_filter(held_back).boxed(),
+        lines(format, requests).with_filter(held_access).boxed(),
+    ];
+    tracing_subscriber::registry().with(layers).try_init()?;
     // Set once: a second log can't have been started.
-    let _ = FILTER.set(handle);
+    let _ = RUNNING.set(Running { events, access, dropped });
     library_records::forward(level);
-    Ok(())
+    Ok(Writing { _worker: worker })
 }
 
-/// What the log of this process holds back.
-static FILTER: OnceLock<reload::Handle<Targets, Registry>> = OnceLock::new();
+/// The log of this process.
+static RUNNING: OnceLock<Running> = OnceLock::new();
+
+struct Running {
+    events: reload::Handle<Targets, Registry>,
+    access: reload::Handle<Targets, Registry>,
+    dropped: ErrorCounter,
+}
 
 /// Another level, and whether each request is written, from now on.
 pub fn change(level: Level, access: AccessLog) {
-    if let Some(handle) = FILTER.get() {
-        // It fails only where the log is gone.
-        let _ = handle.reload(filter(level, access));
+    if let Some(running) = RUNNING.get() {
+        // They fail only where the log is gone.
+        let _ = running.events.reload(filter(level));
+        let _ = running.access.reload(access_filter(access));
         library_records::change(level);
     }
+}
+
+/// How many requests have not been written for want of room.
+#[must_use]
+pub fn dropped_lines() -> usize {
+    RUNNING.get().map_or(0, |running| running.dropped.dropped_lines())
 }
 
 /// Events as lines on `writer`.
@@ -113,17 +147,23 @@ where
 /// Libraries that speak of each connection are heard from `warn` on, unless everything is asked for.
 const TALKATIVE: [&str; 7] = ["pingora", "rustls", "h2", "hyper", "reqwest", "tokio_util", library_records::TARGET];
 
-fn filter(level: Level, access: AccessLog) -> Targets {
-    let level = LevelFilter::from(level);
-    let access = match access {
+/// Only what each request leaves behind, if that is written.
+fn access_filter(access: AccessLog) -> Targets {
+    let level = match access {
         AccessLog::On => LevelFilter::INFO,
         AccessLog::Off => LevelFilter::OFF,
     };
+    Targets::new().with_target(ACCESS_TARGET, level)
+}
+
+/// All else.
+fn filter(level: Level) -> Targets {
+    let level = LevelFilter::from(level);
     let libraries = if level == LevelFilter::TRACE { level } else { level.min(LevelFilter::WARN) };
     Targets::new()
         .with_default(level)
         .with_targets(TALKATIVE.map(|target| (target, libraries)))
-        .with_target(ACCESS_TARGET, access)
+        .with_target(ACCESS_TARGET, LevelFilter::OFF)
         .with_target(AUDIT_TARGET, LevelFilter::INFO)
         .with_target(RELOAD_TARGET, LevelFilter::INFO)
 }

@@ -23,9 +23,11 @@ impl io::Write for Written {
 /// What is written of the events that `happen`.
 fn log_of(level: Level, format: Format, access: AccessLog, happen: impl FnOnce()) -> String {
     let written = Written::default();
-    let to = written.clone();
-    let lines = lines(format, move || to.clone()).with_filter(filter(level, access));
-    tracing::subscriber::with_default(tracing_subscriber::registry().with(lines), happen);
+    let layers = [filter(level), access_filter(access)].map(|filter| {
+        let to = written.clone();
+        lines(format, move || to.clone()).with_filter(filter).boxed()
+    });
+    tracing::subscriber::with_default(tracing_subscriber::registry().with(Vec::from(layers)), happen);
     let bytes = written.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
     String::from_utf8(bytes).expect("text")
 }

@@ -15,6 +15,8 @@ use self::{
 };
 pub use upstream::{ServerMetrics, UpstreamMetrics};
 
+use super::logging;
+
 /// All metrics of the process; made once, handed down as its handles.
 pub struct Metrics {
     /// The bearer check.
@@ -31,6 +33,7 @@ pub struct Metrics {
     pub upstream: UpstreamMetrics,
     /// The gateway's own calls to ERPNext.
     pub erpnext: ErpnextMetrics,
+    log_dropped: IntCounter,
     register: Register,
     process: Mutex<ProcessMetrics>,
 }
@@ -49,6 +52,10 @@ impl Metrics {
             edge: EdgeMetrics::new(&register),
             upstream: UpstreamMetrics::new(&register),
             erpnext: ErpnextMetrics::new(&register),
+            log_dropped: register.counter(
+                "empress_log_dropped_total",
+                "Requests that the access log does not have, because they came faster than it was read",
+            ),
             process: Mutex::new(ProcessMetrics::new(&register)),
             register,
         })
@@ -57,7 +64,11 @@ impl Metrics {
     /// The values now, in Prometheus's text format.
     #[must_use]
     pub fn render(&self) -> String {
-        self.process.lock().unwrap_or_else(PoisonError::into_inner).refresh();
+        let process = self.process.lock().unwrap_or_else(PoisonError::into_inner);
+        process.refresh();
+        let dropped = u64::try_from(logging::dropped_lines()).unwrap_or(u64::MAX);
+        self.log_dropped.inc_by(dropped.saturating_sub(self.log_dropped.get()));
+        drop(process);
         TextEncoder::new().encode_to_string(&self.register.gather()).unwrap_or_else(|error| {
             tracing::error!(%error, "metrics can't be written");
             String::new()

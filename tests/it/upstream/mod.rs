@@ -4,4 +4,5 @@ mod balancing;
 mod bulk;
 mod ended;
 mod realtime;
+mod scripted;
 mod upgrades;

@@ -38,15 +38,15 @@ pub struct HeadFacts {
     pub lines: Vec<FieldLine>,
     /// The client speaks HTTP/1.1 and means to go on after this request (RFC 9112 §9.3).
     pub persists: bool,
-    /// The client speaks HTTP/1.1.
-    pub http11: bool,
+    /// The client speaks HTTP/1.1, and its connection has no options but to go on or not.
+    pub is_usual: bool,
 }
 
 impl HeadFacts {
     /// Whether the request has no body and wants nothing special.
     #[must_use]
     pub fn is_plain(&self) -> bool {
-        self.http11 && self.framing == Framing::Length(0) && !self.websocket && self.edits.is_empty()
+        self.is_usual && self.framing == Framing::Length(0) && !self.websocket && self.edits.is_empty()
     }
 
     /// The head for forwarding, from the front of `buffer`.
@@ -277,6 +277,7 @@ struct Fields {
     connection_upgrade: bool,
     websocket: Vec<Range<usize>>,
     close: bool,
+    nominates: bool,
     edits: Vec<Edit>,
     lines: Vec<FieldLine>,
 }
@@ -327,6 +328,7 @@ impl Fields {
             }
             self.connection_upgrade |= is("upgrade");
             self.close |= is("close");
+            self.nominates |= !(option.is_empty() || is("close") || is("keep-alive"));
         }
         Ok(())
     }
@@ -360,7 +362,7 @@ impl Fields {
             edits: self.edits,
             lines: self.lines,
             persists: http11 && !self.close,
-            http11,
+            is_usual: http11 && !self.nominates,
         })
     }
 }
