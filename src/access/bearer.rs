@@ -48,9 +48,19 @@ fn after_scheme(value: &[u8]) -> Option<&[u8]> {
 fn token(rest: &[u8]) -> Option<&str> {
     let text = std::str::from_utf8(rest).ok()?.strip_prefix(' ')?.trim_start_matches(' ');
     let body = text.trim_end_matches('=');
-    let sound = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~' | b'+' | b'/');
-    (!body.is_empty() && body.bytes().all(sound)).then_some(text)
+    (!body.is_empty() && body.bytes().all(|byte| TOKEN68.get(usize::from(byte)) == Some(&true))).then_some(text)
 }
+
+/// The characters of a token68, but for the `=` at its end (RFC 9110 §11.2).
+const TOKEN68: [bool; 128] = {
+    let mut table = [false; 128];
+    let mut byte = 0_u8;
+    while byte < 128 {
+        table[byte as usize] = byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~' | b'+' | b'/');
+        byte += 1;
+    }
+    table
+};
 
 fn carries_our_token(value: &[u8]) -> bool {
     let prefix = TOKEN_PREFIX.as_bytes();

@@ -8,6 +8,8 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 pub const MAX_FIELDS: usize = 100;
 /// Names up to this length are looked at without allocating.
 const USUAL_NAME: usize = 64;
+/// So many are mostly put in.
+const USUAL_ADDED: usize = 8;
 
 /// Header fields, however they are kept.
 pub trait Fields {
@@ -26,7 +28,7 @@ pub trait FieldsMut: Fields {
     fn remove(&mut self, name: &HeaderName);
 
     /// Removes the lines whose name, in lower case, is such a one.
-    fn remove_where(&mut self, is_one: impl Fn(&str) -> bool);
+    fn remove_where(&mut self, is_one: impl Fn(&[u8]) -> bool);
 
     /// Puts one line in the place of those with this name.
     ///
@@ -119,6 +121,13 @@ impl<'h> FieldLines<'h> {
         self.head.get(place(start)..place(end)).unwrap_or_default()
     }
 
+    /// The length first: few lines have it.
+    fn is_named(&self, line: &FieldLine, name: &HeaderName) -> bool {
+        let name = name.as_str().as_bytes();
+        let length = usize::try_from(line.name.1 - line.name.0);
+        length == Ok(name.len()) && self.text(line.name).eq_ignore_ascii_case(name)
+    }
+
     /// Names and values of the head's own lines that have not been taken out.
     fn left(&self) -> impl Iterator<Item = (&'h [u8], &'h [u8])> {
         let lines = self.lines.iter().enumerate().filter(|(at, _)| self.removed & (1 << at) == 0);
@@ -140,34 +149,40 @@ impl Fields for FieldLines<'_> {
         let added = self.added.iter().filter(move |(name, _)| name.as_str().as_bytes() == searched);
         let added = added.map(|(_, value)| value.as_bytes());
         let name = name.clone();
-        let left = self.left().filter(move |(other, _)| other.eq_ignore_ascii_case(name.as_str().as_bytes()));
-        left.map(|(_, value)| value).chain(added)
+        let left = self.lines.iter().enumerate();
+        let left = left.filter(move |(at, line)| self.removed & (1 << at) == 0 && self.is_named(line, &name));
+        left.map(|(_, line)| self.text(line.value)).chain(added)
     }
 }
 
 impl FieldsMut for FieldLines<'_> {
     fn remove(&mut self, name: &HeaderName) {
-        self.remove_lines(|other| other.eq_ignore_ascii_case(name.as_str().as_bytes()));
+        for (at, line) in self.lines.iter().enumerate() {
+            if self.is_named(line, name) {
+                self.removed |= 1 << at;
+            }
+        }
         self.added.retain(|(other, _)| other != name);
     }
 
-    fn remove_where(&mut self, is_one: impl Fn(&str) -> bool) {
+    fn remove_where(&mut self, is_one: impl Fn(&[u8]) -> bool) {
         self.remove_lines(|name| {
             let mut usual = [0; USUAL_NAME];
-            let Some(lower) = usual.get_mut(..name.len()) else {
-                return is_one(&String::from_utf8_lossy(name).to_ascii_lowercase());
-            };
+            let Some(lower) = usual.get_mut(..name.len()) else { return is_one(&name.to_ascii_lowercase()) };
             lower.copy_from_slice(name);
             lower.make_ascii_lowercase();
-            std::str::from_utf8(lower).map_or(true, &is_one)
+            is_one(lower)
         });
-        self.added.retain(|(name, _)| !is_one(name.as_str()));
+        self.added.retain(|(name, _)| !is_one(name.as_str().as_bytes()));
     }
 
     fn set(&mut self, name: HeaderName, value: HeaderValue) -> Result<(), TooManyFields> {
         self.remove(&name);
         if self.added.len() >= MAX_FIELDS {
             return Err(TooManyFields);
+        }
+        if self.added.is_empty() {
+            self.added.reserve(USUAL_ADDED);
         }
         self.added.push((name, value));
         Ok(())
@@ -253,7 +268,7 @@ mod tests {
     fn names_are_judged_in_lower_case_however_long_they_are() {
         let long = format!("X-{}", "A".repeat(200));
         let head = format!("X-Remote-User: 1\r\nHost: x\r\n{long}: 1\r\n");
-        let left = written(&head, |fields| fields.remove_where(|name| name.starts_with("x-")));
+        let left = written(&head, |fields| fields.remove_where(|name| name.starts_with(b"x-")));
         assert_eq!(left, "Host: x\r\n");
     }
 

@@ -5,7 +5,7 @@ use std::{net::IpAddr, time::Duration};
 use http::HeaderValue;
 use tokio::time::Instant;
 
-use super::{body::BodyWatch, lease::Lease, upstream::Attempts};
+use super::{body::BodyWatch, lease::Lease, request_headers::address_value, upstream::Attempts};
 use crate::{
     access::Permit,
     clock::UnixTime,
@@ -24,6 +24,8 @@ pub struct RequestContext {
     pub now: UnixTime,
     /// Who sent it.
     pub peer: DownstreamPeer,
+    /// The address of that as text, where it has been made already.
+    pub peer_text: Option<HeaderValue>,
     /// What became of it, for the log.
     pub outcome: Outcome,
     /// On which terms it is forwarded; `None` unless it is.
@@ -85,6 +87,7 @@ impl RequestContext {
             started: Instant::now(),
             now,
             peer: DownstreamPeer { address: IpAddr::V4(std::net::Ipv4Addr::UNSPECIFIED), secure: false },
+            peer_text: None,
             outcome: Outcome::Pending,
             terms: None,
             permit: None,
@@ -95,6 +98,11 @@ impl RequestContext {
             lease: None,
             answered_after: None,
         }
+    }
+
+    /// The address of who sent it, as text.
+    pub fn peer_text(&self) -> HeaderValue {
+        self.peer_text.clone().unwrap_or_else(|| address_value(self.peer.address))
     }
 
     /// Whether the request is forwarded on behalf of a token's user.

@@ -16,7 +16,7 @@ impl FieldsMut for RequestHeader {
         self.remove_header(name);
     }
 
-    fn remove_where(&mut self, is_one: impl Fn(&str) -> bool) {
+    fn remove_where(&mut self, is_one: impl Fn(&[u8]) -> bool) {
         named(&self.headers, is_one).iter().for_each(|name| self.remove(name));
     }
 
@@ -36,7 +36,7 @@ impl FieldsMut for ResponseHeader {
         self.remove_header(name);
     }
 
-    fn remove_where(&mut self, is_one: impl Fn(&str) -> bool) {
+    fn remove_where(&mut self, is_one: impl Fn(&[u8]) -> bool) {
         named(&self.headers, is_one).iter().for_each(|name| self.remove(name));
     }
 
@@ -46,6 +46,6 @@ impl FieldsMut for ResponseHeader {
 }
 
 /// Mostly none, which costs no memory.
-fn named(headers: &HeaderMap, is_one: impl Fn(&str) -> bool) -> Vec<HeaderName> {
-    headers.keys().filter(|name| is_one(name.as_str())).cloned().collect()
+fn named(headers: &HeaderMap, is_one: impl Fn(&[u8]) -> bool) -> Vec<HeaderName> {
+    headers.keys().filter(|name| is_one(name.as_str().as_bytes())).cloned().collect()
 }

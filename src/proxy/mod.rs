@@ -40,10 +40,12 @@ pub use context::{DownstreamPeer, Outcome, Renewal, RequestContext};
 pub use direct::{Downstream, Forward, Forwarded, Head};
 pub use lease::Cut;
 pub use logins::LoginWatch;
+pub use request_headers::address_value;
 
 use self::{
     access_log::Served,
     admission::Applicant,
+    direct::own::Denials,
     lease::Lease,
     refuse::Refused,
     request_headers::UpstreamHeaders,
@@ -106,6 +108,7 @@ pub struct Works {
     room: Room,
     /// Makes the connections of what does not go through Pingora's proxy.
     connector: TransportConnector,
+    denials: Denials,
 }
 
 impl Gateway {
@@ -115,8 +118,9 @@ impl Gateway {
         let headers = UpstreamHeaders::new(settings, &parts.public_url);
         let request_ids = RequestIds::new(&*parts.random);
         let upstreams = Upstreams::new(settings, &parts.metrics.upstream);
-        let connector = TransportConnector::new(None);
-        Self(Arc::new(Works { parts, upstreams, headers, request_ids, room: Room::new(MOST_HELD), connector }))
+        let (connector, denials) = (TransportConnector::new(None), Denials::new(&parts.realm));
+        let room = Room::new(MOST_HELD);
+        Self(Arc::new(Works { parts, upstreams, headers, request_ids, room, connector, denials }))
     }
 
     /// Looks after the servers behind us until `shutdown` says so: is to run beside the requests.

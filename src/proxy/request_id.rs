@@ -10,26 +10,41 @@ use crate::random::Random;
 /// Gives names to requests.
 #[derive(Debug)]
 pub(super) struct RequestIds {
-    process: u64,
+    process: [u8; 16],
     next: AtomicU64,
 }
 
 impl RequestIds {
     pub(super) fn new(random: &dyn Random) -> Self {
-        Self { process: u64::from_be_bytes(random.bytes()), next: AtomicU64::new(1) }
+        Self { process: digits(u64::from_be_bytes(random.bytes())), next: AtomicU64::new(1) }
     }
 
     /// 32 hexadecimal digits.
     pub(super) fn next(&self) -> HeaderValue {
         let request = self.next.fetch_add(1, Ordering::Relaxed);
-        let bytes = self.process.to_be_bytes().into_iter().chain(request.to_be_bytes());
-        let mut text = [b'0'; 32];
-        let digits = bytes.flat_map(|byte| [byte >> 4, byte & 0xf]);
-        for (character, digit) in text.iter_mut().zip(digits) {
-            *character = if digit < 10 { b'0' + digit } else { b'a' + digit - 10 };
-        }
+        let mut text = [0; 32];
+        let (process, counted) = text.split_at_mut(16);
+        process.copy_from_slice(&self.process);
+        counted.copy_from_slice(&digits(request));
         HeaderValue::from_bytes(&text).unwrap_or_else(|_| HeaderValue::from_static("-"))
     }
+}
+
+/// All sixteen at once, a byte of a number for each: first the halves of bytes are spread, then those from ten on become
+/// letters.
+fn digits(number: u64) -> [u8; 16] {
+    let mut spread = u128::from(number);
+    for (shift, mask) in [
+        (32, 0x0000_0000_ffff_ffff_0000_0000_ffff_ffff_u128),
+        (16, 0x0000_ffff_0000_ffff_0000_ffff_0000_ffff),
+        (8, 0x00ff_00ff_00ff_00ff_00ff_00ff_00ff_00ff),
+        (4, 0x0f0f_0f0f_0f0f_0f0f_0f0f_0f0f_0f0f_0f0f),
+    ] {
+        spread = (spread | spread << shift) & mask;
+    }
+    let ones = 0x0101_0101_0101_0101_0101_0101_0101_0101_u128;
+    let letters = ((spread + 6 * ones) >> 4) & ones;
+    (spread + ones * u128::from(b'0') + letters * u128::from(b'a' - b'9' - 1)).to_be_bytes()
 }
 
 #[cfg(test)]
@@ -39,7 +54,7 @@ mod tests {
 
     #[test]
     fn names_are_hexadecimal_and_never_the_same() {
-        let ids = RequestIds { process: 0xab, next: AtomicU64::new(0x1f) };
+        let ids = RequestIds { process: digits(0xab), next: AtomicU64::new(0x1f) };
         assert_eq!(ids.next(), "00000000000000ab000000000000001f");
         assert_eq!(ids.next(), "00000000000000ab0000000000000020");
         let (one, two) = (RequestIds::new(&SeededRandom::new(1)), RequestIds::new(&SeededRandom::new(2)));

@@ -44,7 +44,9 @@ impl<'a> Query<'a> {
     }
 
     fn pairs(&self) -> impl Iterator<Item = (&'a str, &'a str)> + use<'a> {
-        let pairs = self.0.split('&').filter(|pair| !pair.is_empty());
+        // Most requests have no query: it must cost nothing.
+        let query = Some(self.0).filter(|query| !query.is_empty());
+        let pairs = query.into_iter().flat_map(|query| query.split('&')).filter(|pair| !pair.is_empty());
         pairs.map(|pair| pair.split_once('=').unwrap_or((pair, "")))
     }
 }

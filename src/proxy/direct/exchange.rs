@@ -8,9 +8,9 @@ use http::StatusCode;
 use super::{
     Answered, Downstream, Failure, Request,
     answer::Answer,
-    own,
     peer::{Ended, Peer},
     relay::Relay,
+    written,
 };
 use crate::{
     http1::FieldLines,
@@ -135,7 +135,7 @@ impl Gateway {
         let head = buffer.get(..answer.length).unwrap_or_default();
         let mut fields = FieldLines::new(head, &answer.lines).map_err(internal)?;
         match take_answer(self, &asked, (answer.status, &mut fields), context).await.map_err(internal)? {
-            Taken::Passes => Ok(Some(own::passed_head(fields, answer, head, request.persists))),
+            Taken::Passes => Ok(Some(written::passed_head(fields, answer, head, request.persists))),
             Taken::OnceMore => {
                 context.renewal = Renewal::Done;
                 Ok(None)

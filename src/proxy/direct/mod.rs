@@ -6,14 +6,15 @@
 mod answer;
 mod body;
 mod exchange;
-mod own;
+pub(super) mod own;
 mod peer;
 mod relay;
+mod written;
 
 use std::{borrow::Cow, sync::Arc};
 
 use bytes::BytesMut;
-use http::Method;
+use http::{HeaderValue, Method};
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use self::peer::Peer;
@@ -60,8 +61,8 @@ pub enum Forwarded {
 
 /// The connection that a request came on.
 pub trait Downstream: AsyncRead + AsyncWrite + Unpin + Send {
-    /// Who is at its other end.
-    fn peer(&self) -> DownstreamPeer;
+    /// Who is at its other end, and the address of that as text.
+    fn peer(&mut self) -> (DownstreamPeer, HeaderValue);
 
     /// Ends it from elsewhere.
     fn cut(&self) -> Arc<Cut>;
@@ -118,8 +119,9 @@ impl Forward for Gateway {
     async fn forward<D: Downstream>(&self, head: Head<'_>, downstream: &mut D, early: &mut BytesMut) -> Forwarded {
         let Some((request, terms)) = self.eligible(head) else { return Forwarded::Declined };
         let mut context = RequestContext::new(self.request_ids.next(), self.parts.clock.now());
-        context.peer =
-            request_headers::downstream_peer(downstream.peer(), &request.fields, &self.parts.trusted_proxies);
+        let (connected, text) = downstream.peer();
+        context.peer = request_headers::downstream_peer(connected, &request.fields, &self.parts.trusted_proxies);
+        context.peer_text = Some(text).filter(|_| context.peer.address == connected.address);
         let mut answered = Answered { status: 0, sent: 0 };
         let mut peer = Peer { connection: downstream, early };
         let result = match self.permit(&request, terms, &mut context).await {
@@ -199,9 +201,9 @@ impl Gateway {
             }
         };
         context.outcome = Outcome::Refused(refused.reason());
-        let answer = refused.answer(&request.fields, &self.parts.realm);
-        answered.status = answer.status().as_u16();
-        let out = own::written(&answer, context, &request.method, persists);
+        let ready = self.denials.answer(&refused, &request.fields, &self.parts.realm);
+        answered.status = ready.status.as_u16();
+        let out = ready.written(context, &request.method, persists);
         match peer.send(&out).await {
             Ok(()) if persists => Forwarded::Answered,
             Ok(()) => Forwarded::Last,

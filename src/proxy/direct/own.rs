@@ -1,76 +1,75 @@
 //! Answers of ours, as bytes.
 
+use std::borrow::Cow;
+
 use bytes::Bytes;
-use http::{
-    Method, Response, StatusCode,
-    header::{CONTENT_LENGTH, DATE},
-};
+use http::{HeaderMap, Method, Response, StatusCode};
 use pingora::protocols::http::date::get_cached_date;
 
-use super::{answer::Answer, body::Body};
+use super::written::{end, field, status_line};
 use crate::{
-    http1::{FieldLines, Fields, FieldsMut},
-    proxy::context::RequestContext,
+    access::{Denial, Realm},
+    http1::Fields,
+    proxy::{context::RequestContext, refuse::Refused},
 };
 
-/// An answer whose header has no framing yet.
-pub(super) fn written(answer: &Response<Bytes>, context: &RequestContext, method: &Method, persists: bool) -> Vec<u8> {
-    let mut out = Vec::with_capacity(1024);
-    let reason = answer.status().canonical_reason().unwrap_or_default();
-    status_line(&mut out, answer.status(), reason.as_bytes());
-    for (name, value) in answer.headers() {
-        field(&mut out, name.as_str(), value.as_bytes());
-    }
-    field(&mut out, "x-request-id", context.request_id.as_bytes());
-    field(&mut out, "date", get_cached_date().as_bytes());
-    field(&mut out, "content-length", answer.body().len().to_string().as_bytes());
-    end(&mut out, persists);
-    if method != Method::HEAD {
-        out.extend_from_slice(answer.body());
-    }
-    out
+/// An answer, but for what is another with each request.
+#[derive(Clone, Debug)]
+pub(super) struct Ready {
+    pub(super) status: StatusCode,
+    head: Vec<u8>,
+    body: Bytes,
 }
 
-/// The head of an upstream's answer, as the peer gets it.
-pub(super) fn passed_head(mut fields: FieldLines<'_>, answer: &Answer, head: &[u8], persists: bool) -> Vec<u8> {
-    let mut out = Vec::with_capacity(head.len() + 256);
-    status_line(&mut out, answer.status, answer.reason(head));
-    let chunked = matches!(answer.body, Body::Chunked(_) | Body::UntilClose);
-    fields.remove_hop_by_hop();
-    if chunked {
-        fields.remove(&CONTENT_LENGTH);
+impl Ready {
+    /// An answer whose header has no framing yet.
+    pub(super) fn new(answer: &Response<Bytes>) -> Self {
+        let mut head = Vec::with_capacity(512);
+        let reason = answer.status().canonical_reason().unwrap_or_default();
+        status_line(&mut head, answer.status(), reason.as_bytes());
+        for (name, value) in answer.headers() {
+            field(&mut head, name.as_str(), value.as_bytes());
+        }
+        field(&mut head, "content-length", answer.body().len().to_string().as_bytes());
+        Self { status: answer.status(), head, body: answer.body().clone() }
     }
-    fields.write(&mut out);
-    if chunked {
-        field(&mut out, "transfer-encoding", b"chunked");
-    }
-    if !fields.has(&DATE) {
+
+    /// The whole of it, for one request.
+    pub(super) fn written(&self, context: &RequestContext, method: &Method, persists: bool) -> Vec<u8> {
+        let mut out = Vec::with_capacity(self.head.len() + self.body.len() + 128);
+        out.extend_from_slice(&self.head);
+        field(&mut out, "x-request-id", context.request_id.as_bytes());
         field(&mut out, "date", get_cached_date().as_bytes());
+        end(&mut out, persists);
+        if method != Method::HEAD {
+            out.extend_from_slice(&self.body);
+        }
+        out
     }
-    end(&mut out, persists);
-    out
 }
 
-/// Begins a head.
-pub(super) fn status_line(out: &mut Vec<u8>, status: StatusCode, reason: &[u8]) {
-    out.extend_from_slice(b"HTTP/1.1 ");
-    out.extend_from_slice(status.as_str().as_bytes());
-    out.push(b' ');
-    out.extend_from_slice(reason);
-    out.extend_from_slice(b"\r\n");
-}
+/// The answers to tokens that are not good, made once: a flood of those must cost less than what it asks for.
+#[derive(Debug)]
+pub(in crate::proxy) struct Denials(Vec<(Denial, Ready)>);
 
-/// Ends a head, and tells the peer whether the connection goes on.
-pub(super) fn end(out: &mut Vec<u8>, persists: bool) {
-    let option: &[u8] = if persists { b"keep-alive" } else { b"close" };
-    field(out, "connection", option);
-    out.extend_from_slice(b"\r\n");
-}
+impl Denials {
+    /// Those of this realm.
+    pub(in crate::proxy) fn new(realm: &Realm) -> Self {
+        let none = HeaderMap::new();
+        let denials = [Denial::MalformedToken, Denial::InactiveToken, Denial::ForeignToken, Denial::NoToken];
+        let ready = |denial: Denial| {
+            let answer = Refused::Access(denial.clone()).answer(&none, realm);
+            (denial, Ready::new(&answer))
+        };
+        Self(denials.into_iter().map(ready).collect())
+    }
 
-/// One field line.
-pub(super) fn field(out: &mut Vec<u8>, name: &str, value: &[u8]) {
-    out.extend_from_slice(name.as_bytes());
-    out.extend_from_slice(b": ");
-    out.extend_from_slice(value);
-    out.extend_from_slice(b"\r\n");
+    /// The answer to a refusal.
+    pub(super) fn answer<'d>(&'d self, refused: &Refused, fields: &impl Fields, realm: &Realm) -> Cow<'d, Ready> {
+        let made = match refused {
+            Refused::Access(denial) => self.0.iter().find(|(other, _)| other == denial),
+            _ => None,
+        };
+        made.map_or_else(|| Cow::Owned(Ready::new(&refused.answer(fields, realm))), |(_, ready)| Cow::Borrowed(ready))
+    }
 }

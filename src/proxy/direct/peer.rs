@@ -10,7 +10,7 @@ use bytes::BytesMut;
 use http::StatusCode;
 use tokio::io::{AsyncWriteExt, ReadBuf};
 
-use super::{Downstream, Failure, answer::Answer, own};
+use super::{Downstream, Failure, answer::Answer, written};
 use crate::{http1::FieldLines, proxy::upstream::LinkFailure};
 
 /// What a peer sends before it is answered is kept up to this; what is more waits in its socket.
@@ -48,7 +48,7 @@ impl<D: Downstream> Peer<'_, D> {
         let Ok(mut fields) = FieldLines::new(head, &answer.lines) else { return Ok(()) };
         fields.remove_hop_by_hop();
         let mut out = Vec::new();
-        own::status_line(&mut out, answer.status, answer.reason(head));
+        written::status_line(&mut out, answer.status, answer.reason(head));
         fields.write(&mut out);
         out.extend_from_slice(b"\r\n");
         self.send(&out).await

@@ -210,7 +210,9 @@ fn hop_by_hop_fields_stay_on_their_hop_and_others_keep_their_spelling() {
         .expect("it reads");
     let got = connection.head().expect("an answer");
     assert_eq!(got.status, 299);
-    for (name, value) in [("keep-alive", None), ("x-hop", None), ("connection", Some("keep-alive")), ("etag", Some("\"a\""))] {
+    for (name, value) in
+        [("keep-alive", None), ("x-hop", None), ("connection", Some("keep-alive")), ("etag", Some("\"a\""))]
+    {
         assert_eq!(got.header(name), value, "{name}");
     }
     assert!(got.headers.iter().any(|(name, _)| name == "X-ERPNext-Thing"), "{got}");

@@ -15,6 +15,7 @@ use std::{
 
 use async_trait::async_trait;
 use bytes::{Buf, BytesMut};
+use http::HeaderValue;
 use pingora::protocols::{Shutdown, Stream};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
 
@@ -27,7 +28,7 @@ use super::{
 };
 use crate::{
     http1::chunks::{BadChunk, ChunkScan},
-    proxy::Cut,
+    proxy::{Cut, DownstreamPeer},
 };
 
 const CONTINUE: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\n";
@@ -59,6 +60,8 @@ pub struct Guarded {
     permit: Option<ConnectionPermit>,
     cut: Arc<Cut>,
     http2: Option<Box<Watch>>,
+    /// Who is at the other end, once somebody has asked.
+    peer: Option<(DownstreamPeer, HeaderValue)>,
 }
 
 impl Guarded {
@@ -75,6 +78,7 @@ impl Guarded {
             permit: Some(permit),
             cut: Arc::default(),
             http2: None,
+            peer: None,
         }
     }
 

@@ -5,13 +5,14 @@ use std::{
     sync::Arc,
 };
 
+use http::HeaderValue;
 use pingora::protocols::{
     ALPN, GetProxyDigest, GetSocketDigest, GetTimingDigest, Peek, SocketDigest, Ssl, TimingDigest, UniqueID,
     UniqueIDType, raw_connect::ProxyDigest, tls::SslDigest,
 };
 
 use super::Guarded;
-use crate::proxy::{Cut, Downstream, DownstreamPeer};
+use crate::proxy::{Cut, Downstream, DownstreamPeer, address_value};
 
 impl UniqueID for Guarded {
     fn id(&self) -> UniqueIDType {
@@ -50,13 +51,15 @@ impl GetSocketDigest for Guarded {
 }
 
 impl Downstream for Box<Guarded> {
-    fn peer(&self) -> DownstreamPeer {
+    fn peer(&mut self) -> (DownstreamPeer, HeaderValue) {
+        if let Some(peer) = &self.peer {
+            return peer.clone();
+        }
         let digest = self.get_socket_digest();
         let address = digest.as_ref().and_then(|digest| digest.peer_addr()?.as_inet().map(|address| address.ip()));
-        DownstreamPeer {
-            address: address.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED)),
-            secure: self.get_ssl_digest().is_some(),
-        }
+        let address = address.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED));
+        let peer = DownstreamPeer { address, secure: self.get_ssl_digest().is_some() };
+        self.peer.insert((peer, address_value(address))).clone()
     }
 
     fn cut(&self) -> Arc<Cut> {
