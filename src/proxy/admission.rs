@@ -2,8 +2,9 @@
 
 use std::{panic::AssertUnwindSafe, sync::Arc};
 
+use bytes::Bytes;
 use futures_util::FutureExt;
-use http::header::COOKIE;
+use http::{HeaderMap, Method, Version, header::CONTENT_LENGTH, header::COOKIE, header::TRANSFER_ENCODING};
 use pingora::proxy::Session;
 
 use super::{
@@ -28,42 +29,106 @@ pub(super) struct Applicant {
     pub(super) router: Arc<Router>,
 }
 
+/// A request that asks to be let through: its head, and its body as far as that is read here.
+pub(super) trait Applying: Send {
+    /// How its header fields are kept.
+    type Fields: Fields + Sync;
+
+    /// Its header fields.
+    fn fields(&self) -> &Self::Fields;
+
+    /// Its method.
+    fn method(&self) -> &Method;
+
+    /// Its target, as it came.
+    fn target(&self) -> &[u8];
+
+    /// Whether it has a body.
+    fn has_body(&mut self) -> bool;
+
+    /// Whether what follows its head may be no body, since it asks for an upgrade.
+    fn upgrades(&self) -> bool;
+
+    /// Reads a piece of the body, of which so many bytes are to come still. `None`: it has ended.
+    fn read(&mut self, left: usize) -> impl Future<Output = Result<Option<Bytes>, BrokenBody>> + Send;
+}
+
+/// A body broke off, or its framing is broken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct BrokenBody;
+
+/// What Pingora keeps of a body that has been read before the request goes upstream. It sends that; the whole takes its
+/// place in [`BodyWatch::pass`].
+const KEPT_BY_PINGORA: usize = 64 * 1024;
+
+impl Applying for Session {
+    type Fields = HeaderMap;
+
+    fn fields(&self) -> &HeaderMap {
+        &self.req_header().headers
+    }
+
+    fn method(&self) -> &Method {
+        &self.req_header().method
+    }
+
+    fn target(&self) -> &[u8] {
+        self.req_header().raw_path()
+    }
+
+    fn has_body(&mut self) -> bool {
+        let request = self.req_header();
+        let framed = request.headers.contains_key(CONTENT_LENGTH) || request.headers.contains_key(TRANSFER_ENCODING);
+        (framed || request.version >= Version::HTTP_2) && !self.as_downstream_mut().is_body_empty()
+    }
+
+    fn upgrades(&self) -> bool {
+        self.as_downstream().is_upgrade_req()
+    }
+
+    async fn read(&mut self, left: usize) -> Result<Option<Bytes>, BrokenBody> {
+        // What is read before this Pingora forgets: less than its bound is to come, and at least one byte.
+        if left <= KEPT_BY_PINGORA {
+            self.as_downstream_mut().enable_retry_buffering();
+        }
+        self.as_downstream_mut().read_request_body().await.map_err(|_| BrokenBody)
+    }
+}
+
 impl Gateway {
     /// Lets a request go upstream, or not.
-    pub(super) async fn admit(
+    pub(super) async fn admit<A: Applying>(
         &self,
-        session: &mut Session,
+        request: &mut A,
         context: &mut RequestContext,
         applicant: Applicant,
     ) -> Result<(), Refused> {
-        if applicant.terms.sid_in_query && session.req_header().headers.contains_key(COOKIE) {
+        if applicant.terms.sid_in_query && request.fields().has(&COOKIE) {
             return Err(Refused::SidBesideCookie);
         }
         if applicant.terms.may_log_in {
             self.check_logins(context)?;
         }
-        let mut body = BodyHead::of(session, &self.room)?;
+        let mut body = BodyHead::of(request, &self.room)?;
         if let Some(body) = &mut body {
             body.may_log_in = applicant.terms.may_log_in;
         }
         // Apart: Pingora moves what every request waits on, and most have no body.
         let (checked, terms) = match body {
             Some(mut body) if applicant.router.has_rules() => {
-                Box::pin(self.judge(session, context, applicant, &mut body)).await?
+                Box::pin(self.judge(request, context, applicant, &mut body)).await?
             }
             body => {
-                let checked = self
-                    .check(&session.req_header().headers, context, &applicant.terms, applicant.token_in_query)
-                    .await;
+                let checked = self.check(request.fields(), context, &applicant.terms, applicant.token_in_query).await;
                 if let Some(mut body) = body.filter(|_| checked.is_ok()) {
-                    Box::pin(self.watch(session, context, &mut body)).await?;
+                    Box::pin(self.watch(request, context, &mut body)).await?;
                 }
                 (checked, applicant.terms)
             }
         };
         if context.may_log_in() || terms.may_log_in {
             let by_query = || {
-                let target = local::target(session.req_header().raw_path()).ok()?;
+                let target = local::target(request.target()).ok()?;
                 target.query().login_name().map(|name| LoginName::new(&name))
             };
             context.login = context.body.as_ref().and_then(|body| body.login()).or_else(by_query);
@@ -86,28 +151,28 @@ impl Gateway {
     }
 
     /// Lets a request go upstream whose body may tell what the rules are to be asked about.
-    async fn judge(
+    async fn judge<A: Applying>(
         &self,
-        session: &mut Session,
+        request: &mut A,
         context: &mut RequestContext,
         applicant: Applicant,
         body: &mut BodyHead,
     ) -> Result<(Result<Option<Permit>, Denial>, Terms), Refused> {
         let Applicant { mut terms, token_in_query, router } = applicant;
         let opening = terms.with_any_token();
-        let checked = self.check(&session.req_header().headers, context, &opening, token_in_query).await;
+        let checked = self.check(request.fields(), context, &opening, token_in_query).await;
         let Ok(permit) = &checked else { return Ok((checked, terms)) };
         let scopes = permit.as_ref().map(|permit| &permit.token.scopes);
         let asks = terms.tells == Tells::Documents && router.asks_for_documents(scopes);
         if asks && !body.is_held() {
             return Err(body.not_held());
         }
-        self.watch(session, context, body).await?;
+        self.watch(request, context, body).await?;
         let choices = Seen { call: true, method: terms.tells == Tells::Method };
         if body.is_held() {
             let seen = context.seen_in_body();
             if asks || seen.call || (seen.method && choices.method) {
-                terms = terms_by_body(session, context, body, &router)?;
+                terms = terms_by_body(request, context, body, &router)?;
             }
         } else if let Some(body) = &mut context.body {
             body.guard(choices);
@@ -115,18 +180,18 @@ impl Gateway {
         if terms == opening {
             return Ok((checked, terms));
         }
-        Ok((self.check(&session.req_header().headers, context, &terms, token_in_query).await, terms))
+        Ok((self.check(request.fields(), context, &terms, token_in_query).await, terms))
     }
 
     /// Judges the body, or sees to it that it is judged as it streams by.
-    async fn watch(
+    async fn watch<A: Applying>(
         &self,
-        session: &mut Session,
+        request: &mut A,
         context: &mut RequestContext,
         body: &mut BodyHead,
     ) -> Result<(), Refused> {
         let watch = context.body.insert(Box::new(BodyWatch::new(&body.kind)));
-        if body.is_held() { watch.hold(session, body).await } else { Ok(()) }
+        if body.is_held() { watch.hold(request, body).await } else { Ok(()) }
     }
 
     pub(super) async fn check(
@@ -175,14 +240,14 @@ impl Gateway {
 
 /// The terms of a request whose body is held.
 fn terms_by_body(
-    session: &Session,
+    request: &impl Applying,
     context: &RequestContext,
     body: &BodyHead,
     router: &Router,
 ) -> Result<Terms, Refused> {
     let fields = context.body.as_ref().ok_or(Refused::Internal)?.fields(&body.kind)?;
-    let target = local::target(session.req_header().raw_path())?;
-    match router.route_with(&session.req_header().method, &target, Some(&fields)) {
+    let target = local::target(request.target())?;
+    match router.route_with(request.method(), &target, Some(&fields)) {
         Route::Upstream(terms) => Ok(terms),
         Route::Refuse(refusal) => Err(Refused::Route(refusal)),
         Route::Endpoint(_) => Err(Refused::Internal),

@@ -5,27 +5,23 @@
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use http::{
-    Version,
-    header::{CONTENT_LENGTH, CONTENT_TYPE, TRANSFER_ENCODING},
-};
-use pingora::{Error, ErrorType, proxy::Session};
+use http::header::{CONTENT_LENGTH, CONTENT_TYPE};
+use pingora::{Error, ErrorType};
 use tokio::time::{Instant, timeout_at};
 
 use super::{
+    admission::Applying,
     refuse::{BodyRefusal, Refused},
     room::{Place, Room},
 };
 use crate::{
     endpoints::LoginName,
+    http1::Fields as _,
     route::{BodyKind, BodyScan, Fields, Found, Seen},
 };
 
 /// A body of known length up to this is held.
-const HELD_BODY: usize = 1024 * 1024;
-/// What Pingora keeps of a body that has been read before the request goes upstream. It sends that; the whole takes its
-/// place in [`BodyWatch::pass`].
-const KEPT_BY_PINGORA: usize = 64 * 1024;
+pub(super) const HELD_BODY: usize = 1024 * 1024;
 /// In this time a body that is held must have arrived, and a second more for each KiB of it.
 const BODY_TIMEOUT: Duration = Duration::from_secs(60);
 
@@ -65,23 +61,19 @@ pub struct BodyWatch {
 
 impl BodyHead {
     /// That of a request; `None` where there is no body. Without room a body is judged as it streams by.
-    pub(super) fn of(session: &mut Session, room: &Room) -> Result<Option<Self>, Refused> {
-        let headers = &session.req_header().headers;
-        let announced = headers.get(CONTENT_LENGTH);
-        if announced.is_none()
-            && session.req_header().version < Version::HTTP_2
-            && !headers.contains_key(TRANSFER_ENCODING)
-        {
+    pub(super) fn of(request: &mut impl Applying, room: &Room) -> Result<Option<Self>, Refused> {
+        if !request.has_body() {
             return Ok(None);
         }
-        let length = announced.and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
-        if length == Some(0) || session.as_downstream_mut().is_body_empty() {
+        let announced = request.fields().each(&CONTENT_LENGTH).next();
+        let length = announced.and_then(|length| std::str::from_utf8(length).ok()?.parse::<usize>().ok());
+        if length == Some(0) {
             return Ok(None);
         }
         // What asks for an upgrade is not held: if the upstream agrees, what comes is no body.
-        let length = length.filter(|_| !session.as_downstream().is_upgrade_req());
-        let types = session.req_header().headers.get_all(CONTENT_TYPE).iter().map(http::HeaderValue::as_bytes);
-        let kind = BodyKind::of(types).map_err(|_| Refused::Body(BodyRefusal::Unreadable))?;
+        let length = length.filter(|_| !request.upgrades());
+        let kind =
+            BodyKind::of(request.fields().each(&CONTENT_TYPE)).map_err(|_| Refused::Body(BodyRefusal::Unreadable))?;
         let place = length.filter(|length| *length <= HELD_BODY).and_then(|length| room.place_for(length));
         Ok(Some(Self { kind, length, may_log_in: false, held: place.is_some(), place }))
     }
@@ -128,6 +120,11 @@ impl BodyWatch {
         self.login.clone()
     }
 
+    /// The whole body, where it is held.
+    pub(super) fn whole(&self) -> Option<Bytes> {
+        self.held.clone()
+    }
+
     /// The parameters of a body that is held.
     pub(super) fn fields(&self, kind: &BodyKind) -> Result<Fields, Refused> {
         let body = self.held.as_deref().unwrap_or_default();
@@ -135,17 +132,13 @@ impl BodyWatch {
     }
 
     /// Reads and judges a body that is held.
-    pub(super) async fn hold(&mut self, session: &mut Session, head: &mut BodyHead) -> Result<(), Refused> {
+    pub(super) async fn hold(&mut self, request: &mut impl Applying, head: &mut BodyHead) -> Result<(), Refused> {
         let (Some(length), Some(mut place)) = (head.length, head.place.take()) else { return Err(Refused::Internal) };
         let seconds = u64::try_from(length / 1024).unwrap_or_default();
         let deadline = Instant::now() + BODY_TIMEOUT + Duration::from_secs(seconds);
         let mut body = BytesMut::new();
         loop {
-            // What is read before this Pingora forgets: less than its bound is to come, and at least one byte.
-            if length.saturating_sub(body.len()) <= KEPT_BY_PINGORA {
-                session.as_downstream_mut().enable_retry_buffering();
-            }
-            let read = timeout_at(deadline, session.as_downstream_mut().read_request_body());
+            let read = timeout_at(deadline, request.read(length.saturating_sub(body.len())));
             let piece = read.await.map_err(|_| Refused::BodyTooSlow)?.map_err(|_| Refused::BodyBroken)?;
             let Some(piece) = piece else { break };
             self.scan.push(&piece).map_err(refused)?;

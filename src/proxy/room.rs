@@ -21,9 +21,14 @@ impl Room {
         Self(Arc::new(AtomicUsize::new(size)))
     }
 
+    /// Whether so much would fit into what is left.
+    pub(super) fn has(&self, size: usize) -> bool {
+        self.0.load(Ordering::Acquire) >= size
+    }
+
     /// A place that is empty yet, if so much would fit into what is left. What is only announced takes nothing from others.
     pub(super) fn place_for(&self, size: usize) -> Option<Place> {
-        (self.0.load(Ordering::Acquire) >= size).then(|| Place { room: Arc::clone(&self.0), size: 0 })
+        self.has(size).then(|| Place { room: Arc::clone(&self.0), size: 0 })
     }
 }
 

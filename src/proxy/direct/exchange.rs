@@ -58,12 +58,15 @@ impl Gateway {
         peer: &mut Peer<'_, D>,
         answered: &mut Answered,
     ) -> Result<(), Failure> {
-        let twice = may_happen_twice(&request.method, request.sent.as_bytes());
+        let calls = context.seen_in_body().call;
+        let twice = may_happen_twice(&request.method, request.sent.as_bytes(), calls);
+        let body = context.body.as_ref().and_then(|body| body.whole()).unwrap_or_default();
         for _ in 0..MOST_ATTEMPTS {
-            let (member, link, used) = self.link(context).await?;
+            let (member, mut link, used) = self.link(context).await?;
             self.upstreams.reached(context);
             let head = self.upstream_head(request, context).map_err(|_| Failure::Refused(Refused::Internal))?;
-            let (relay, answer) = match ask(link, &head, request, peer).await? {
+            link.begin(head.into(), body.clone());
+            let (relay, answer) = match ask(link, request, peer).await? {
                 Attempt::Answer(relay, answer) => (relay, answer),
                 Attempt::Failed(refused, kind, again) => {
                     let again = match again {
@@ -144,16 +147,8 @@ impl Gateway {
     }
 }
 
-/// Sends the head, and waits for an answer's.
-async fn ask<D: Downstream>(
-    mut link: Link,
-    head: &[u8],
-    request: &Request<'_>,
-    peer: &mut Peer<'_, D>,
-) -> Result<Attempt, Failure> {
-    if let Err(failure) = link.send(head).await {
-        return Ok(failed(&failure, true));
-    }
+/// Sends the request, and waits for the head of an answer.
+async fn ask<D: Downstream>(link: Link, request: &Request<'_>, peer: &mut Peer<'_, D>) -> Result<Attempt, Failure> {
     let mut relay = Relay { link, buffer: BytesMut::with_capacity(FIRST_READ) };
     loop {
         let untouched = relay.buffer.is_empty();

@@ -1,11 +1,12 @@
-//! Requests over HTTP/1.1 that have no body and want nothing special, which is most of them, forwarded without Pingora's proxy:
-//! from the bytes of a checked head to the bytes of the upstream's, and the answer back, with no header map, no channel
-//! and no copy of either. The rules are those of all other requests: route, bearer check, headers, retry, answer. What is
-//! anything else is declined before anything has been done about it, and goes the other way.
+//! Requests over HTTP/1.1 that want nothing special and have no body, or one that is held, which is nearly all of them,
+//! forwarded without Pingora's proxy: from the bytes of a checked head to the bytes of the upstream's, and the answer back,
+//! with no header map and no channel. The rules are those of all other requests: route, admission, headers, retry, answer.
+//! What is anything else is declined before anything has been done about it, and goes the other way.
 
 mod answer;
 mod body;
 mod exchange;
+mod incoming;
 pub(super) mod own;
 mod peer;
 mod relay;
@@ -13,14 +14,16 @@ mod written;
 
 use std::{borrow::Cow, sync::Arc};
 
-use bytes::BytesMut;
+use bytes::{Buf, BytesMut};
 use http::{HeaderValue, Method};
 use tokio::io::{AsyncRead, AsyncWrite};
 
-use self::peer::Peer;
+use self::{incoming::Incoming, peer::Peer};
 use super::{
     Gateway,
     access_log::{self, Served},
+    admission::Applicant,
+    body::HELD_BODY,
     context::{DownstreamPeer, Outcome, RequestContext},
     lease::{Cut, Lease},
     refuse::Refused,
@@ -28,7 +31,7 @@ use super::{
 };
 use crate::{
     http1::{FieldLine, FieldLines},
-    route::{Route, Service, Target, Terms},
+    route::{Route, Service, Target},
 };
 
 /// A head that has been checked.
@@ -42,6 +45,8 @@ pub struct Head<'h> {
     pub target: &'h [u8],
     /// Where its field lines are.
     pub lines: &'h [FieldLine],
+    /// How long its body is, in bytes.
+    pub body: u64,
     /// Whether the connection goes on after the answer.
     pub persists: bool,
 }
@@ -70,7 +75,8 @@ pub trait Downstream: AsyncRead + AsyncWrite + Unpin + Send {
 
 /// Forwards what it can without Pingora's proxy.
 pub trait Forward: Clone + Send + Sync + 'static {
-    /// Forwards a request without a body. What the peer sends meanwhile is put into `early`.
+    /// Forwards a request. `early` is what was read behind its head; afterwards it is what the peer has sent of its next
+    /// request already.
     fn forward<D: Downstream>(
         &self,
         head: Head<'_>,
@@ -90,7 +96,8 @@ struct Request<'h> {
     /// As it is sent.
     sent: Cow<'h, str>,
     fields: FieldLines<'h>,
-    token_in_query: bool,
+    /// How long its body is.
+    body: usize,
     persists: bool,
 }
 
@@ -117,16 +124,26 @@ struct Answered {
 
 impl Forward for Gateway {
     async fn forward<D: Downstream>(&self, head: Head<'_>, downstream: &mut D, early: &mut BytesMut) -> Forwarded {
-        let Some((request, terms)) = self.eligible(head) else { return Forwarded::Declined };
+        let Some((mut request, applicant)) = self.eligible(head) else { return Forwarded::Declined };
         let mut context = RequestContext::new(self.request_ids.next(), self.parts.clock.now());
         let (connected, text) = downstream.peer();
         context.peer = request_headers::downstream_peer(connected, &request.fields, &self.parts.trusted_proxies);
         context.peer_text = Some(text).filter(|_| context.peer.address == connected.address);
         let mut answered = Answered { status: 0, sent: 0 };
+        let mut incoming = Incoming { request: &request, left: request.body, connection: downstream, preread: early };
+        let admitted = self.admit(&mut incoming, &mut context, applicant).await;
+        let left = incoming.left.saturating_sub(incoming.preread.len());
+        let unread = incoming.left - left;
         let mut peer = Peer { connection: downstream, early };
-        let result = match self.permit(&request, terms, &mut context).await {
-            Ok(()) => self.exchange(&request, &mut context, &mut peer, &mut answered).await,
-            Err(refused) => Err(Failure::Refused(refused)),
+        let result = match admitted {
+            Ok(()) if left == 0 && unread == 0 => self.exchange(&request, &mut context, &mut peer, &mut answered).await,
+            Ok(()) => Err(Failure::Refused(Refused::Internal)),
+            Err(refused) => {
+                // What is there of the body is passed over; what is not is not waited for.
+                peer.early.advance(unread);
+                request.persists &= left == 0;
+                Err(Failure::Refused(refused))
+            }
         };
         let forwarded = match result {
             Ok(()) if request.persists => Forwarded::Answered,
@@ -141,29 +158,22 @@ impl Forward for Gateway {
 }
 
 impl Gateway {
-    /// The request, and the terms on which it is forwarded; `None` for what goes the other way.
-    fn eligible<'h>(&self, head: Head<'h>) -> Option<(Request<'h>, Terms)> {
+    /// The request, and what is to be admitted; `None` for what goes the other way.
+    fn eligible<'h>(&self, head: Head<'h>) -> Option<(Request<'h>, Applicant)> {
         let method = Method::from_bytes(head.method).ok()?;
         let target = std::str::from_utf8(head.target).ok()?;
         let parsed = Target::parse(target).ok()?;
-        let Route::Upstream(terms) = self.parts.router.load().route(&method, &parsed) else { return None };
-        if terms.service != Service::Web || terms.sid_in_query || terms.may_log_in {
+        let router = self.parts.router.load_full();
+        let Route::Upstream(terms) = router.route(&method, &parsed) else { return None };
+        let body = usize::try_from(head.body).ok().filter(|length| *length <= HELD_BODY)?;
+        if terms.service != Service::Web || !self.room.has(body) {
             return None;
         }
         let sent = parsed.rewritten().map_or(Cow::Borrowed(target), Cow::Owned);
         let token_in_query = parsed.query().has("access_token");
         let fields = FieldLines::new(head.bytes, head.lines).ok()?;
-        Some((Request { method, target, sent, fields, token_in_query, persists: head.persists }, terms))
-    }
-
-    /// On whose behalf it is forwarded.
-    async fn permit(&self, request: &Request<'_>, terms: Terms, context: &mut RequestContext) -> Result<(), Refused> {
-        let checked = self.check(&request.fields, context, &terms, request.token_in_query).await;
-        self.count(&checked, context);
-        context.permit = checked.map_err(Refused::Access)?;
-        context.outcome = Outcome::Forwarded(terms.service);
-        context.terms = Some(terms);
-        Ok(())
+        let request = Request { method, target, sent, fields, body, persists: head.persists };
+        Some((request, Applicant { terms, token_in_query, router }))
     }
 
     /// Answers what can be answered of a failure, and writes down what is ours or the upstream's.

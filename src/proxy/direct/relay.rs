@@ -53,7 +53,7 @@ impl Relay {
             }
             peer.send(&out).await?;
             if body == Body::Ended {
-                return Ok(Some(self.link).filter(|_| answer.persists && self.buffer.is_empty()));
+                return Ok(Some(self.link).filter(|link| answer.persists && link.is_clean() && self.buffer.is_empty()));
             }
             out.clear();
             self.buffer.reserve(READ);

@@ -9,11 +9,11 @@ use std::{
     time::Duration,
 };
 
-use bytes::BytesMut;
+use bytes::{Buf, Bytes, BytesMut, buf::Chain};
 use pingora::{connectors::TransportConnector, protocols::Stream};
 use tokio::{
-    io::{AsyncRead, AsyncReadExt, AsyncWriteExt, ReadBuf},
-    time::{Instant, Sleep, sleep_until, timeout},
+    io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf},
+    time::{Instant, Sleep, sleep_until},
 };
 
 use super::pool::{IDLE_TIMEOUT, Member};
@@ -28,6 +28,11 @@ pub struct Link {
     /// Made once and set anew for each wait: later deadlines cost it nothing.
     timer: Pin<Box<Sleep>>,
     waiting: bool,
+    /// What is left to be sent of the request, head and body.
+    unsent: Chain<Bytes, Bytes>,
+    flushed: bool,
+    /// Not all of the request could be sent: no other may follow.
+    spoiled: bool,
 }
 
 /// Why a request gets nothing from a connection any more.
@@ -61,25 +66,51 @@ impl Link {
         let stream = connector.new_stream(&member.peer).await?;
         let response_timeout = member.response_timeout();
         let timer = Box::pin(sleep_until(Instant::now() + response_timeout));
-        Ok(Self { stream, response_timeout, timer, waiting: false })
+        let unsent = Bytes::new().chain(Bytes::new());
+        Ok(Self { stream, response_timeout, timer, waiting: false, unsent, flushed: true, spoiled: false })
     }
 
-    /// Sends all of `bytes`.
-    pub(in crate::proxy) async fn send(&mut self, bytes: &[u8]) -> Result<(), LinkFailure> {
-        let stream = &mut self.stream;
-        let sending = async {
-            stream.write_all(bytes).await?;
-            stream.flush().await
-        };
-        Ok(timeout(self.response_timeout, sending).await.map_err(|_| LinkFailure::TooSlow)??)
+    /// Begins a request: it is sent while the answer is waited for.
+    pub(in crate::proxy) fn begin(&mut self, head: Bytes, body: Bytes) {
+        self.unsent = head.chain(body);
+        self.flushed = false;
     }
 
-    /// Reads more, behind what is in `buffer`.
+    /// Whether another request may follow: all of this one has been sent.
+    pub(in crate::proxy) fn is_clean(&self) -> bool {
+        self.flushed && !self.spoiled
+    }
+
+    /// Sends what can be sent. A server that takes no more may have answered all the same.
+    fn poll_send(&mut self, cx: &mut Context<'_>) {
+        while self.unsent.has_remaining() {
+            match pin!(self.stream.write_buf(&mut self.unsent)).poll(cx) {
+                Poll::Pending => return,
+                Poll::Ready(Ok(1..)) => {}
+                Poll::Ready(Ok(0) | Err(_)) => {
+                    self.spoiled = true;
+                    self.unsent.advance(self.unsent.remaining());
+                }
+            }
+        }
+        match Pin::new(&mut self.stream).poll_flush(cx) {
+            Poll::Pending => {}
+            Poll::Ready(flushed) => {
+                self.flushed = true;
+                self.spoiled |= flushed.is_err();
+            }
+        }
+    }
+
+    /// Sends the rest of the request, and reads more of the answer, behind what is in `buffer`.
     pub(in crate::proxy) fn poll_more(
         &mut self,
         cx: &mut Context<'_>,
         buffer: &mut BytesMut,
     ) -> Poll<Result<(), LinkFailure>> {
+        if !self.flushed {
+            self.poll_send(cx);
+        }
         let read = pin!(self.stream.read_buf(buffer)).poll(cx);
         if let Poll::Ready(read) = read {
             self.waiting = false;

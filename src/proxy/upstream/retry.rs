@@ -50,8 +50,7 @@ pub(in crate::proxy) fn after_failure(
         return;
     }
     let request = session.req_header();
-    let twice = may_happen_twice(&request.method, request.raw_path()) && !context.seen_in_body().call;
-    if !(twice || request.method.is_safe())
+    if !may_happen_twice(&request.method, request.raw_path(), context.seen_in_body().call)
         || upgrades(session)
         || session.response_written().is_some()
         || !body_is_held(session)
@@ -65,10 +64,11 @@ pub(in crate::proxy) fn after_failure(
     }
 }
 
-/// Whether a request may reach ERPNext twice, as far as its head tells.
-pub(in crate::proxy) fn may_happen_twice(method: &Method, target: &[u8]) -> bool {
+/// Whether a request may reach ERPNext twice; its body may have named a method to be called.
+pub(in crate::proxy) fn may_happen_twice(method: &Method, target: &[u8], calls_a_method: bool) -> bool {
     // Its methods take PUT too, and may insert or rename: only what names a document is idempotent (RFC 9110 §9.2.2).
-    let of_document = || DOCUMENTS.iter().any(|path| target.starts_with(path)) && !target.contains(&b'?');
+    let of_document =
+        || DOCUMENTS.iter().any(|path| target.starts_with(path)) && !target.contains(&b'?') && !calls_a_method;
     method.is_safe() || (method.is_idempotent() && of_document())
 }
 

@@ -131,13 +131,13 @@ where
             }
             let Some(in_flight) = requests.begin() else { return self.refuse(stream, HeadRefusal::TooMany).await };
             limits.idle = self.settings.keepalive_timeout;
-            if facts.is_plain() {
-                // What follows is the next request already (RFC 9112 §9.3.2).
-                let mut early = if buffer.len() > length { buffer.split_off(length) } else { BytesMut::new() };
-                let head = facts.head(&buffer, !*shutdown.borrow());
+            // What follows is the body, and perhaps the next request already (RFC 9112 §9.3.2).
+            let mut early = if buffer.len() > length { buffer.split_off(length) } else { BytesMut::new() };
+            let stopping = *shutdown.borrow();
+            if let Some(head) = facts.head(&buffer, !stopping) {
                 let forwarded = self.gateway.forward(head, &mut stream, &mut early).await;
                 match forwarded {
-                    Forwarded::Declined => buffer.unsplit(early),
+                    Forwarded::Declined => {}
                     Forwarded::Answered => {
                         buffer = early;
                         continue;
@@ -146,6 +146,7 @@ where
                     Forwarded::Broken => return,
                 }
             }
+            buffer.unsplit(early);
             let websocket = facts.websocket;
             let whole = edited(std::mem::take(&mut buffer), &facts.edits);
             let Some((reusable, next)) = self.request(stream, whole, settings, shutdown).await else { return };

@@ -43,23 +43,22 @@ pub struct HeadFacts {
 }
 
 impl HeadFacts {
-    /// Whether the request has no body and wants nothing special.
+    /// The head for forwarding, from the front of `buffer`; `None` where the request wants something special.
     #[must_use]
-    pub fn is_plain(&self) -> bool {
-        self.is_usual && self.framing == Framing::Length(0) && !self.websocket && self.edits.is_empty()
-    }
-
-    /// The head for forwarding, from the front of `buffer`.
-    #[must_use]
-    pub fn head<'h>(&'h self, buffer: &'h [u8], may_persist: bool) -> Head<'h> {
+    pub fn head<'h>(&'h self, buffer: &'h [u8], may_persist: bool) -> Option<Head<'h>> {
+        let Framing::Length(body) = self.framing else { return None };
+        if !self.is_usual || self.websocket || !self.edits.is_empty() {
+            return None;
+        }
         let text = |range: &Range<usize>| buffer.get(range.clone()).unwrap_or_default();
-        Head {
+        Some(Head {
+            body,
             bytes: buffer,
             method: text(&self.method),
             target: text(&self.target),
             lines: &self.lines,
             persists: may_persist && self.persists,
-        }
+        })
     }
 }
 
