@@ -6,6 +6,7 @@ pub use crate::{
     access::bearer::{Presented, parse as bearer},
     endpoints::parameters::Parameters,
     http1::chunks::ChunkScan,
+    proxy::passed,
     store::codec::{Codec, Place},
 };
 use crate::{endpoints::authorize::claims_parameter, oauth::Subject, route::Fields};

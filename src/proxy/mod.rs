@@ -37,6 +37,8 @@ use pingora::{
 use tokio::sync::watch;
 
 pub use context::{DownstreamPeer, Outcome, Renewal, RequestContext};
+#[cfg(fuzzing)]
+pub use direct::passed;
 pub use direct::{Downstream, Forward, Forwarded, Head};
 pub use lease::Cut;
 pub use logins::LoginWatch;

@@ -19,6 +19,8 @@ pub(super) struct Answer {
     reason: Range<usize>,
     /// Where the field lines are.
     pub(super) lines: Vec<FieldLine>,
+    /// The length that is said more than once: the peer is told it once.
+    pub(super) repeated_length: Option<u64>,
     /// How the body ends.
     pub(super) body: Body,
     /// Whether the connection serves another request after this.
@@ -33,6 +35,7 @@ pub(super) struct BadAnswer;
 #[derive(Default)]
 struct Said {
     length: Option<u64>,
+    repeated: bool,
     chunked: bool,
     close: bool,
     keep_alive: bool,
@@ -69,7 +72,8 @@ impl Answer {
         let persists = body != Body::UntilClose && !said.close && (http11 || said.keep_alive);
         // Two framings are an attack on somebody: the connection ends with this answer.
         let persists = persists && !(said.chunked && said.length.is_some());
-        Ok(Some(Self { status, length, reason, lines, body, persists }))
+        let repeated_length = said.length.filter(|_| said.repeated);
+        Ok(Some(Self { status, length, reason, repeated_length, lines, body, persists }))
     }
 
     /// What the server calls the status.
@@ -90,9 +94,11 @@ impl Said {
             for length in options() {
                 let digits = std::str::from_utf8(length).ok().filter(|text| text.bytes().all(|b| b.is_ascii_digit()));
                 let length = digits.and_then(|digits| digits.parse().ok()).ok_or(BadAnswer)?;
-                if self.length.replace(length).is_some_and(|other| other != length) {
+                let before = self.length.replace(length);
+                if before.is_some_and(|other| other != length) {
                     return Err(BadAnswer);
                 }
+                self.repeated |= before.is_some();
             }
         } else if name.eq_ignore_ascii_case("transfer-encoding") {
             if self.chunked || !value.trim_ascii().eq_ignore_ascii_case(b"chunked") {

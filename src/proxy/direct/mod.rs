@@ -221,3 +221,24 @@ impl Gateway {
         }
     }
 }
+
+/// What a peer gets of the bytes that an upstream sends in pieces of this size before it closes, and whether that is all of
+/// an answer. `None`: they are no answer's.
+#[cfg(fuzzing)]
+pub fn passed(bytes: &[u8], method: &Method, size: usize) -> Option<(Vec<u8>, bool)> {
+    let (mut buffer, mut begun) = (BytesMut::new(), None);
+    let mut out = Vec::new();
+    for piece in bytes.chunks(size) {
+        buffer.extend_from_slice(piece);
+        if begun.is_none() {
+            let Some(answer) = answer::Answer::read(&buffer, method).ok()? else { continue };
+            let fields = FieldLines::new(&buffer[..answer.length], &answer.lines).ok()?;
+            out = written::passed_head(fields, &answer, &buffer, true);
+            buffer.advance(answer.length);
+            begun = Some(answer.body);
+        }
+        begun.as_mut()?.pass(&mut buffer, &mut out).ok()?;
+    }
+    let whole = begun?.closed(&mut out);
+    Some((out, whole))
+}

@@ -1,7 +1,7 @@
 //! The heads of answers, as bytes.
 
 use http::{
-    StatusCode,
+    HeaderValue, StatusCode,
     header::{CONTENT_LENGTH, DATE},
 };
 use pingora::protocols::http::date::get_cached_date;
@@ -17,6 +17,9 @@ pub(super) fn passed_head(mut fields: FieldLines<'_>, answer: &Answer, head: &[u
     fields.remove_hop_by_hop();
     if chunked {
         fields.remove(&CONTENT_LENGTH);
+    } else if let Some(length) = answer.repeated_length {
+        // There is room: several lines are taken out for it.
+        let _ = fields.set(CONTENT_LENGTH, HeaderValue::from(length));
     }
     fields.write(&mut out);
     if chunked {

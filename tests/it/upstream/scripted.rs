@@ -176,6 +176,14 @@ fn two_framings_are_read_as_chunks_and_the_connection_is_dropped() {
 }
 
 #[test]
+fn a_length_that_is_said_twice_is_told_once() {
+    let twice = "HTTP/1.1 200 OK\r\nContent-Length: 2, 2\r\ncontent-length: 2\r\n\r\nok";
+    let scripted = Scripted::new(&[(twice, Then::Goes)]);
+    let answer = scripted.gateway.get("/script");
+    assert_eq!((answer.headers("content-length"), answer.body.as_slice()), (vec!["2"], &b"ok"[..]));
+}
+
+#[test]
 fn an_early_hint_goes_before_the_answer_and_a_continue_is_kept_back() {
     let hinted = format!(
         "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: </a.css>\r\nConnection: x\r\nX: 1\r\n\r\n{PLAIN}"
