@@ -58,7 +58,6 @@ def run(options):
     """What was found, as Markdown."""
     bench, failed = Bench(options), True
     try:
-        bench.start_upstream()
         found = chosen_mode(options)(bench)
         failed = False
     finally:

@@ -14,7 +14,7 @@ from .drivers import PATH
 from .processes import note
 from .rows import JUNK, request_of
 
-STEP = 30_000  # the tokens in turn go on by so many from round to round: more than a slice uses
+STEP = 30_000  # the tokens in turn go on by so many a second from round to round: more than are used
 
 
 class Slice(NamedTuple):
@@ -69,25 +69,29 @@ class Field:
         exchange.revoke(proxy.port, self.unknown)
         proxy.stop()
         self.tokens["gateway"] = tokens.pop()
-        self.proxies["gateway"] = proxy = proxies.gateway(self.bench, "gateway")
-        exchange.wait_for_status(proxy.port, exchange.get(PATH, self.tokens["gateway"]), 200)
         if many:
             self.turn_file = os.path.join(self.bench.folder, "tokens")
             with open(self.turn_file, "w") as file:
                 file.write("\n".join(tokens) + "\n")
-            self.cache(proxy, tokens)
+            forgetful = proxies.gateway(self.bench, "forgetful", name="gateway")
+            look_ups = self.use_each(forgetful, tokens)
+            forgetful.stop()
+        self.proxies["gateway"] = proxy = proxies.gateway(self.bench, "gateway")
+        if many:
+            self.bytes_a_token = (self.use_each(proxy, tokens) - look_ups) * 1024 * 1024 / len(tokens)
 
-    def cache(self, proxy, tokens):
-        """Uses each token once, and sees what that costs in memory."""
+    def use_each(self, proxy, tokens):
+        """Uses each token once; by how many MB that made the gateway grow."""
         note(f"using {len(tokens):,} tokens once each")
         one = exchange.get(PATH, self.tokens["gateway"])
+        exchange.wait_for_status(proxy.port, one, 200)
         exchange.exchange(proxy.port, [one] * 5_000)
         before = proxy.memory()
         answers = exchange.exchange(proxy.port, [exchange.get(PATH, token) for token in tokens])
         refused = sum(status != 200 for status, _ in answers)
         if refused:
             sys.exit(f"{refused} of {len(tokens)} tokens were refused")
-        self.bytes_a_token = (proxy.memory() - before) * 1024 * 1024 / len(tokens)
+        return proxy.memory() - before
 
     def turn_of(self, one):
         """The file of tokens of a row; bare Pingora, which looks at none, gets any."""
@@ -105,7 +109,7 @@ class Field:
         """A load of a row's own kind."""
         proxy, options = self.proxies[one.proxy], self.bench.options
         if one.turn:
-            return drivers.wrk(self.bench, proxy, self.turn_of(one), turn * STEP, one.status)
+            return drivers.wrk(self.bench, proxy, self.turn_of(one), turn * STEP * options.seconds, one.status)
         request = request_of(one, self.tokens.get(one.proxy, JUNK), self.unknown)
         amount = ["-z", f"{seconds}s", "-c", str(options.connections)]
         return drivers.oha(self.bench, proxy, request, one.status, amount)

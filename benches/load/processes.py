@@ -63,12 +63,17 @@ class Bench:
         self.cpus = Processors()
         self.folder = tempfile.mkdtemp(prefix="empress-bench-")
         self.started = []
+        self.fast_upstream = None
         signal.signal(signal.SIGTERM, lambda *_: sys.exit("ended by SIGTERM"))
 
-    def start_upstream(self):
-        port = free_port()
-        command = [f"{self.options.bin}/examples/bench_upstream", str(port)]
-        self.upstream = Proxy(self, "upstream", command, port, self.cpus.upstream).port
+    @property
+    def upstream(self):
+        """The port of an upstream that answers at once. It is started when it is first asked for."""
+        if not self.fast_upstream:
+            port = free_port()
+            command = [f"{self.options.bin}/examples/bench_upstream", str(port)]
+            self.fast_upstream = Proxy(self, "upstream", command, port, self.cpus.upstream)
+        return self.fast_upstream.port
 
     def end(self, failed):
         for process in reversed(self.started):

@@ -4,6 +4,7 @@ from .configuration import make_certificate, write_gateway
 from .processes import Proxy, free_port
 
 LONG = "30m"
+PATIENT = {"server.keepalive_timeout": LONG, "server.header_timeout": LONG, "server.max_connections_per_address": 20_000}
 
 # What is peculiar to each gateway of a run: settings, and the number of its rules.
 SHAPES = {
@@ -12,6 +13,9 @@ SHAPES = {
     "rules-10": ({}, 10),
     "rules-100": ({}, 100),
     "stranger": ({}, 0),
+    "idle": (PATIENT, 0),
+    # Looks tokens up and keeps next to none: what is left of the memory that they cost is the store's.
+    "forgetful": ({"cache.capacity": 100}, 0),
 }
 
 
@@ -26,7 +30,7 @@ def bare(bench, wrapper=(), threads=1, cpus=None, name="bare"):
     return proxy
 
 
-def gateway(bench, shape, wrapper=(), threads=1, cpus=None, keys_of=None, name=None):
+def gateway(bench, shape, wrapper=(), threads=1, cpus=None, keys_of=None, name=None, upstream=None):
     """A gateway of one of the `SHAPES`, plain and behind TLS. Started again by the same name it has its store still.
 
     With `keys_of` it recognises the tokens of the gateway of that name, and has none of them in its store.
@@ -50,7 +54,7 @@ def gateway(bench, shape, wrapper=(), threads=1, cpus=None, keys_of=None, name=N
     }
     if keys_of:
         settings["store.secret_key_file"] = f"{bench.folder}/{keys_of}.key"
-    config = write_gateway(bench.folder, name, bench.upstream, settings, rules)
+    config = write_gateway(bench.folder, name, upstream or bench.upstream, settings, rules)
     proxy = Proxy(bench, name, [*wrapper, f"{bench.options.bin}/empress-gateway", "serve", "--config", config], port, cpus)
     proxy.tls_port = tls_port
     return proxy

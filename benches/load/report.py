@@ -58,7 +58,8 @@ def notes(measured):
     if {"junk", "gateway"} <= set(measured.slices):
         lines.append(f"A junk token costs {measured.ratios('junk', 'gateway')[0]:.2f} × a request with a known token.")
     if measured.bytes_a_token is not None:
-        lines.append(f"A token in memory costs {measured.bytes_a_token:,.0f} bytes of resident set, what the store keeps in memory included.")
+        lines.append(f"A token in memory costs {measured.bytes_a_token:,.0f} bytes (growth of the resident set by "
+                     "using each once, less that of a gateway that looks them up and does not keep them).")
     lines += [f"{left_out[0].upper()}{left_out[1:]}." for left_out in measured.left_out]
     others = measured.others()
     verdict = "trust the ratios to a few percent" if others < QUIET else "too much, run it again on a quiet machine"
