@@ -61,16 +61,19 @@ build() {
     )
 }
 
+export PYTHONPATH=$root/benches
 need python3 python3
+if has --self-test "$@" || has --help "$@" || has -h "$@"; then
+    install_missing >&2
+    exec python3 -B -m load "$@"
+fi
 need taskset util-linux
 need openssl openssl
 need wrk wrk
-has --instructions "$@" && need valgrind valgrind
-install_missing >&2
-export PYTHONPATH=$root/benches
-if has --self-test "$@" || has --help "$@" || has -h "$@"; then
-    exec python3 -B -m load "$@"
+if has --instructions "$@"; then
+    need valgrind valgrind
 fi
+install_missing >&2
 envoy=
 if has --peers "$@"; then
     install_peers

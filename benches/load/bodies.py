@@ -1,4 +1,4 @@
-"""Memory while a large body passes through, up and down: the resident set before, and the highest that was seen."""
+"""Memory and CPU time while a large body passes through, up and down: the resident set before, and the highest seen."""
 
 import re
 import socket
@@ -7,6 +7,7 @@ import ssl
 import sys
 import threading
 import time
+from typing import NamedTuple
 
 from . import proxies, report
 from .processes import note
@@ -27,6 +28,12 @@ class Upstream(socketserver.ThreadingTCPServer):
         self.size, self.received = size, 0
         super().__init__(("127.0.0.1", 0), Connection)
         threading.Thread(target=self.serve_forever, daemon=True).start()
+
+
+class Address(NamedTuple):
+    """Where an upstream is that is no process of its own."""
+
+    port: int
 
 
 class Connection(socketserver.StreamRequestHandler):
@@ -117,20 +124,26 @@ def passed(server, tls, way, size):
 def bodies(bench):
     size = bench.options.bodies * MB
     upstream = Upstream(size)
-    server = proxies.gateway(bench, "gateway", upstream=upstream.server_address[1])
-    passed(server, True, "down", size // 64)
-    before, lines = server.memory(), []
-    for kind in ("plain", "TLS"):
-        for way in ("up", "down"):
-            note(f"{bench.options.bodies} MB {way}, {kind}")
-            began = time.monotonic()
-            with Highest(server) as highest:
-                arrived = passed(server, kind == "TLS", way, size)
-            took = time.monotonic() - began
-            arrived = upstream.received if way == "up" else arrived
-            if arrived != size:
-                sys.exit(f"{arrived} of {size} bytes arrived")
-            lines.append([f"{bench.options.bodies:,} MB {way}, {kind}", f"{size / MB / took:,.0f}", f"{before:.0f}", f"{highest.seen:.0f}"])
+    bench.fast_upstream = Address(upstream.server_address[1])
+    servers = {"bare Pingora": proxies.bare(bench), "gateway": proxies.gateway(bench, "gateway")}
+    lines = [one_body(server, upstream, (name, kind, way)) for name, server in servers.items() for kind in ("plain", "TLS") for way in ("up", "down")]
     upstream.shutdown()
-    heads = ["", "MB a second", "RSS before, MB", "highest, MB"]
+    heads = ["", "MB a second", "CPU ms a MB", "RSS before, MB", "highest, MB"]
     return "\n\n".join([report.machine(bench.options.oha), report.table(heads, lines)]) + "\n"
+
+
+def one_body(server, upstream, what):
+    name, kind, way = what
+    title = f"{name}, {upstream.size // MB:,} MB {way}, {kind}"
+    note(title)
+    # A small one first: what is made once is no part of it.
+    passed(server, kind == "TLS", way, MB)
+    before, used, began = server.memory(), sum(server.cpu()), time.monotonic()
+    with Highest(server) as highest:
+        arrived = passed(server, kind == "TLS", way, upstream.size)
+    took, used = time.monotonic() - began, sum(server.cpu()) - used
+    arrived = upstream.received if way == "up" else arrived
+    if arrived != upstream.size:
+        sys.exit(f"{title}: {arrived} of {upstream.size} bytes arrived")
+    megabytes = upstream.size / MB
+    return [title, f"{megabytes / took:,.0f}", f"{used * 1000 / megabytes:.2f}", f"{before:.0f}", f"{highest.seen:.0f}"]

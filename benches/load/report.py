@@ -3,7 +3,6 @@
 import datetime
 import os
 import re
-import statistics
 import subprocess
 
 QUIET = 0.15  # processors that other programs may keep busy
@@ -45,7 +44,7 @@ def load_report(measured, options):
     heads = ["", "CPU µs a request (user/system)", "to bare Pingora (quartiles)", "requests a second", "p50 µs", "p99 µs", "RSS MB"]
     parts = [
         machine(options.oha),
-        f"{options.rounds} slices of {options.seconds} s for each row, {options.connections} keep-alive connections, one worker, answers of 1 KB. "
+        f"Slices of {options.seconds} s, {options.rounds} for each row, {options.connections} keep-alive connections, one worker, answers of 1 KB. "
         "A ratio is to bare Pingora with the same kind of request and load, the median of the rounds.",
         table(heads, rows),
         *notes(measured),
@@ -65,9 +64,3 @@ def notes(measured):
     verdict = "trust the ratios to a few percent" if others < QUIET else "too much, run it again on a quiet machine"
     lines.append(f"Other programs kept {others:.2f} of {os.cpu_count()} CPUs busy at the median: {verdict}.")
     return lines
-
-
-def spread(values):
-    """Median, and how far the farthest is from it."""
-    middle = statistics.median(values)
-    return middle, max(abs(value - middle) for value in values) / middle
