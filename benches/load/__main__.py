@@ -47,13 +47,20 @@ def load(bench):
             slices = {name: [one._asdict() for one in slices] for name, slices in measured.slices.items()}
             json.dump({"machine": report.machine(options.oha), "slices": slices, "memory": measured.memory}, file, indent=1)
     if options.plot:
-        # Those that get the same request under the same load can be looked at side by side.
-        alike = [one for one in measured.rows if one.base == "bare"] or measured.rows
-        bars = [plot.Bar(one.title, measured.median(one.name, "user"), measured.median(one.name, "system"), one.title.startswith("gateway"))
-                for one in alike]
         with open(options.plot, "w") as file:
-            file.write(plot.svg("What a request costs", report.machine(options.oha), bars))
+            file.write(plot.svg("What a request costs", report.machine(options.oha), bars(measured)))
     return report.load_report(measured, options)
+
+
+def bars(measured):
+    """Of the rows that get the same request under the same load: those can be looked at side by side."""
+    drawn = []
+    for one in [one for one in measured.rows if one.base == "bare"] or measured.rows:
+        user, system, cpu = (measured.median(one.name, what) for what in ("user", "system", "cpu"))
+        # The median of a sum is not the sum of the medians; the table's figure is the bar's length.
+        share = cpu / (user + system)
+        drawn.append(plot.Bar(one.title, user * share, system * share, one.title.startswith("gateway")))
+    return drawn
 
 
 def run(options):

@@ -11,9 +11,9 @@ import re
 import subprocess
 import sys
 
-from . import drivers, exchange, proxies, report, rows
+from . import drivers, exchange, peers, proxies, report, rows
 from .drivers import PATH
-from .processes import note
+from .processes import Proxy, note
 
 WARM, FEW, MANY = 200, 1_000, 4_000
 CONNECTIONS = "8"
@@ -63,26 +63,52 @@ def prepared(bench, shape):
 def instructions(bench):
     # A slow server is given the time that it needs.
     bench.options.seconds = 600
-    wanted = [one for one in bench.options.rows if one.name in rows.COUNTED]
+    wanted = [one for one in bench.options.rows if one.name in (*rows.COUNTED, *rows.COUNTED_PEERS)]
     if not wanted:
-        sys.exit(f"instructions are counted of {', '.join(rows.COUNTED)} only")
-    counts = {}
+        sys.exit(f"instructions are counted of {', '.join((*rows.COUNTED, *rows.COUNTED_PEERS))} only")
+    counts, left_out = {}, []
     for name in dict.fromkeys(one.proxy for one in wanted):
-        token, unknown = (rows.JUNK, None) if name == "bare" else prepared(bench, name)
-        start = (lambda wrapper: proxies.bare(bench, wrapper)) if name == "bare" else (
-            lambda wrapper: proxies.gateway(bench, name, wrapper))
-        counted = Counted(bench, name, start)
-        if name != "bare":
-            exchange.wait_for_status(counted.server.port, exchange.get(PATH, token), 200)
-        for one in wanted:
-            if one.proxy == name:
-                counts[one.name] = counted.slope(rows.request_of(one, token, unknown), one.status)
-                note(f"{one.title}: {counts[one.name]:,.0f}")
-        counted.server.stop()
-    return found(bench, wanted, counts)
+        of_this = [one for one in wanted if one.proxy == name]
+        if name in peers.NAMES:
+            missing = count_peer(bench, of_this[0], counts)
+            if missing:
+                left_out.append(f"{name} was left out: {missing}")
+        else:
+            count(bench, name, of_this, counts)
+    return found(bench, [one for one in wanted if one.name in counts], counts, left_out)
 
 
-def found(bench, wanted, counts):
+def count(bench, name, wanted, counts):
+    """The rows of one of our own servers."""
+    token, unknown = (rows.JUNK, None) if name == "bare" else prepared(bench, name)
+    counted = Counted(bench, name, lambda wrapper: proxies.bare(bench, wrapper) if name == "bare" else proxies.gateway(bench, name, wrapper))
+    if name != "bare":
+        exchange.wait_for_status(counted.server.port, exchange.get(PATH, token), 200)
+    for one in wanted:
+        tell(one, counts, counted.slope(rows.request_of(one, token, unknown), one.status))
+    counted.server.stop()
+
+
+def count_peer(bench, one, counts):
+    """What is missing, if it can't be counted."""
+    missing, command, port, token = peers.prepare(bench, one.name)
+    if missing:
+        return missing
+    if command[0] == "nginx":
+        # The process that is started is the one that works.
+        command = [*command, "-g", "master_process off;"]
+    counted = Counted(bench, one.name, lambda wrapper: Proxy(bench, one.name, [*wrapper, *command], port))
+    tell(one, counts, counted.slope(rows.request_of(one, token, None), one.status))
+    counted.server.stop()
+    return None
+
+
+def tell(one, counts, slope):
+    counts[one.name] = slope
+    note(f"{one.title}: {slope:,.0f}")
+
+
+def found(bench, wanted, counts, left_out):
     lines = []
     for one in wanted:
         ratio = "1 ×" if one.name == one.base else f"{counts[one.name] / counts[one.base]:.3f} ×"
@@ -94,4 +120,5 @@ def found(bench, wanted, counts):
     ]
     if {"junk", "gateway"} <= set(counts):
         parts.append(f"A junk token costs {counts['junk'] / counts['gateway']:.3f} × a request with a known token.")
+    parts += [f"{line[0].upper()}{line[1:]}." for line in left_out]
     return "\n\n".join(parts) + "\n"
