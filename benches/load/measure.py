@@ -14,6 +14,7 @@ from .drivers import PATH
 from .processes import note
 from .rows import JUNK, request_of
 
+LOUD = 0.3  # processors: a slice during which other programs kept more of them busy tells little
 STEP = 30_000  # the tokens in turn go on by so many a second from round to round: more than are used
 
 
@@ -133,13 +134,26 @@ class Measured(NamedTuple):
     left_out: list
 
     def median(self, name, what):
-        return statistics.median(getattr(one, what) for one in self.slices[name])
+        return statistics.median(getattr(self.slices[name][turn], what) for turn in calm(self.slices[name]))
 
     def ratios(self, name, base):
-        return paired([one.cpu for one in self.slices[name]], [one.cpu for one in self.slices[base]])
+        turns = calm(self.slices[name], self.slices[base])
+        return paired(*([slices[turn].cpu for turn in turns] for slices in (self.slices[name], self.slices[base])))
+
+    def loud(self):
+        """How many slices were spoiled by other programs, and of how many."""
+        every = [one for slices in self.slices.values() for one in slices]
+        return sum(one.others > LOUD for one in every), len(every)
 
     def others(self):
         return statistics.median(one.others for slices in self.slices.values() for one in slices)
+
+
+def calm(*rows):
+    """The rounds in which other programs were quiet during the slices of all these rows; all rounds, if half were not."""
+    every = range(len(rows[0]))
+    quiet = [turn for turn in every if all(slices[turn].others <= LOUD for slices in rows)]
+    return quiet if len(quiet) * 2 >= len(every) else list(every)
 
 
 def paired(these, those):

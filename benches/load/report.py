@@ -5,6 +5,8 @@ import os
 import re
 import subprocess
 
+from .measure import LOUD
+
 QUIET = 0.15  # processors that other programs may keep busy
 
 
@@ -60,6 +62,9 @@ def notes(measured):
         lines.append(f"A token in memory costs {measured.bytes_a_token:,.0f} bytes (growth of the resident set by "
                      "using each once, less that of a gateway that looks them up and does not keep them).")
     lines += [f"{left_out[0].upper()}{left_out[1:]}." for left_out in measured.left_out]
+    loud, every = measured.loud()
+    if loud:
+        lines.append(f"During {loud} of {every} slices other programs kept more than {LOUD} CPUs busy; they are left out, but where half of a row's were so.")
     others = measured.others()
     verdict = "trust the ratios to a few percent" if others < QUIET else "too much, run it again on a quiet machine"
     lines.append(f"Other programs kept {others:.2f} of {os.cpu_count()} CPUs busy at the median: {verdict}.")

@@ -21,6 +21,12 @@ class Reckoning(unittest.TestCase):
         self.assertEqual(measure.paired([11, 22, 33], [10, 20, 10])[0], 1.1)
         self.assertEqual(measure.paired([3], [2]), [1.5] * 3)
 
+    def test_loud_rounds_are_left_out_unless_half_were(self):
+        row = lambda *others: [measure.Slice(1, 1, 1, 1, 1, one) for one in others]
+        self.assertEqual(measure.calm(row(0, 0.5, 0.1, 0)), [0, 2, 3])
+        self.assertEqual(measure.calm(row(0, 0.5, 0.1, 0), row(0, 0, 0, 0.4)), [0, 2])
+        self.assertEqual(measure.calm(row(0.5, 0.5, 0.1), row(0, 0, 0)), [0, 1, 2])
+
     def test_answers_of_another_status_end_a_run_and_requests_under_way_at_its_end_do_not(self):
         result = lambda counts, errors: {"statusCodeDistribution": counts, "errorDistribution": errors, "summary": {"requestsPerSec": 5.0},
                                          "latencyPercentiles": {"p50": 0.001, "p99": 0.002}}
