@@ -37,7 +37,9 @@ fn main() {
     let (listen, upstream, threads, tls) = match *arguments.as_slice() {
         [listen, upstream] => (listen, upstream, "1", None),
         [listen, upstream, threads] => (listen, upstream, threads, None),
-        [listen, upstream, threads, tls, certificate, key] => (listen, upstream, threads, Some((tls, certificate, key))),
+        [listen, upstream, threads, tls, certificate, key] => {
+            (listen, upstream, threads, Some((tls, certificate, key)))
+        }
         _ => usage(),
     };
     let (Ok(upstream), Ok(threads)) = (upstream.parse(), threads.parse()) else { usage() };
