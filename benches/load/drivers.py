@@ -30,6 +30,10 @@ class Load(NamedTuple):
     p99: float
 
 
+class Stalled(Exception):
+    """Nothing was answered, and nothing failed: the machine stood still for as long as the load was to last."""
+
+
 def oha(bench, server, request, status, amount, cpus=None):
     """`amount` are oha's options -n or -z, and -c."""
     port, scheme = (server.tls_port, "https") if request.tls else (server.port, "http")
@@ -54,8 +58,10 @@ def judge_oha(result, status, name):
     counts = result["statusCodeDistribution"]
     # What is under way when the time is up is given up, and counted as an error.
     failed = {kind: count for kind, count in result["errorDistribution"].items() if "deadline" not in kind}
+    if not counts and not failed:
+        raise Stalled
     if set(counts) != {str(status)} or failed:
-        sys.exit(f"{name}: expected {status} only, got {counts} {failed}")
+        sys.exit(f"{name}: expected {status} only, got {counts}, failed: {failed or 0}")
     latency = result["latencyPercentiles"]
     return Load(counts[str(status)], result["summary"]["requestsPerSec"], latency["p50"] * 1e6, latency["p99"] * 1e6)
 
@@ -74,7 +80,9 @@ def wrk(bench, server, tokens, start, status):
 def judge_wrk(result, status, name):
     # wrk tells only how many answers were errors, not which.
     expected = result["answers"] if status >= 400 else 0
-    if result["refused"] != expected or result["broken"] or not result["answers"]:
+    if not result["answers"] and not result["broken"]:
+        raise Stalled
+    if result["refused"] != expected or result["broken"]:
         sys.exit(f"{name}: expected {status} only, got {result}")
     return Load(result["answers"], result["answers"] / result["seconds"], result["p50"], result["p99"])
 

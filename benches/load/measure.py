@@ -15,6 +15,7 @@ from .processes import note
 from .rows import JUNK, request_of
 
 LOUD = 0.3  # processors: a slice during which other programs kept more of them busy tells little
+TRIES = 3
 STEP = 30_000  # the tokens in turn go on by so many a second from round to round: more than are used
 
 
@@ -106,22 +107,34 @@ class Field:
                 file.write("\n".join(source) + "\n")
         return path
 
-    def drive(self, one, turn, seconds):
+    def slice(self, one, turn):
         """A load of a row's own kind."""
         proxy, options = self.proxies[one.proxy], self.bench.options
         if one.turn:
-            return drivers.wrk(self.bench, proxy, self.turn_of(one), turn * STEP * options.seconds, one.status)
+            start = turn * STEP * options.seconds
+            return sliced(self.bench, proxy, lambda: drivers.wrk(self.bench, proxy, self.turn_of(one), start, one.status))
         request = request_of(one, self.tokens.get(one.proxy, JUNK), self.unknown)
-        amount = ["-z", f"{seconds}s", "-c", str(options.connections)]
-        return drivers.oha(self.bench, proxy, request, one.status, amount)
+        return sliced(self.bench, proxy, lambda: drivers.oha(self.bench, proxy, request, one.status, for_a_slice(options)))
 
-    def slice(self, one, turn):
-        proxy = self.proxies[one.proxy]
-        before, reading = proxy.cpu(), self.bench.others_since()
-        load = self.drive(one, turn, self.bench.options.seconds)
-        after, others = proxy.cpu(), self.bench.others_since(reading)
+
+def for_a_slice(options):
+    """oha's options."""
+    return ["-z", f"{options.seconds}s", "-c", str(options.connections)]
+
+
+def sliced(bench, proxy, drive):
+    """What a load costs a proxy; once more, if the machine stood still."""
+    for _ in range(TRIES):
+        before, reading = proxy.cpu(), bench.others_since()
+        try:
+            load = drive()
+        except drivers.Stalled:
+            note(f"{proxy.name} answered nothing: once more")
+            continue
+        after, others = proxy.cpu(), bench.others_since(reading)
         user, system = ((now - then) / load.answers * 1e6 for now, then in zip(after, before))
         return Slice(user, system, load.rps, load.p50, load.p99, others)
+    sys.exit(f"{proxy.name} answered nothing {TRIES} times")
 
 
 class Measured(NamedTuple):
@@ -171,7 +184,7 @@ def measure(bench, rows):
     rows = [one for one in rows if one.proxy in field.proxies]
     note(f"a load of each of {len(rows)} rows, to warm up")
     for one in rows:
-        field.drive(one, options.rounds, 1)
+        field.slice(one, options.rounds)
     slices = {one.name: [] for one in rows}
     for turn in range(options.rounds):
         note(f"round {turn + 1} of {options.rounds}")

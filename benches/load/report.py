@@ -64,7 +64,8 @@ def notes(measured):
     lines += [f"{left_out[0].upper()}{left_out[1:]}." for left_out in measured.left_out]
     loud, every = measured.loud()
     if loud:
-        lines.append(f"During {loud} of {every} slices other programs kept more than {LOUD} CPUs busy; they are left out, but where half of a row's were so.")
+        lines.append(f"During {loud} of {every} slices other programs kept more than {LOUD} CPUs busy. "
+                     "A row does without such slices if half of its own were quiet.")
     others = measured.others()
     verdict = "trust the ratios to a few percent" if others < QUIET else "too much, run it again on a quiet machine"
     lines.append(f"Other programs kept {others:.2f} of {os.cpu_count()} CPUs busy at the median: {verdict}.")

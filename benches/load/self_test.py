@@ -32,9 +32,11 @@ class Reckoning(unittest.TestCase):
                                          "latencyPercentiles": {"p50": 0.001, "p99": 0.002}}
         load = drivers.judge_oha(result({"200": 10}, {"aborted due to deadline": 3}), 200, "x")
         self.assertEqual((load.answers, load.rps, load.p50, load.p99), (10, 5.0, 1000.0, 2000.0))
-        for counts, errors in (({"401": 10}, {}), ({"200": 9, "503": 1}, {}), ({"200": 9}, {"connection refused": 1}), ({}, {})):
+        for counts, errors in (({"401": 10}, {}), ({"200": 9, "503": 1}, {}), ({"200": 9}, {"connection refused": 1}), ({}, {"connection refused": 1})):
             with self.assertRaises(SystemExit):
                 drivers.judge_oha(result(counts, errors), 200, "x")
+        with self.assertRaises(drivers.Stalled):
+            drivers.judge_oha(result({}, {"aborted due to deadline": 16}), 200, "x")
 
     def test_wrk_is_believed_when_all_were_refused_or_none(self):
         result = lambda refused, broken=0: {"answers": 10, "seconds": 2.0, "p50": 1.0, "p99": 2.0, "refused": refused, "broken": broken}

@@ -9,7 +9,7 @@ import statistics
 
 from . import drivers, exchange, proxies, report
 from .drivers import PATH
-from .measure import Slice, paired
+from .measure import for_a_slice, paired, sliced
 from .processes import note
 from .rows import BY_NAME, JUNK, request_of
 
@@ -43,19 +43,11 @@ def workers(bench):
         note(f"round {turn + 1} of {options.rounds}" if turn >= 0 else "warming up")
         for key in list(servers)[:: 1 if turn % 2 == 0 else -1]:
             request = request_of(BY_NAME[key[0]], tokens.get(key, JUNK), None)
-            measured = one_slice(bench, servers[key], request, places.rest)
+            load = lambda: drivers.oha(bench, servers[key], request, 200, for_a_slice(options), places.rest)
+            measured = sliced(bench, servers[key], load)
             if turn >= 0:
                 slices[key].append(measured)
     return found(bench, places, slices)
-
-
-def one_slice(bench, server, request, cpus):
-    before, reading = server.cpu(), bench.others_since()
-    amount = ["-z", f"{bench.options.seconds}s", "-c", str(bench.options.connections)]
-    load = drivers.oha(bench, server, request, 200, amount, cpus)
-    after, others = server.cpu(), bench.others_since(reading)
-    user, system = ((now - then) / load.answers * 1e6 for now, then in zip(after, before))
-    return Slice(user, system, load.rps, load.p50, load.p99, others)
 
 
 def found(bench, places, slices):
