@@ -64,7 +64,7 @@ def found(bench, places, slices):
         cost, low, high = paired([each.cpu for each in two], [each.cpu for each in one])
         gain = paired([each.rps for each in two], [each.rps for each in one])[0]
         sentences.append(f"{kind}: a request costs {cost:.3f} × ({low:.3f}–{high:.3f}) with two workers: two free processors bring "
-                         f"{2 / cost:.2f} × at most. Throughput here: {gain:.2f} ×.")
+                         f"{min(2, 2 / cost):.2f} × at most. Throughput here: {gain:.2f} ×.")
     if places.apart:
         how = f"Workers on processors {places.two} (one: {places.one}), load and upstream on {places.rest}; where the workers are not busy throughout, the load was the limit."
     else:
