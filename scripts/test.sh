@@ -209,6 +209,7 @@ if wants rust; then
     run 'tests' rust_tests || true
     run 'cargo doc' documentation || true
     run 'the table of threats' scripts/threats.py --check || true
+    run 'the reckoning of the yardstick' benches/load.sh --self-test || true
     run 'the shipped configuration' shipped_configuration || true
     run 'the demo' demo_flow || true
 fi
