@@ -14,6 +14,8 @@ pub struct Setup {
     beside: Vec<String>,
     pub(super) waits_for_first_calls: bool,
     by_hand: bool,
+    /// In place of the stand-in's URL.
+    url: Option<String>,
     /// A write to a file that may not grow fails instead of ending the process.
     pub(super) files_may_be_limited: bool,
 }
@@ -27,6 +29,7 @@ impl Setup {
             beside: Vec::new(),
             waits_for_first_calls: true,
             by_hand: false,
+            url: None,
             files_may_be_limited: false,
         };
         for limit in ["token_failures", "introspection_misses", "authorize", "login_failures"] {
@@ -111,6 +114,13 @@ impl Setup {
         self
     }
 
+    /// What is forwarded goes to this server instead of the stand-in.
+    #[must_use]
+    pub fn forwarding_to(mut self, url: String) -> Self {
+        self.url = Some(url);
+        self.without_erpnext()
+    }
+
     /// The configuration is written by the test itself: `gateway.toml` in the gateway's folder.
     #[must_use]
     pub fn by_hand(mut self) -> Self {
@@ -148,13 +158,14 @@ impl Setup {
         let key = format!("{}:{}\n", standin::GATEWAY_API_KEY, standin::GATEWAY_API_SECRET);
         write_secret(&folder.join("erpnext.key"), &key);
         let in_folder = |name: &str| folder.join(name).to_string_lossy().into_owned();
+        let erpnext = self.url.as_deref().unwrap_or(erpnext);
         let upstream: (&str, Value) = if self.beside.is_empty() {
             ("erpnext.url", erpnext.into())
         } else {
             let urls: Vec<_> = [erpnext.to_owned()].into_iter().chain(self.beside.iter().cloned()).collect();
             ("erpnext.urls", urls.into())
         };
-        let whole = Self { table: self.table.clone(), beside: Vec::new(), ..*self }
+        let whole = Self { table: self.table.clone(), beside: Vec::new(), url: None, ..*self }
             .set("server.listen", vec![format!("127.0.0.1:{port}")])
             .set("server.public_url", format!("http://127.0.0.1:{port}"))
             .set("admin.listen", format!("127.0.0.1:{admin}"))

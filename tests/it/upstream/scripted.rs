@@ -37,8 +37,7 @@ impl Scripted {
                 thread::spawn(move || serve(number, stream, &seen, &script));
             }
         });
-        let setup = Setup::new().set("erpnext.url", url).set("erpnext.clients", "off");
-        let gateway = setup.set("erpnext.native_tokens", "refuse").without_erpnext().start();
+        let gateway = Setup::new().forwarding_to(url).start();
         Self { gateway, heads }
     }
 
