@@ -2,7 +2,8 @@
 
 use std::process::ExitCode;
 
-/// Takes a third to a half of the bearer check's own time away, and gives the memory of idle connections back.
+/// Takes a third to a half of the bearer check's own time away, and gives the memory of connections that have ended back: by
+/// threads of its own, since where nothing happens any more nobody else would.
 #[global_allocator]
 static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
