@@ -122,6 +122,10 @@ impl Introspector {
 
     async fn look_up(&self, ground: &AccessGround, asked: Asked<'_>) -> Result<Arc<CachedToken>, Missed> {
         let Asked { hash, native, now } = asked;
+        // Another look-up may have ended since the caller looked.
+        if self.cache.is_unknown(&hash, now).await {
+            return Err(Missed::Unknown);
+        }
         let began = self.invalidation.begin();
         let failed = |error| Missed::Failed(LookupFailed::Store(Arc::new(error)));
         let facts = tokio::time::timeout(LOOKUP_TIMEOUT, ground.store.access_token(hash, now))
