@@ -171,6 +171,9 @@ def issue(bench):
             gateway.load(kind, 500).go().result()
             for _ in range(options.rounds):
                 row(f"{kind}, {algorithm}", gateway.load(kind, options.count).go().result())
+            if kind == "code":
+                paced = gateway.load(kind, options.count, connections=f"{options.connections}@{options.rate}")
+                row(f"{kind}, {algorithm}, {options.rate:,} a second", paced.go().result())
         gateway.stop()
 
 
@@ -270,6 +273,7 @@ if __name__ == "__main__":
     parser.add_argument("--count", type=int, default=10_000, help="requests in a run (default 10000)")
     parser.add_argument("--rounds", type=int, default=3, help="runs of each kind (default 3)")
     parser.add_argument("--connections", type=int, default=64, help="keep-alive connections (default 64)")
+    parser.add_argument("--rate", type=int, default=2000, help="codes a second in the run that is paced (default 2000)")
     parser.add_argument("--kinds", default="code,client_credentials,refresh,rotate")
     parser.add_argument("--algorithms", default="ES256,RS256")
     parser.add_argument("--folder", help="where store and logs are kept meanwhile (default: the system's temporary folder)")

@@ -13,10 +13,11 @@ use std::{
 };
 
 use anyhow::{Context as _, bail};
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use empress_gateway::{
     clock::UnixTime,
     oauth::{ClientId, GrantId, Scopes, SiteId, Subject, TokenKind, TokenMint, UserName},
-    random::OsRandom,
+    random::{OsRandom, Random},
     store::{
         CodeRecord, EmbeddedStore, Grant, GrantUser, NewAccessToken, NewGrant, NewRefreshToken, Store, secret_key,
     },
@@ -106,11 +107,13 @@ impl Filling {
     }
 
     fn code(&self, number: usize) -> CodeRecord {
-        // As long as the gateway's own ids.
-        let grant = format!("{:022}", self.then.millis() * 10_000_000 + number as u64);
+        // As the gateway's own ids are: a flow each half of a millisecond.
+        let [_, _, time @ ..] = self.then.plus(Duration::from_micros(500 * number as u64)).millis().to_be_bytes();
+        let random: &dyn Random = &OsRandom;
+        let grant: Vec<u8> = time.into_iter().chain(random.bytes::<10>()).collect();
         let name = if number < self.known { ALICE.to_owned() } else { format!("user-{}@example.com", number % USERS) };
         CodeRecord {
-            grant: GrantId::new(grant),
+            grant: GrantId::new(URL_SAFE_NO_PAD.encode(grant)),
             client: ClientId::new("bench"),
             user: GrantUser { sub: subject_of(&name), name: UserName::new(name) },
             redirect_uri: "https://bench.example/cb".to_owned(),

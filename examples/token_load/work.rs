@@ -26,7 +26,8 @@ const CHALLENGE: &str = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM";
 const FETCHERS: usize = 16;
 
 /// The clients of `benches/issue.py`: confidential, public, and one that acts by itself.
-const WEB: Client = Client { id: "bench", secret: Some("the-secret-of-the-benchs-client"), callback: "https://bench.example/cb" };
+const WEB: Client =
+    Client { id: "bench", secret: Some("the-secret-of-the-benchs-client"), callback: "https://bench.example/cb" };
 const APP: Client = Client { id: "app", secret: None, callback: "http://127.0.0.1/cb" };
 const SERVICE: Client = Client { id: "service", secret: Some("the-secret-of-the-benchs-service"), callback: "" };
 
