@@ -193,7 +193,14 @@ def store(bench):
     gateway = Gateway(bench, name)
     print(f"An empty store: ready after {gateway.start:.2f} s, {gateway.memory():.0f} MB.")
     gateway.stop()
-    print(f"Filling: {fill(bench, name, count, '--sample', CACHED, bench.path('sample'))}.", flush=True)
+    if bench.options.filled:
+        for file in os.listdir(bench.folder):
+            if file.startswith(f"{name}.db"):
+                os.remove(bench.path(file))
+        for file in ("store.db", "store.key", "sample"):
+            shutil.move(os.path.join(bench.options.filled, file), bench.path(file))
+    else:
+        print(f"Filling: {fill(bench, name, count, '--sample', CACHED, bench.path('sample'))}.", flush=True)
     print(f"{count:,} flows: {size(bench, name) / 2**20:,.0f} MB, {size(bench, name) / count:.0f} bytes each.")
     os.sync()
     gateway = Gateway(bench, name)
@@ -207,7 +214,8 @@ def store(bench):
     cached = gateway.memory()
     row("the same ones again", gateway.load("present", bench.path("sample")).go().result())
     print(f"\n{CACHED:,} tokens in memory: {cached:.0f} MB; {(cached - before) * 2**20 / CACHED:.0f} bytes each.", flush=True)
-    print(f"Filling with expired ones: {fill(bench, name, count, '--expired')}.\n", flush=True)
+    # A code's tombstone, a grant and two tokens each.
+    print(f"Filling with a million expired rows: {fill(bench, name, 250_000, '--expired')}.\n", flush=True)
     purging(bench, gateway, name)
     gateway.stop()
 
@@ -269,6 +277,7 @@ def machine():
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(prog="benches/issue.sh")
     parser.add_argument("--store", type=int, metavar="N", help="measure a store of N tokens instead")
+    parser.add_argument("--filled", metavar="FOLDER", help="with --store: a store.db, store.key and sample of fill_store's, to be used up")
     parser.add_argument("--flood", action="store_true", help="measure the hit rate under floods instead")
     parser.add_argument("--count", type=int, default=10_000, help="requests in a run (default 10000)")
     parser.add_argument("--rounds", type=int, default=3, help="runs of each kind (default 3)")
