@@ -171,7 +171,8 @@ def issue(bench):
             gateway.load(kind, 500).go().result()
             for _ in range(options.rounds):
                 row(f"{kind}, {algorithm}", gateway.load(kind, options.count).go().result())
-            if kind == "code":
+            # RS256 takes most of a processor at that rate: its bound is what it can sign.
+            if kind == "code" and algorithm != "RS256":
                 paced = gateway.load(kind, options.count, connections=f"{options.connections}@{options.rate}")
                 row(f"{kind}, {algorithm}, {options.rate:,} a second", paced.go().result())
         gateway.stop()

@@ -189,7 +189,7 @@ fn token_request(port: u16, client: Client, pairs: &[(&str, &str)]) -> Vec<u8> {
 
 fn post(port: u16, target: &str, headers: &[(&str, &str)], pairs: &[(&str, &str)]) -> Vec<u8> {
     let body = form(pairs);
-    let headers: String = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
+    let headers = headers.iter().fold(String::new(), |all, (name, value)| all + name + ": " + value + "\r\n");
     let length = body.len();
     format!(
         "POST {target} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n{headers}\

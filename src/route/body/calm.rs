@@ -14,6 +14,7 @@ pub(super) fn calm(piece: &[u8]) -> usize {
 }
 
 /// What begins or ends a name, a value, a line or an escape sequence in any of the encodings.
+#[expect(clippy::needless_bitwise_bool, reason = "without jumps, the bytes of a block are compared at once")]
 const fn stirs_one(byte: u8) -> bool {
     (byte == b'\r')
         | (byte == b'\n')

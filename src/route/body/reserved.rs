@@ -99,7 +99,7 @@ const OTHER: u8 = 0x7f;
 
 impl Escapes {
     /// Whether no escape sequence is being read.
-    pub(super) const fn are_none(&self) -> bool {
+    pub(super) const fn are_none(self) -> bool {
         self.awaited == 0 && !self.letter
     }
 
