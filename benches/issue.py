@@ -184,6 +184,18 @@ def fill(bench, name, count, *options):
     return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
 
 
+def fill_or_take(bench, name, count):
+    """A store with grants, and a sample of their tokens."""
+    if not bench.options.filled:
+        return fill(bench, name, count, "--sample", CACHED, bench.path("sample"))
+    for file in os.listdir(bench.folder):
+        if file.startswith(f"{name}.db"):
+            os.remove(bench.path(file))
+    for file, place in (("store.db", f"{name}.db"), ("store.key", f"{name}.key"), ("sample", "sample")):
+        shutil.move(os.path.join(bench.options.filled, file), bench.path(place))
+    return "taken as it was"
+
+
 def size(bench, name):
     with open(f"{bench.path(name)}.db") as file:
         return os.fstat(file.fileno()).st_size
@@ -194,14 +206,7 @@ def store(bench):
     gateway = Gateway(bench, name)
     print(f"An empty store: ready after {gateway.start:.2f} s, {gateway.memory():.0f} MB.")
     gateway.stop()
-    if bench.options.filled:
-        for file in os.listdir(bench.folder):
-            if file.startswith(f"{name}.db"):
-                os.remove(bench.path(file))
-        for file in ("store.db", "store.key", "sample"):
-            shutil.move(os.path.join(bench.options.filled, file), bench.path(file))
-    else:
-        print(f"Filling: {fill(bench, name, count, '--sample', CACHED, bench.path('sample'))}.", flush=True)
+    print(f"Filling: {fill_or_take(bench, name, count)}.", flush=True)
     print(f"{count:,} flows: {size(bench, name) / 2**20:,.0f} MB, {size(bench, name) / count:.0f} bytes each.")
     os.sync()
     gateway = Gateway(bench, name)
@@ -247,7 +252,7 @@ def flood(bench):
     """Known tokens are hits as before while a million unknown ones and a million of junk come in."""
     name = "flood"
     Gateway(bench, name).stop()
-    fill(bench, name, CACHED, "--sample", CACHED, bench.path("sample"))
+    fill_or_take(bench, name, CACHED)
     gateway = Gateway(bench, name)
     hits = lambda: (gateway.metric('empress_cache_lookups_total{result="hit"}'), gateway.metric("empress_cache_lookups_total"))
     head()
@@ -278,7 +283,7 @@ def machine():
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(prog="benches/issue.sh")
     parser.add_argument("--store", type=int, metavar="N", help="measure a store of N tokens instead")
-    parser.add_argument("--filled", metavar="FOLDER", help="with --store: a store.db, store.key and sample of fill_store's, to be used up")
+    parser.add_argument("--filled", metavar="FOLDER", help="where a store.db, its store.key and a sample of fill_store's are, to be used up")
     parser.add_argument("--flood", action="store_true", help="measure the hit rate under floods instead")
     parser.add_argument("--count", type=int, default=10_000, help="requests in a run (default 10000)")
     parser.add_argument("--rounds", type=int, default=3, help="runs of each kind (default 3)")

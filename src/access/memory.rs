@@ -44,7 +44,10 @@ impl<V: Clone> Memory<V> {
     /// A memory of some `capacity` entries.
     pub(super) fn new(capacity: u64) -> Self {
         let shards = (capacity / SHARD_LEAST).clamp(1, SHARDS).next_power_of_two();
-        let most = usize::try_from(capacity.div_ceil(shards).min(u64::from(u32::MAX))).unwrap_or(usize::MAX).max(1);
+        let share = capacity.div_ceil(shards);
+        // Tokens do not spread evenly: with a little more, none has to go before there are as many as fit.
+        let most = if shards == 1 { share } else { share + share / 8 };
+        let most = usize::try_from(most.min(u64::from(u32::MAX))).unwrap_or(usize::MAX).max(1);
         Self { shards: (0..shards).map(|_| RwLock::new(Shard::new(most))).collect(), next: AtomicUsize::new(0) }
     }
 
@@ -218,6 +221,15 @@ mod tests {
         }
         assert_eq!(length(&memory), 100);
         assert_eq!(memory.get(&token(5000)), None);
+    }
+
+    #[test]
+    fn as_many_as_fit_are_all_kept_whatever_the_order_of_their_use() {
+        let memory = Memory::new(200_000);
+        for number in 0..200_000 {
+            memory.insert(token(number), number);
+        }
+        assert!((0..200_000).all(|number| memory.get(&token(number)) == Some(number)));
     }
 
     #[test]

@@ -142,18 +142,19 @@ fn purge_codes(rows: &Rows<'_>, now: UnixTime, most: u32) -> StoreResult<usize> 
         params![rows.site, now, most],
         |row| Ok((row.get::<_, [u8; 32]>(0)?, row.get::<_, Option<UnixTime>>(1)?)),
     )?;
-    let mut gone = 0;
+    let mut done = 0;
     for (code, grant_lasts_until) in due {
-        if let Some(until) = grant_lasts_until {
+        // Those that stay count too, or a round that met them alone would seem to be the last.
+        done += if let Some(until) = grant_lasts_until {
             rows.change(
                 "UPDATE codes SET keep_until = ?3 WHERE site = ?1 AND code = ?2",
                 params![rows.site, code, until],
-            )?;
+            )?
         } else {
-            gone += rows.change("DELETE FROM codes WHERE site = ?1 AND code = ?2", params![rows.site, code])?;
-        }
+            rows.change("DELETE FROM codes WHERE site = ?1 AND code = ?2", params![rows.site, code])?
+        };
     }
-    Ok(gone)
+    Ok(done)
 }
 
 /// Writes what is there already: that takes a lock, space on the disk, and a commit.
