@@ -94,7 +94,7 @@ impl Introspector {
                 }
             }
         };
-        if let Some(token) = self.cache.known(&asked.hash, &self.invalidation, now).await {
+        if let Some(token) = self.cache.known(&asked.hash, &self.invalidation, now) {
             return Ok(active(token, true, now));
         }
         // Apart: what a request waits on is moved about with it, and a token is seldom asked for.
@@ -103,14 +103,14 @@ impl Introspector {
 
     async fn ask(&self, ground: &AccessGround, asked: Asked<'_>) -> Result<Introspected, LookupFailed> {
         let Asked { hash, now, .. } = asked;
-        if self.cache.is_unknown(&hash, now).await {
+        if self.cache.is_unknown(&hash, now) {
             return Ok(Introspected::Inactive);
         }
         for _ in 0..ATTEMPTS {
-            match self.cache.found_by(hash, self.look_up(ground, asked)).await {
+            match self.cache.found_by(hash, now, self.look_up(ground, asked)).await {
                 // The look-up that we joined began before a revocation: once more.
                 Ok(token) if !self.invalidation.holds(token.stamp) => {
-                    self.cache.known(&hash, &self.invalidation, now).await;
+                    self.cache.known(&hash, &self.invalidation, now);
                 }
                 Ok(token) => return Ok(active(token, false, now)),
                 Err(Missed::Unknown) => return Ok(Introspected::Inactive),
@@ -122,6 +122,10 @@ impl Introspector {
 
     async fn look_up(&self, ground: &AccessGround, asked: Asked<'_>) -> Result<Arc<CachedToken>, Missed> {
         let Asked { hash, native, now } = asked;
+        // Another look-up may have ended since the caller looked.
+        if self.cache.is_unknown(&hash, now) {
+            return Err(Missed::Unknown);
+        }
         let began = self.invalidation.begin();
         let failed = |error| Missed::Failed(LookupFailed::Store(Arc::new(error)));
         let facts = tokio::time::timeout(LOOKUP_TIMEOUT, ground.store.access_token(hash, now))
@@ -134,7 +138,7 @@ impl Introspector {
         };
         let client = client.map_err(|error| Missed::Failed(LookupFailed::Directory(error)))?;
         let (Some(facts), Some(client)) = (facts, client) else {
-            self.cache.remember_unknown(hash, now).await;
+            self.cache.remember_unknown(hash, now);
             return Err(Missed::Unknown);
         };
         if let (Some(natives), Some(_)) = (&ground.natives, native) {
@@ -145,7 +149,8 @@ impl Introspector {
             stamp: self.invalidation.stamp(began, &facts.grant.id),
             user: ground.directory.upstream_user(&facts.grant.user),
             grant: facts.grant.id,
-            scopes: facts.scopes,
+            // Mostly they are the client's, and the same for a great many tokens.
+            scopes: if facts.scopes == client.scopes { client.scopes.clone() } else { facts.scopes },
             issued_at: facts.issued_at,
             expires_at: facts.expires_at,
             native: native.and_then(as_presented),
@@ -169,10 +174,10 @@ async fn client_of(ground: &AccessGround, facts: &AccessTokenFacts) -> Result<Op
 
 /// The header that a native token goes upstream with, whatever white space and letter case it came with: ERPNext takes
 /// one with two blanks for none at all.
-fn as_presented(token: &str) -> Option<HeaderValue> {
+fn as_presented(token: &str) -> Option<Box<HeaderValue>> {
     let mut header = HeaderValue::try_from(format!("Bearer {token}")).ok()?;
     header.set_sensitive(true);
-    Some(header)
+    Some(Box::new(header))
 }
 
 fn active(token: Arc<CachedToken>, cached: bool, now: UnixTime) -> Introspected {

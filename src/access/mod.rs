@@ -1,13 +1,16 @@
 //! The bearer check of every forwarded request: which token, whose, for what, and the credential that the user's requests
 //! go upstream with. It reads grants and never makes or ends one.
 //!
-//! Unless something is unknown to memory the check takes no lock and waits for nothing. It denies on every failure.
+//! Unless something is unknown to memory the check waits for nothing, and takes no lock but that of a look into memory.
+//! It denies on every failure.
 
 pub(crate) mod bearer;
 mod cache;
 mod feed;
+mod flights;
 mod introspector;
 mod invalidation;
+mod memory;
 mod permit;
 #[cfg(test)]
 mod tests;
@@ -140,7 +143,7 @@ impl AccessCheck {
         self.check_user(&token.user, now)?;
         let credential = match (terms.service, &token.native) {
             (Service::Web, None) => Some(self.credential(&token.user, now).await?),
-            (Service::Web, Some(native)) => Some(native.clone()),
+            (Service::Web, Some(native)) => Some(HeaderValue::clone(native)),
             (Service::Realtime, _) => None,
         };
         Ok(Permit { credential, token, cached })

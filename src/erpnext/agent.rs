@@ -9,6 +9,7 @@ use http::{
     header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, COOKIE, HOST},
 };
 use serde_json::Value;
+use tokio::{sync::Semaphore, time::timeout};
 use url::{Url, form_urlencoded};
 
 use super::{DirectoryError, ErpnextSettings, LoginProbe, answer::Answer, bases::Bases, settings::InvalidSettings};
@@ -19,6 +20,9 @@ const MAX_ANSWER: usize = 2 * 1024 * 1024;
 /// Shorter than the two seconds after which gunicorn closes an idle connection: a call that is written to a connection
 /// as it closes fails.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(1);
+/// So many calls are under way at a time, however many requests wait for one: fewer than a small site has workers for
+/// long, and the site has requests of its users to answer.
+pub(super) const CALLS_AT_ONCE: usize = 16;
 const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 
 pub(super) type OnCall = Arc<dyn Fn(&'static str, &'static str) + Send + Sync>;
@@ -29,6 +33,9 @@ pub(super) struct Agent {
     bases: Bases,
     account: HeaderValue,
     on_call: OnCall,
+    places: Semaphore,
+    /// How long a call waits for a place, and then for its answer.
+    patience: Duration,
 }
 
 /// On whose behalf a call is made.
@@ -87,7 +94,8 @@ impl Agent {
             .http1_only()
             .build()
             .map_err(|error| InvalidSettings::HttpClient(error.without_url().to_string()))?;
-        Ok(Self { http, bases, account: account(&settings.api_key)?, on_call })
+        let (account, patience) = (account(&settings.api_key)?, settings.call_timeout);
+        Ok(Self { http, bases, account, on_call, places: Semaphore::new(CALLS_AT_ONCE), patience })
     }
 
     /// The answer, whatever its status.
@@ -104,6 +112,8 @@ impl Agent {
     }
 
     async fn try_send(&self, call: Call<'_>) -> Result<Answer, String> {
+        let place = timeout(self.patience, self.places.acquire()).await;
+        let _place = place.map_err(|_| "too many calls at once")?.map_err(|_| "it has stopped")?;
         let (_, first) = self.bases.in_order().next().ok_or("no upstream")?;
         let request = self.http.request(call.method, url(first, call.path, call.query)?);
         let request = match call.by {

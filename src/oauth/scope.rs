@@ -1,6 +1,6 @@
 //! Scopes (RFC 6749 §3.3).
 
-use std::fmt;
+use std::{fmt, sync::Arc};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
@@ -39,9 +39,9 @@ impl Scope {
     }
 }
 
-/// A list of scopes without repetition, in the order in which they were first named.
+/// A list of scopes without repetition, in the order in which they were first named. Clones share it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
-pub struct Scopes(Vec<Scope>);
+pub struct Scopes(Arc<[Scope]>);
 
 impl Scopes {
     /// Takes scopes that stand apart by white space.
@@ -91,13 +91,13 @@ impl Scopes {
 
 impl FromIterator<Scope> for Scopes {
     fn from_iter<I: IntoIterator<Item = Scope>>(scopes: I) -> Self {
-        let mut list = Self::default();
+        let mut list = Vec::new();
         for scope in scopes {
-            if !list.contains(scope.as_str()) {
-                list.0.push(scope);
+            if !list.contains(&scope) {
+                list.push(scope);
             }
         }
-        list
+        Self(list.into())
     }
 }
 

@@ -17,7 +17,7 @@ use super::{
 const COUNTS_INTERVAL: Duration = Duration::from_secs(10);
 /// Expired rows are removed this often, in small batches so that nobody waits for it.
 const PURGE_INTERVAL: Duration = Duration::from_secs(60);
-const PURGE_BATCH: u32 = 500;
+const PURGE_BATCH: u32 = 100;
 /// What was counted for the audit trail is written this often.
 const TALLY_INTERVAL: Duration = Duration::from_secs(60);
 /// Whether a signing key is due for rotation, or another process has rotated some, is looked at this often.

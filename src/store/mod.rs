@@ -160,7 +160,8 @@ pub trait Store: Send + Sync + 'static {
     async fn allowance_uses(&self) -> StoreResult<Vec<AllowanceUse>>;
     /// How many grants of each client live at `now`: a client that has one was used within a refresh token's life.
     async fn living_grants(&self, now: UnixTime) -> StoreResult<Vec<(ClientId, u64)>>;
-    /// Removes at most `most` rows of each kind that expired before `now`, and tells how many went.
+    /// Removes at most `most` rows of each kind that expired before `now`, and tells how many went, or were due and must
+    /// stay for longer: with fewer than `most` in all, nothing is due any more.
     async fn purge(&self, now: UnixTime, most: u32) -> StoreResult<u64>;
     /// Whether the store can read and write at all.
     async fn ready(&self) -> StoreResult<()>;

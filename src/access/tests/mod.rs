@@ -192,6 +192,44 @@ async fn of_1000_first_uses_at_once_one_looks_up() {
 }
 
 /// T60
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn of_1000_requests_at_once_with_an_unknown_token_one_looks_up() {
+    for _ in 0..20 {
+        let scene = Arc::new(Scene::new());
+        let token = scene.stranger();
+        let requests: Vec<_> = (0..1000)
+            .map(|_| {
+                let (scene, token) = (Arc::clone(&scene), token.clone());
+                tokio::spawn(async move { scene.denied(&token).await })
+            })
+            .collect();
+        for request in requests {
+            assert_eq!(request.await.expect("no panic"), Denial::InactiveToken);
+        }
+        assert_eq!(scene.store.look_ups(), 1);
+    }
+}
+
+/// T62
+#[tokio::test]
+async fn known_tokens_that_fill_the_memory_stay_under_a_flood_of_unknown_ones() {
+    let scene = Scene::new();
+    // As many as the cache keeps: one that came beside them would have to take the place of another.
+    let good: Vec<_> = (0..1000).map(|number| scene.token(&format!("g{number}"), "all")).collect();
+    for token in &good {
+        scene.present(token).await.expect("permitted");
+    }
+    let mut hits = 0;
+    for token in &good {
+        for _ in 0..20 {
+            assert_eq!(scene.denied(&scene.stranger()).await, Denial::InactiveToken);
+        }
+        hits += usize::from(scene.present(token).await.expect("permitted").cached);
+    }
+    assert_eq!(hits, good.len());
+}
+
+/// T60
 #[tokio::test]
 async fn a_failing_store_denies_and_is_not_remembered() {
     let scene = Scene::new();

@@ -2,13 +2,19 @@
 
 use std::{sync::Arc, time::Duration};
 
+use futures_util::future::join_all;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+};
+
 use super::{
     site::Site,
     standin::{ALICE, BOB, Bearer, Failure, ORDINARY_CLIENT},
 };
 use crate::{
     clock::{Clock, UnixTime},
-    erpnext::{Directory, NativeTokens, Possible},
+    erpnext::{Directory, NativeTokens, Possible, agent::CALLS_AT_ONCE},
     oauth::{TokenHash, UserName},
     store::{EmbeddedStore, Store},
 };
@@ -197,4 +203,63 @@ async fn while_erpnext_is_away_nobody_can_tell_unless_all_were_read_before() {
     site.standin.heal();
     natives.round().await.expect("a round");
     assert_eq!(natives.possible(&TokenHash::of("x")), Possible::No);
+}
+
+/// How many calls have asked for a row.
+fn asked_for_rows(site: &Site<EmbeddedStore>) -> usize {
+    site.calls("POST", "frappe.client.get_list")
+}
+
+/// T60
+#[tokio::test]
+async fn of_1000_unknown_tokens_at_once_erpnext_is_asked_about_a_few() {
+    let site = Site::start_now();
+    let natives = read(&site).await;
+    let before = asked_for_rows(&site);
+    let asked = join_all((0..1000).map(|number| {
+        let natives = Arc::clone(&natives);
+        tokio::spawn(async move { natives.read_new_refresh(&format!("junk {number}")).await })
+    }));
+    let answers: Vec<_> = asked.await.into_iter().map(|answer| answer.expect("no panic")).collect();
+    assert_eq!(answers.iter().filter(|answer| matches!(answer, Ok(false))).count(), 10);
+    assert_eq!(answers.iter().filter(|answer| answer.is_err()).count(), 990, "nobody is told that there is none");
+    assert_eq!(asked_for_rows(&site) - before, 10);
+}
+
+/// A request to the stand-in that is none of the gateway's, answered.
+async fn ping(site: &Site<EmbeddedStore>) {
+    let mut connection = TcpStream::connect(site.standin.addr()).await.expect("it listens");
+    let request = b"GET /api/method/ping HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
+    connection.write_all(request).await.expect("written");
+    connection.read_to_end(&mut Vec::new()).await.expect("an answer");
+}
+
+/// T60
+#[tokio::test]
+async fn only_so_many_calls_are_under_way_at_a_time_and_the_others_wait_for_a_place() {
+    let site = Site::start_now();
+    let natives = read(&site).await;
+    let before = asked_for_rows(&site);
+    site.standin.fail_on("frappe.client.get_list", Failure::Hang);
+    let mut calls: Vec<_> = (0..1000)
+        .map(|number| {
+            let natives = Arc::clone(&natives);
+            tokio::spawn(async move { natives.has_refresh(&format!("n{number}-refresh")).await })
+        })
+        .collect();
+    while asked_for_rows(&site) - before < CALLS_AT_ONCE {
+        tokio::task::yield_now().await;
+    }
+    for _ in 0..20 {
+        ping(&site).await;
+    }
+    assert_eq!(asked_for_rows(&site) - before, CALLS_AT_ONCE);
+    site.standin.heal();
+    let last = calls.split_off(CALLS_AT_ONCE);
+    for hanging in calls {
+        hanging.abort();
+    }
+    for call in last {
+        assert_eq!(call.await.expect("no panic"), Ok(false));
+    }
 }

@@ -30,6 +30,11 @@ impl Word {
         self.bytes.get(..self.length) == Some(name.as_bytes())
     }
 
+    /// Whether more bytes would change nothing.
+    const fn is_full(&self) -> bool {
+        self.length > LONGEST
+    }
+
     /// Whether it may become `name`, or is it.
     pub(super) fn begins(&self, name: &str) -> bool {
         self.length > 0 && self.bytes.get(..self.length).is_some_and(|bytes| name.as_bytes().starts_with(bytes))
@@ -66,6 +71,11 @@ impl FormKeys {
             }
         }
         None
+    }
+
+    /// In a value, where only its end matters.
+    pub(super) const fn are_at_rest(&self) -> bool {
+        self.in_value
     }
 
     /// The name that the end of the body completes.
@@ -131,6 +141,12 @@ impl JsonKeys {
         {
             word.push(decoded);
         }
+    }
+
+    /// In a text that is not to be a name that matters, where only its end does.
+    pub(super) fn are_at_rest(&self) -> bool {
+        let nameless = self.word.as_ref().is_none_or(Word::is_full);
+        nameless && self.in_text && !self.escaped && self.escapes.are_none()
     }
 
     /// The text so far that may turn out to be a name.

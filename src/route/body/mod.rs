@@ -4,6 +4,7 @@
 //! ERPNext takes its parameters from a JSON object, or from a form and the query together; werkzeug and Python's `json`
 //! read them, so their reading counts here.
 
+mod calm;
 mod disposition;
 mod fields;
 mod keys;
@@ -18,6 +19,7 @@ pub use fields::{Fields, Unreadable};
 pub use kind::{BadContentType, BodyKind};
 
 use self::{
+    calm::calm,
     keys::{FormKeys, JsonKeys, Word},
     multipart::Multipart,
     reserved::ReservedScan,
@@ -95,22 +97,40 @@ impl BodyScan {
     /// # Errors
     /// [`Found`] when it completes something that must not pass.
     pub fn push(&mut self, piece: &[u8]) -> Result<(), Found> {
-        for byte in piece {
-            self.reserved.push(*byte).map_err(|_| Found::ReservedValue)?;
-            let word = match &mut self.names {
-                Names::None => None,
-                Names::Form(keys) => keys.push(*byte),
-                Names::Json(keys) => keys.push(*byte),
-                Names::Multipart(multipart) => {
-                    let part = multipart.push(*byte).map_err(|_| Found::Malformed)?;
-                    part.map(|part| part.name.bytes().fold(Word::default(), Word::with))
-                }
-            };
-            if let Some(word) = word {
-                self.take(&word)?;
+        let mut rest = piece;
+        loop {
+            if self.is_at_rest() {
+                (_, rest) = rest.split_at(calm(rest));
             }
+            let Some((byte, after)) = rest.split_first() else { return Ok(()) };
+            self.push_byte(*byte)?;
+            rest = after;
         }
-        Ok(())
+    }
+
+    fn push_byte(&mut self, byte: u8) -> Result<(), Found> {
+        self.reserved.push(byte).map_err(|_| Found::ReservedValue)?;
+        let word = match &mut self.names {
+            Names::None => None,
+            Names::Form(keys) => keys.push(byte),
+            Names::Json(keys) => keys.push(byte),
+            Names::Multipart(multipart) => {
+                let part = multipart.push(byte).map_err(|_| Found::Malformed)?;
+                part.map(|part| part.name.bytes().fold(Word::default(), Word::with))
+            }
+        };
+        word.map_or(Ok(()), |word| self.take(&word))
+    }
+
+    /// Whether what [`calm`] passes over would change nothing.
+    fn is_at_rest(&self) -> bool {
+        let names = match &self.names {
+            Names::None => true,
+            Names::Form(keys) => keys.are_at_rest(),
+            Names::Json(keys) => keys.are_at_rest(),
+            Names::Multipart(multipart) => multipart.is_at_rest(),
+        };
+        names && self.reserved.is_at_rest()
     }
 
     /// The body has ended.

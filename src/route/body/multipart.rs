@@ -1,7 +1,10 @@
 //! A multipart form as werkzeug takes it apart, as it streams by and in constant memory: the names of its parts, and
 //! where they are wanted their values. What werkzeug and another parser could read in two ways is refused.
 
-use super::disposition::{Part, head};
+use super::{
+    calm::calm,
+    disposition::{Part, head},
+};
 
 /// The heads of one part have no more bytes.
 const LONGEST_HEAD: usize = 8 * 1024;
@@ -60,8 +63,12 @@ impl Multipart {
     pub(super) fn fields(boundary: &[u8], body: &[u8]) -> Result<Vec<(String, String)>, Malformed> {
         let kept = Kept::Fields { fields: Vec::new(), open: false, line: 0 };
         let mut multipart = Self { kept, ..Self::new(boundary) };
-        for byte in body {
+        let mut rest = body;
+        while let Some((byte, after)) = rest.split_first() {
             multipart.push(*byte)?;
+            let (calm, after) = after.split_at(if multipart.is_at_rest() { calm(after) } else { 0 });
+            multipart.kept.extend(calm);
+            rest = after;
         }
         match (multipart.state, multipart.kept) {
             (State::End, Kept::Fields { fields, .. }) => {
@@ -75,6 +82,11 @@ impl Multipart {
     /// Whether a part's name is being read.
     pub(super) const fn in_head(&self) -> bool {
         matches!(self.state, State::Head { .. })
+    }
+
+    /// In a value and not in a delimiter, where only a line's end matters; or behind the last delimiter.
+    pub(super) const fn is_at_rest(&self) -> bool {
+        matches!(self.state, State::Value(None) | State::End)
     }
 
     /// Takes a byte; the part whose heads it completes.
@@ -177,10 +189,14 @@ impl Kept {
     }
 
     fn push(&mut self, byte: u8) {
+        self.extend(&[byte]);
+    }
+
+    fn extend(&mut self, bytes: &[u8]) {
         if let Self::Fields { fields, open: true, .. } = self
             && let Some((_, value)) = fields.last_mut()
         {
-            value.push(byte);
+            value.extend_from_slice(bytes);
         }
     }
 

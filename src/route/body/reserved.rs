@@ -33,6 +33,12 @@ impl ReservedScan {
         if raw || form || json { Err(ReservedValue) } else { Ok(()) }
     }
 
+    /// Whether what [`calm`](super::calm::calm) passes over would change nothing.
+    pub(super) const fn is_at_rest(&self) -> bool {
+        let decoders = self.form_decoder.are_none() && self.json_decoder.are_none();
+        decoders && self.raw.is_at_rest() && self.form.is_at_rest() && self.json.is_at_rest()
+    }
+
     /// Whether what came last may be the beginning of a reserved name: it should not be passed on yet.
     pub(super) const fn is_undecided(&self) -> bool {
         self.raw.matched > 0 || self.form.matched > 0 || self.json.matched > 0
@@ -49,6 +55,10 @@ struct Matcher {
 }
 
 impl Matcher {
+    const fn is_at_rest(&self) -> bool {
+        self.matched == 0 && !self.at_start && !self.line_is_empty && !self.after_return
+    }
+
     /// Takes a byte; `true` when a reserved name is complete.
     fn push(&mut self, byte: u8) -> bool {
         let expected = RESERVED_METHODS.as_bytes().get(self.matched);
@@ -88,6 +98,11 @@ pub(super) struct Escapes {
 const OTHER: u8 = 0x7f;
 
 impl Escapes {
+    /// Whether no escape sequence is being read.
+    pub(super) const fn are_none(self) -> bool {
+        self.awaited == 0 && !self.letter
+    }
+
     /// `%xx` and `+`; an incomplete escape is dropped.
     pub(super) fn form(&mut self, byte: u8) -> Option<u8> {
         match byte {

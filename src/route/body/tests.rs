@@ -131,6 +131,26 @@ proptest! {
         prop_assert_eq!(scanned(&kind, &cut(body.as_bytes(), &cuts)), whole);
     }
 
+    /// What is passed over leaves every reader as reading it would have.
+    #[test]
+    fn to_pass_over_calm_stretches_changes_nothing(
+        kind in any_kind(),
+        body in "(sid=|cmd|=|&|%7|3|%|\\+|\"|\\{|\\}|:|,|\\\\|\\\\u00|73|\r\n|\r|\n|--B|--|Content-Disposition: x; name=a\r\n\r\n|frappe\\.integrations\\.oauth2\\.| |[a-f]{1,40}|[^a]{1,40}){0,30}",
+    ) {
+        let read = |scan: &mut BodyScan| body.bytes().try_for_each(|byte| scan.push_byte(byte));
+        let (mut passing, mut reading) = (BodyScan::new(&kind), BodyScan::new(&kind));
+        prop_assert_eq!(passing.push(body.as_bytes()), read(&mut reading));
+        prop_assert_eq!(format!("{passing:?}"), format!("{reading:?}"));
+    }
+
+    #[test]
+    fn values_are_whole_where_calm_stretches_are_passed_over(value in "([a-z]{0,40}|=|\r|\n|--B|--)([a-z]{0,40}|\r\n|-){0,6}x") {
+        prop_assume!(!value.contains("\r--B") && !value.contains("\n--B") && !value.starts_with("--B"));
+        let body = format!("{}{}--B--", part("a", &value), part("b", "c"));
+        let fields = Fields::parse(&multipart(), body.as_bytes()).expect("a form");
+        prop_assert_eq!(fields.values("a").next().and_then(|found| found.as_str()), Some(value.as_str()));
+    }
+
     #[test]
     fn a_reserved_value_is_found_however_the_body_is_cut(
         cuts in proptest::collection::vec(1usize..9, 1..60),

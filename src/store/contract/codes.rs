@@ -83,3 +83,19 @@ pub async fn a_tombstone_outlives_the_code_while_its_grant_lives(store: Tested) 
     }
     assert_eq!(store.take_code(hash("code"), later(DAY).minus(HOUR)).await.expect("an answer"), replayed);
 }
+
+pub async fn tombstones_that_stay_do_not_end_a_round_of_purging(store: Tested) {
+    for id in ["one", "two", "three"] {
+        store.put_code(hash(id), code(id)).await.expect("put");
+        store.take_code(hash(id), start()).await.expect("taken");
+        let new = NewGrant { from_code: Some(hash(id)), ..grant(id) };
+        store.issue_grant(new).await.expect("issued");
+    }
+    // Before anything else of them ends.
+    let now = start().plus(Duration::from_secs(600));
+    let mut rounds = Vec::new();
+    for _ in 0..3 {
+        rounds.push(store.purge(now, 2).await.expect("purged"));
+    }
+    assert_eq!(rounds, [2, 1, 0]);
+}

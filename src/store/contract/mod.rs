@@ -52,6 +52,7 @@ macro_rules! store_contract {
             a_grant_issued_after_the_replay_of_its_code_is_ended,
             a_grant_from_a_code_that_nobody_knows_is_ended,
             a_tombstone_outlives_the_code_while_its_grant_lives,
+            tombstones_that_stay_do_not_end_a_round_of_purging,
             an_access_token_is_known_until_it_expires,
             a_grant_without_refresh_token_is_issued,
             a_grant_id_is_used_once,

@@ -14,6 +14,9 @@ const STATEMENTS_KEPT: usize = 128;
 /// What the write-ahead log shrinks to after a burst.
 const MOST_JOURNAL_BYTES: i64 = 64 << 20;
 
+/// Pages that the writer keeps: those that tokens are added to.
+const WRITER_CACHE_KIB: i64 = 16 << 10;
+
 /// Makes the file if there is none, and opens it for the writer, with the present schema.
 pub fn open_writer(path: &Path) -> StoreResult<Connection> {
     // SQLite does not wait for its turn to switch to WAL, so processes that start together take turns here.
@@ -31,6 +34,9 @@ pub fn open_writer(path: &Path) -> StoreResult<Connection> {
     }
     connection.pragma_update(None, "synchronous", "FULL")?;
     connection.pragma_update(None, "journal_size_limit", MOST_JOURNAL_BYTES)?;
+    connection.pragma_update(None, "cache_size", -WRITER_CACHE_KIB)?;
+    // What a savepoint may have to restore is never in a file.
+    connection.pragma_update(None, "temp_store", "MEMORY")?;
     Ok(connection)
 }
 

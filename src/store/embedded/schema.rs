@@ -10,8 +10,7 @@ const APPLICATION_ID: i32 = 0x454d_5052;
 /// Each step from one version of the schema to the next; `user_version` counts the steps that were made.
 const MIGRATIONS: [&str; 2] = [include_str!("migrations/0001_first.sql"), include_str!("migrations/0002_erpnext.sql")];
 
-/// Brings the file to the present schema. Nothing is written to a file that is not ours, newer than this program, or
-/// damaged.
+/// Brings the file to the present schema. Nothing is written to a file that is not ours or newer than this program.
 pub fn prepare(connection: &mut Connection) -> StoreResult<()> {
     // In a transaction, so that what is read belongs together.
     if done(&*connection.transaction()?)? < MIGRATIONS.len() {
@@ -24,8 +23,7 @@ pub fn prepare(connection: &mut Connection) -> StoreResult<()> {
         transaction.pragma_update(None, "user_version", i64::try_from(MIGRATIONS.len()).unwrap_or(i64::MAX))?;
         transaction.commit()?;
     }
-    check_tables(connection)?;
-    check_pages(connection)
+    check_tables(connection)
 }
 
 /// How many migrations the file has seen.
@@ -69,11 +67,7 @@ fn objects(connection: &Connection) -> StoreResult<Vec<String>> {
     Ok(statement.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?)
 }
 
-fn check_pages(connection: &Connection) -> StoreResult<()> {
-    let verdict: String = connection.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
-    if verdict == "ok" { Ok(()) } else { Err(damaged(&verdict)) }
-}
-
-fn damaged(what: &str) -> StoreError {
+/// The failure that damage is, with what to do.
+pub fn damaged(what: &str) -> StoreError {
     StoreError::Corrupt(format!("the file is damaged ({what}): restore it from a backup"))
 }

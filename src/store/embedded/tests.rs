@@ -234,6 +234,50 @@ fn overwritten_pages_are_damage_and_stay() {
     assert_eq!(fs::read(&path).expect("still there"), bytes);
 }
 
+/// A file with some rows, all of whose pages behind the schema's are overwritten but for these: they can still be opened.
+fn damage_rows(path: &Path) {
+    let root: u32 = {
+        let connection = Connection::open(path).expect("opened");
+        let insert = "INSERT INTO logins (site, login, at, expires_at) VALUES ('site', randomblob(32), 0, 0)";
+        for _ in 0..200 {
+            connection.execute(insert, []).expect("inserted");
+        }
+        let root = "SELECT rootpage FROM sqlite_schema WHERE name = 'logins'";
+        connection.query_row(root, [], |row| row.get(0)).expect("a page")
+    };
+    let mut bytes = fs::read(path).expect("read");
+    let start = 4096 * (root as usize - 1);
+    bytes[start..start + 4096].fill(0x5a);
+    fs::write(path, &bytes).expect("written");
+}
+
+#[tokio::test]
+async fn damage_in_a_large_file_is_found_while_it_is_used_and_ends_all_writing() {
+    let (_place, path) = place();
+    drop(open_at(&path));
+    damage_rows(&path);
+    assert!(refusal(&path).contains("backup"), "a small one is refused at once");
+    let store = open(&path, SiteId::new("site"), &SecretKey::new([1; 32]), 0).expect("opened");
+    let alice = UserName::new("alice");
+    let mut found = None;
+    while found.is_none() {
+        tokio::task::yield_now().await;
+        found = store.put_shadow_token(&alice, shadow("emp_sh_1")).await.err();
+    }
+    assert!(matches!(&found, Some(StoreError::Unavailable(why)) if why.contains("backup")), "{found:?}");
+    assert!(store.ready().await.is_err());
+    assert!(store.shadow_token(&alice, NOW).await.is_ok(), "what is sound is read");
+}
+
+#[test]
+fn a_check_that_runs_does_not_hold_up_the_end() {
+    let (_place, path) = place();
+    drop(open_at(&path));
+    for _ in 0..20 {
+        drop(open(&path, SiteId::new("site"), &SecretKey::new([1; 32]), 0).expect("opened"));
+    }
+}
+
 #[test]
 fn a_missing_directory_is_unavailable() {
     let (place, _) = place();

@@ -94,25 +94,42 @@ macro_rules! purge {
     };
 }
 
-pub fn purge(rows: &Rows<'_>, now: UnixTime, most: u32) -> StoreResult<u64> {
-    let mut gone = purge_codes(rows, now, most)?;
-    // Tokens before their grants: a grant that is gone answers for no token, but none should be left without one.
-    for statement in [
-        purge!("requests", "handle", "expires_at"),
-        purge!("access_tokens", "hash", "expires_at"),
-        purge!("refresh_tokens", "hash", "expires_at"),
-        purge!("grants", "id", "lasts_until"),
-        purge!("consents", "client, user_name, redirect_uri", "expires_at"),
-        purge!("logins", "login", "expires_at"),
-        purge!("session_claims", "login, client", "expires_at"),
-        purge!("shadow_tokens", "user_name", "expires_at"),
-    ] {
-        gone += rows.change(statement, params![rows.site, now, most])?;
-    }
-    gone += rows.change(
-        "DELETE FROM revocations WHERE seq IN (SELECT seq FROM revocations WHERE site = ?1 AND at <= ?2 LIMIT ?3)",
-        params![rows.site, now.minus(FEED), most],
-    )?;
+/// What a round of purging does, each step apart, so that others are served between two of them. Tokens before their
+/// grants: a grant that is gone answers for no token, but none should be left without one.
+pub const PURGES: [Purge; 10] = [
+    Purge::Codes,
+    Purge::Ended(purge!("requests", "handle", "expires_at")),
+    Purge::Ended(purge!("access_tokens", "hash", "expires_at")),
+    Purge::Ended(purge!("refresh_tokens", "hash", "expires_at")),
+    Purge::Ended(purge!("grants", "id", "lasts_until")),
+    Purge::Ended(purge!("consents", "client, user_name, redirect_uri", "expires_at")),
+    Purge::Ended(purge!("logins", "login", "expires_at")),
+    Purge::Ended(purge!("session_claims", "login, client", "expires_at")),
+    Purge::Ended(purge!("shadow_tokens", "user_name", "expires_at")),
+    Purge::Feed,
+];
+
+/// A kind of rows that end.
+#[derive(Clone, Copy, Debug)]
+pub enum Purge {
+    /// Codes and the tombstones of codes.
+    Codes,
+    /// What a statement removes.
+    Ended(&'static str),
+    /// The feed of revocations.
+    Feed,
+}
+
+/// Removes at most `most` rows of a kind.
+pub fn purge(rows: &Rows<'_>, kind: Purge, now: UnixTime, most: u32) -> StoreResult<u64> {
+    let gone = match kind {
+        Purge::Codes => purge_codes(rows, now, most)?,
+        Purge::Ended(statement) => rows.change(statement, params![rows.site, now, most])?,
+        Purge::Feed => rows.change(
+            "DELETE FROM revocations WHERE seq IN (SELECT seq FROM revocations WHERE site = ?1 AND at <= ?2 LIMIT ?3)",
+            params![rows.site, now.minus(FEED), most],
+        )?,
+    };
     Ok(gone as u64)
 }
 
@@ -125,18 +142,19 @@ fn purge_codes(rows: &Rows<'_>, now: UnixTime, most: u32) -> StoreResult<usize> 
         params![rows.site, now, most],
         |row| Ok((row.get::<_, [u8; 32]>(0)?, row.get::<_, Option<UnixTime>>(1)?)),
     )?;
-    let mut gone = 0;
+    let mut done = 0;
     for (code, grant_lasts_until) in due {
-        if let Some(until) = grant_lasts_until {
+        // Those that stay count too, or a round that met them alone would seem to be the last.
+        done += if let Some(until) = grant_lasts_until {
             rows.change(
                 "UPDATE codes SET keep_until = ?3 WHERE site = ?1 AND code = ?2",
                 params![rows.site, code, until],
-            )?;
+            )?
         } else {
-            gone += rows.change("DELETE FROM codes WHERE site = ?1 AND code = ?2", params![rows.site, code])?;
-        }
+            rows.change("DELETE FROM codes WHERE site = ?1 AND code = ?2", params![rows.site, code])?
+        };
     }
-    Ok(gone)
+    Ok(done)
 }
 
 /// Writes what is there already: that takes a lock, space on the disk, and a commit.

@@ -201,7 +201,11 @@ impl Store for EmbeddedStore {
     }
 
     async fn purge(&self, now: UnixTime, most: u32) -> StoreResult<u64> {
-        self.writer.write(move |rows| upkeep::purge(rows, now, most)).await
+        let mut gone = 0;
+        for kind in upkeep::PURGES {
+            gone += self.writer.write(move |rows| upkeep::purge(rows, kind, now, most)).await?;
+        }
+        Ok(gone)
     }
 
     async fn ready(&self) -> StoreResult<()> {

@@ -11,7 +11,7 @@ use std::{
 use rusqlite::Connection;
 use tokio::sync::{mpsc, oneshot};
 
-use super::rows::Rows;
+use super::{check::Damage, rows::Rows};
 use crate::{
     oauth::SiteId,
     store::{StoreError, StoreResult, codec::Codec},
@@ -32,9 +32,9 @@ pub struct Writer {
 
 impl Writer {
     /// Starts the thread on its connection.
-    pub fn start(connection: Connection, site: SiteId, codec: Arc<Codec>) -> io::Result<Self> {
+    pub fn start(connection: Connection, site: SiteId, codec: Arc<Codec>, damage: Damage) -> io::Result<Self> {
         let (queue, jobs) = mpsc::channel(QUEUE);
-        let worker = Worker { connection, site, codec };
+        let worker = Worker { connection, site, codec, damage };
         let thread = thread::Builder::new().name("store-writer".to_owned()).spawn(move || worker.run(jobs))?;
         Ok(Self { queue: Some(queue), thread: Some(thread) })
     }
@@ -70,7 +70,7 @@ fn stopped() -> StoreError {
 /// One step that waits to be done and answered.
 trait Job: Send {
     /// Does the work and keeps its outcome. `Err` when the transaction itself is lost.
-    fn attempt(&mut self, connection: &mut Connection, site: &SiteId, codec: &Codec) -> Result<(), String>;
+    fn attempt(&mut self, connection: &Connection, site: &SiteId, codec: &Codec) -> Result<(), String>;
     /// Answers with the outcome, or with why nothing was committed.
     fn answer(self: Box<Self>, committed: Result<(), &str>);
 }
@@ -86,7 +86,7 @@ where
     F: FnOnce(&Rows<'_>) -> StoreResult<T> + Send,
     T: Send,
 {
-    fn attempt(&mut self, connection: &mut Connection, site: &SiteId, codec: &Codec) -> Result<(), String> {
+    fn attempt(&mut self, connection: &Connection, site: &SiteId, codec: &Codec) -> Result<(), String> {
         let Some(work) = self.work.take() else { return Ok(()) };
         self.outcome = in_savepoint(connection, |connection| work(&Rows::new(connection, site, codec)));
         // Some failures (a full disk, a failed read) make SQLite roll back everything, not only the savepoint.
@@ -107,12 +107,22 @@ where
 }
 
 /// Runs `work` so that its failure or panic undoes its own changes and no others.
-fn in_savepoint<T>(connection: &mut Connection, work: impl FnOnce(&Connection) -> StoreResult<T>) -> StoreResult<T> {
-    let savepoint = connection.savepoint()?;
+fn in_savepoint<T>(connection: &Connection, work: impl FnOnce(&Connection) -> StoreResult<T>) -> StoreResult<T> {
+    run(connection, "SAVEPOINT step")?;
     let outcome =
-        panic::catch_unwind(AssertUnwindSafe(|| work(&savepoint))).unwrap_or_else(|panic| Err(panicked(&*panic)))?;
-    savepoint.commit()?;
-    Ok(outcome)
+        panic::catch_unwind(AssertUnwindSafe(|| work(connection))).unwrap_or_else(|panic| Err(panicked(&*panic)));
+    if outcome.is_err() && !connection.is_autocommit() {
+        run(connection, "ROLLBACK TO step")?;
+    }
+    if !connection.is_autocommit() {
+        run(connection, "RELEASE step")?;
+    }
+    outcome
+}
+
+/// Runs a statement that is kept prepared.
+fn run(connection: &Connection, sql: &str) -> rusqlite::Result<()> {
+    connection.prepare_cached(sql)?.execute([]).map(|_| ())
 }
 
 /// The failure that a panic is to the caller; the panic hook has reported the rest.
@@ -125,6 +135,7 @@ struct Worker {
     connection: Connection,
     site: SiteId,
     codec: Arc<Codec>,
+    damage: Damage,
 }
 
 impl Worker {
@@ -146,6 +157,9 @@ impl Worker {
         batch: &mut Vec<Box<dyn Job>>,
     ) -> Result<(), String> {
         batch.push(first);
+        if let Some(why) = self.damage.get() {
+            return Err(why.clone());
+        }
         let outcome = self.transact(jobs, batch);
         if outcome.is_err() && !self.connection.is_autocommit() {
             // Nothing of a failed commit may reach the next one.
@@ -159,9 +173,9 @@ impl Worker {
         jobs: &mut mpsc::Receiver<Box<dyn Job>>,
         batch: &mut Vec<Box<dyn Job>>,
     ) -> Result<(), String> {
-        self.connection.execute_batch("BEGIN IMMEDIATE").map_err(|error| error.to_string())?;
+        run(&self.connection, "BEGIN IMMEDIATE").map_err(|error| error.to_string())?;
         while let Some(job) = batch.last_mut() {
-            job.attempt(&mut self.connection, &self.site, &self.codec)?;
+            job.attempt(&self.connection, &self.site, &self.codec)?;
             if batch.len() >= BATCH {
                 break;
             }
@@ -170,7 +184,7 @@ impl Worker {
                 Err(_) => break,
             }
         }
-        self.connection.execute_batch("COMMIT").map_err(|error| error.to_string())
+        run(&self.connection, "COMMIT").map_err(|error| error.to_string())
     }
 }
 
@@ -187,7 +201,7 @@ mod tests {
         let connection = file::open_writer(&directory.path().join("empress.db")).expect("opened");
         connection.busy_timeout(std::time::Duration::ZERO).expect("set");
         let codec = Arc::new(Codec::new(&SecretKey::new([1; 32])));
-        (directory, Writer::start(connection, SiteId::new("site"), codec).expect("started"))
+        (directory, Writer::start(connection, SiteId::new("site"), codec, Damage::default()).expect("started"))
     }
 
     fn put(rows: &Rows<'_>, name: &str) -> StoreResult<usize> {
