@@ -1,21 +1,18 @@
-//! Tokens in memory: what is known of the active ones, and which ones are unknown. Whether an entry holds is told by the
-//! clock on every hit.
+//! Tokens in memory: what is known of the active ones, and which ones are unknown. moka's clock is housekeeping: what nobody
+//! asks for goes. Whether an entry holds is told by ours, on every hit.
 
 use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering},
-    },
+    hash::{BuildHasher, Hasher},
+    sync::Arc,
     time::Duration,
 };
 
 use http::HeaderValue;
+use moka::future::Cache;
 
 use super::{
     LookupFailed,
-    flights::Flights,
     invalidation::{Invalidation, Stamp},
-    memory::Memory,
 };
 use crate::{
     clock::UnixTime,
@@ -62,87 +59,90 @@ pub(super) enum Missed {
     Failed(LookupFailed),
 }
 
-/// What a look-up ends with.
-pub(super) type Found = Result<Arc<CachedToken>, Missed>;
-
-/// What holds no more is looked for in a part of the memory so often, when something is put in.
-const SWEEP_EVERY: u64 = 1000;
-
-/// The two memories: junk never drives a known token out.
+/// The two caches: junk never drives a known token out.
 pub(super) struct TokenCache {
-    known: Memory<Arc<CachedToken>>,
-    unknown: Memory<UnixTime>,
+    known: Cache<TokenHash, Arc<CachedToken>, AsItIs>,
+    unknown: Cache<TokenHash, UnixTime, AsItIs>,
     unknown_ttl: Duration,
-    look_ups: Flights,
-    /// When it was last swept, in milliseconds.
-    swept_at: AtomicU64,
 }
 
 impl TokenCache {
     pub(super) fn new(settings: &CacheSettings) -> Self {
         Self {
-            known: Memory::new(settings.capacity),
-            unknown: Memory::new(settings.unknown_capacity),
+            // By idleness: moka keeps what it needs for that anyway, and a list besides for an entry's age.
+            known: Cache::builder()
+                .max_capacity(settings.capacity)
+                .time_to_idle(settings.ttl)
+                .build_with_hasher(AsItIs),
+            unknown: Cache::builder()
+                .max_capacity(settings.unknown_capacity)
+                .time_to_idle(settings.unknown_ttl)
+                .build_with_hasher(AsItIs),
             unknown_ttl: settings.unknown_ttl,
-            look_ups: Flights::default(),
-            swept_at: AtomicU64::new(0),
         }
     }
 
     /// What is believed still, and was found since the last revocation; anything older is forgotten.
-    pub(super) fn known(
+    pub(super) async fn known(
         &self,
         token: &TokenHash,
         invalidation: &Invalidation,
         now: UnixTime,
     ) -> Option<Arc<CachedToken>> {
-        let found = self.known.get(token)?;
+        let found = self.known.get(token).await?;
         if now < found.believed_until && invalidation.holds(found.stamp) {
             return Some(found);
         }
-        self.known.forget(token, |kept| Arc::ptr_eq(kept, &found));
+        self.known.invalidate(token).await;
         None
     }
 
     /// Whether the token was found to be unknown within `cache.unknown_ttl`.
-    pub(super) fn is_unknown(&self, token: &TokenHash, now: UnixTime) -> bool {
-        self.unknown.get(token).is_some_and(|at| now.since(at) < self.unknown_ttl)
+    pub(super) async fn is_unknown(&self, token: &TokenHash, now: UnixTime) -> bool {
+        self.unknown.get(token).await.is_some_and(|at| now.since(at) < self.unknown_ttl)
     }
 
-    pub(super) fn remember_unknown(&self, token: TokenHash, now: UnixTime) {
-        self.unknown.insert(token, now);
-        self.sweep(now);
+    pub(super) async fn remember_unknown(&self, token: TokenHash, now: UnixTime) {
+        self.unknown.insert(token, now).await;
     }
 
     /// What `look_up` finds; once for all who ask for this token meanwhile.
     pub(super) async fn found_by(
         &self,
         token: TokenHash,
-        now: UnixTime,
-        look_up: impl Future<Output = Found>,
-    ) -> Found {
-        let look_up = async {
-            // Another look-up may have ended since the caller looked here.
-            if let Some(found) = self.known.get(&token) {
-                return Ok(found);
-            }
-            let found = look_up.await;
-            if let Ok(found) = &found {
-                self.known.insert(token, Arc::clone(found));
-                self.sweep(now);
-            }
-            found
-        };
-        self.look_ups.share(token, look_up).await
+        look_up: impl Future<Output = Result<Arc<CachedToken>, Missed>>,
+    ) -> Result<Arc<CachedToken>, Missed> {
+        self.known.try_get_with(token, look_up).await.map_err(|missed: Arc<Missed>| Missed::clone(&missed))
+    }
+}
+
+/// Tokens are told apart by a hash already: its first bytes are as good as any of them.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct AsItIs;
+
+/// The first bytes of what is hashed.
+#[derive(Debug, Default)]
+pub(super) struct FirstBytes(u64);
+
+impl BuildHasher for AsItIs {
+    type Hasher = FirstBytes;
+
+    fn build_hasher(&self) -> FirstBytes {
+        FirstBytes::default()
+    }
+}
+
+impl Hasher for FirstBytes {
+    fn finish(&self) -> u64 {
+        self.0
     }
 
-    /// Now and then, a part at a time.
-    fn sweep(&self, now: UnixTime) {
-        let (millis, last) = (now.millis(), self.swept_at.load(Ordering::Relaxed));
-        let due = millis >= last.saturating_add(SWEEP_EVERY) || millis < last;
-        if due && self.swept_at.compare_exchange(last, millis, Ordering::Relaxed, Ordering::Relaxed).is_ok() {
-            self.known.sweep(|token| now < token.believed_until.min(token.expires_at));
-            self.unknown.sweep(|at| now.since(*at) < self.unknown_ttl);
+    fn write(&mut self, bytes: &[u8]) {
+        if let Some(first) = bytes.first_chunk() {
+            self.0 ^= u64::from_ne_bytes(*first);
         }
     }
+
+    /// The length of a hash, which is the same for all.
+    fn write_usize(&mut self, _length: usize) {}
 }

@@ -94,7 +94,7 @@ impl Introspector {
                 }
             }
         };
-        if let Some(token) = self.cache.known(&asked.hash, &self.invalidation, now) {
+        if let Some(token) = self.cache.known(&asked.hash, &self.invalidation, now).await {
             return Ok(active(token, true, now));
         }
         // Apart: what a request waits on is moved about with it, and a token is seldom asked for.
@@ -103,14 +103,14 @@ impl Introspector {
 
     async fn ask(&self, ground: &AccessGround, asked: Asked<'_>) -> Result<Introspected, LookupFailed> {
         let Asked { hash, now, .. } = asked;
-        if self.cache.is_unknown(&hash, now) {
+        if self.cache.is_unknown(&hash, now).await {
             return Ok(Introspected::Inactive);
         }
         for _ in 0..ATTEMPTS {
-            match self.cache.found_by(hash, now, self.look_up(ground, asked)).await {
+            match self.cache.found_by(hash, self.look_up(ground, asked)).await {
                 // The look-up that we joined began before a revocation: once more.
                 Ok(token) if !self.invalidation.holds(token.stamp) => {
-                    self.cache.known(&hash, &self.invalidation, now);
+                    self.cache.known(&hash, &self.invalidation, now).await;
                 }
                 Ok(token) => return Ok(active(token, false, now)),
                 Err(Missed::Unknown) => return Ok(Introspected::Inactive),
@@ -123,7 +123,7 @@ impl Introspector {
     async fn look_up(&self, ground: &AccessGround, asked: Asked<'_>) -> Result<Arc<CachedToken>, Missed> {
         let Asked { hash, native, now } = asked;
         // Another look-up may have ended since the caller looked.
-        if self.cache.is_unknown(&hash, now) {
+        if self.cache.is_unknown(&hash, now).await {
             return Err(Missed::Unknown);
         }
         let began = self.invalidation.begin();
@@ -138,7 +138,7 @@ impl Introspector {
         };
         let client = client.map_err(|error| Missed::Failed(LookupFailed::Directory(error)))?;
         let (Some(facts), Some(client)) = (facts, client) else {
-            self.cache.remember_unknown(hash, now);
+            self.cache.remember_unknown(hash, now).await;
             return Err(Missed::Unknown);
         };
         if let (Some(natives), Some(_)) = (&ground.natives, native) {

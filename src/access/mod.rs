@@ -1,16 +1,13 @@
 //! The bearer check of every forwarded request: which token, whose, for what, and the credential that the user's requests
 //! go upstream with. It reads grants and never makes or ends one.
 //!
-//! Unless something is unknown to memory the check waits for nothing, and takes no lock but that of a look into memory.
-//! It denies on every failure.
+//! Unless something is unknown to memory the check takes no lock and waits for nothing. It denies on every failure.
 
 pub(crate) mod bearer;
 mod cache;
 mod feed;
-mod flights;
 mod introspector;
 mod invalidation;
-mod memory;
 mod permit;
 #[cfg(test)]
 mod tests;
