@@ -52,6 +52,7 @@ fn token(rest: &[u8]) -> Option<&str> {
 }
 
 /// The characters of a token68, but for the `=` at its end (RFC 9110 §11.2).
+#[expect(clippy::indexing_slicing, reason = "the compiler looks whether it is within")]
 const TOKEN68: [bool; 128] = {
     let mut table = [false; 128];
     let mut byte = 0_u8;

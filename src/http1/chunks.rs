@@ -1,7 +1,7 @@
-//! Follows the chunked framing of a request body as it passes, to know where the body ends and that its grammar holds.
+//! Follows the chunked framing of a body as it passes, to know where the body ends and that its grammar holds.
 //!
-//! Stricter than RFC 9112 §7.1: no chunk extensions and no trailers. No client of a web application sends them, and
-//! parsers have read them in different ways before.
+//! Stricter than RFC 9112 §7.1: no chunk extensions and no trailers. No client of a web application sends them, nor
+//! does a server that ERPNext runs on, and parsers have read them in different ways before.
 
 /// Larger chunk sizes than eight hexadecimal digits say are refused.
 const MAX_SIZE_DIGITS: u8 = 8;
@@ -27,6 +27,12 @@ enum State {
 pub struct BadChunk {
     /// Its place in the bytes that were given last.
     pub at: usize,
+}
+
+impl Default for ChunkScan {
+    fn default() -> Self {
+        Self::new()
+    }
 }
 
 impl ChunkScan {

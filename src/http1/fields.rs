@@ -95,10 +95,10 @@ impl<'h> FieldLines<'h> {
     /// Appends the lines to a head that is being written.
     pub fn write(&self, out: &mut Vec<u8>) {
         for (name, value) in self.left() {
-            line(out, name, value);
+            write_line(out, name, value);
         }
         for (name, value) in &self.added {
-            line(out, name.as_str().as_bytes(), value.as_bytes());
+            write_line(out, name.as_str().as_bytes(), value.as_bytes());
         }
     }
 
@@ -205,7 +205,8 @@ fn is_hop_by_hop(name: &[u8]) -> bool {
     NAMES.iter().any(|other| other.eq_ignore_ascii_case(name))
 }
 
-fn line(out: &mut Vec<u8>, name: &[u8], value: &[u8]) {
+/// Appends a field line to a head that is being written.
+pub fn write_line(out: &mut Vec<u8>, name: &[u8], value: &[u8]) {
     out.extend_from_slice(name);
     out.extend_from_slice(b": ");
     out.extend_from_slice(value);
@@ -276,7 +277,12 @@ mod tests {
     fn what_is_for_the_next_hop_alone_goes_no_further() {
         let head = "Connection: close, X-Mine\r\nconnection: Keep-Alive,x-too\r\nX-MINE: 1\r\nX-Too: 1\r\n\
             Keep-Alive: timeout=5\r\nTE: trailers\r\nProxy-Authorization: x\r\nUpgrade: h2c\r\nClose: kept\r\nHost: x\r\n";
-        assert_eq!(written(head, |fields| fields.remove_hop_by_hop()), "Close: kept\r\nHost: x\r\n");
+        assert_eq!(
+            written(head, |fields| {
+                fields.remove_hop_by_hop();
+            }),
+            "Close: kept\r\nHost: x\r\n"
+        );
     }
 
     #[test]

@@ -3,4 +3,4 @@
 pub mod chunks;
 mod fields;
 
-pub use self::fields::{FieldLine, FieldLines, Fields, FieldsMut, MAX_FIELDS, TooManyFields};
+pub use self::fields::{FieldLine, FieldLines, Fields, FieldsMut, MAX_FIELDS, TooManyFields, write_line};

@@ -23,7 +23,7 @@ pub(super) struct Served<'r> {
     pub(super) target: &'r [u8],
     /// 0: there was no answer.
     pub(super) status: u16,
-    /// Bytes of the answer's body.
+    /// Bytes of the answer's body, as they went.
     pub(super) sent: usize,
 }
 

@@ -1,4 +1,4 @@
-//! What is known of one request on its way through Pingora's phases.
+//! What is known of one request on its way through the gateway.
 
 use std::{net::IpAddr, time::Duration};
 
@@ -13,7 +13,7 @@ use crate::{
     route::{Seen, Service, Terms},
 };
 
-/// Pingora's `CTX`.
+/// What is known of a request; Pingora's `CTX`.
 #[derive(Debug)]
 pub struct RequestContext {
     /// `X-Request-Id`, made by us.

@@ -17,7 +17,9 @@ impl FieldsMut for RequestHeader {
     }
 
     fn remove_where(&mut self, is_one: impl Fn(&[u8]) -> bool) {
-        named(&self.headers, is_one).iter().for_each(|name| self.remove(name));
+        for name in named(&self.headers, is_one) {
+            self.remove(&name);
+        }
     }
 
     fn set(&mut self, name: HeaderName, value: HeaderValue) -> Result<(), TooManyFields> {
@@ -37,7 +39,9 @@ impl FieldsMut for ResponseHeader {
     }
 
     fn remove_where(&mut self, is_one: impl Fn(&[u8]) -> bool) {
-        named(&self.headers, is_one).iter().for_each(|name| self.remove(name));
+        for name in named(&self.headers, is_one) {
+            self.remove(&name);
+        }
     }
 
     fn set(&mut self, name: HeaderName, value: HeaderValue) -> Result<(), TooManyFields> {

@@ -1,4 +1,7 @@
 //! The head of an upstream's answer, in place, and how its body ends (RFC 9112 §6.3).
+//!
+//! Stricter than Pingora is: no folded lines, no blanks before a colon, at most [`MAX_FIELDS`] fields, no extensions of
+//! chunks and no trailers. gunicorn, nginx and the servers of Python's own send none of that.
 
 use std::{mem::MaybeUninit, ops::Range};
 
@@ -71,9 +74,9 @@ impl Answer {
         let body = said.body(status, method);
         let persists = body != Body::UntilClose && !said.close && (http11 || said.keep_alive);
         // Two framings are an attack on somebody: the connection ends with this answer.
-        let persists = persists && !(said.chunked && said.length.is_some());
+        let persists = persists && !(said.chunked && (said.length.is_some() || !http11));
         let repeated_length = said.length.filter(|_| said.repeated);
-        Ok(Some(Self { status, length, reason, repeated_length, lines, body, persists }))
+        Ok(Some(Self { status, length, reason, lines, repeated_length, body, persists }))
     }
 
     /// What the server calls the status.
@@ -106,6 +109,10 @@ impl Said {
             }
             self.chunked = true;
         } else if name.eq_ignore_ascii_case("connection") {
+            // It would take the framing away.
+            if options().any(|option| option.eq_ignore_ascii_case(b"content-length")) {
+                return Err(BadAnswer);
+            }
             self.close |= options().any(|option| option.eq_ignore_ascii_case(b"close"));
             self.keep_alive |= options().any(|option| option.eq_ignore_ascii_case(b"keep-alive"));
         }
@@ -166,6 +173,7 @@ mod tests {
             "Content-Length: 99999999999999999999\r\n",
             "Transfer-Encoding: gzip, chunked\r\n",
             "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n",
+            "Connection: Content-Length\r\nContent-Length: 5\r\n",
         ] {
             assert_eq!(body(fields), Err(BadAnswer), "{fields}");
         }
@@ -180,6 +188,9 @@ mod tests {
             assert_eq!(take(whole.get(..cut).expect("ASCII"), &Method::GET), Ok(None), "{cut}");
         }
         assert_eq!(take(whole, &Method::GET), Ok(Some((Body::Left(3), true, "abc".to_owned()))));
+        let old = "HTTP/1.0 200 OK\r\nConnection: keep-alive\r\nTransfer-Encoding: chunked\r\n\r\n";
+        let taken = take(old, &Method::GET).expect("an answer").expect("whole");
+        assert!(!taken.1, "RFC 9112 §6.1");
         let without = whole.replace("Connection: keep-alive\r\n", "");
         assert_eq!(take(&without, &Method::GET), Ok(Some((Body::Left(3), false, "abc".to_owned()))));
     }

@@ -3,17 +3,18 @@
 use std::sync::Arc;
 
 use bytes::{Buf, BytesMut};
-use http::StatusCode;
+use http::{StatusCode, header::CONTENT_LENGTH};
 
 use super::{
     Answered, Downstream, Failure, Request,
     answer::Answer,
+    body::Body,
     peer::{Ended, Peer},
     relay::Relay,
     written,
 };
 use crate::{
-    http1::FieldLines,
+    http1::{FieldLines, FieldsMut},
     proxy::{
         Gateway,
         context::{Renewal, RequestContext},
@@ -61,8 +62,9 @@ impl Gateway {
         let calls = context.seen_in_body().call;
         let twice = may_happen_twice(&request.method, request.sent.as_bytes(), calls);
         let body = context.body.as_ref().and_then(|body| body.whole()).unwrap_or_default();
+        let mut anew = false;
         for _ in 0..MOST_ATTEMPTS {
-            let (member, mut link, used) = self.link(context).await?;
+            let (member, mut link, used) = self.link(context, anew).await?;
             self.upstreams.reached(context);
             let head = self.upstream_head(request, context).map_err(|_| Failure::Refused(Refused::Internal))?;
             link.begin(head.into(), body.clone());
@@ -75,9 +77,11 @@ impl Gateway {
                         Again::No => false,
                     };
                     if again {
+                        // Others that wait may be as dead.
+                        anew = used;
                         continue;
                     }
-                    return Err(Failure::Upstream(refused, kind));
+                    return Err(Failure::Upstream(refused, kind.into()));
                 }
             };
             if let Some(out) = self.taken(request, context, (&relay.buffer, &answer), peer.connection.cut()).await? {
@@ -89,19 +93,19 @@ impl Gateway {
                 return Ok(());
             }
         }
-        Err(Failure::Upstream(Refused::UpstreamFailed, "TooManyAttempts"))
+        Err(Failure::Upstream(Refused::UpstreamFailed, "TooManyAttempts".into()))
     }
 
-    /// A connection to the server whose turn it is, and whether it has been used before.
-    async fn link(&self, context: &mut RequestContext) -> Result<(Arc<Member>, Link, bool), Failure> {
+    /// A connection to the server whose turn it is, and whether it has been used before; `anew`: it must not have been.
+    async fn link(&self, context: &mut RequestContext, anew: bool) -> Result<(Arc<Member>, Link, bool), Failure> {
         loop {
-            let member = self.upstreams.next(context).await.map_err(|error| unreachable(&error))?;
-            if let Some(link) = member.used_link() {
+            let member = self.upstreams.next(context).await.map_err(unreachable)?;
+            if let Some(link) = Some(&member).filter(|_| !anew).and_then(|member| member.used_link()) {
                 return Ok((member, link, true));
             }
             match member.new_link(&self.connector).await {
                 Ok(link) => return Ok((member, link, false)),
-                Err(error) if !goes_elsewhere(&self.upstreams, context) => return Err(unreachable(&error)),
+                Err(error) if !goes_elsewhere(&self.upstreams, context) => return Err(unreachable(error)),
                 Err(_) => {}
             }
         }
@@ -137,6 +141,10 @@ impl Gateway {
         let asked = Asked { method: &request.method, fields: &request.fields, is_held: true, cut: Some(cut) };
         let head = buffer.get(..answer.length).unwrap_or_default();
         let mut fields = FieldLines::new(head, &answer.lines).map_err(internal)?;
+        if matches!(answer.body, Body::Chunked(_)) {
+            // It says nothing of the body then, and must not be believed (RFC 9112 §6.3).
+            fields.remove(&CONTENT_LENGTH);
+        }
         match take_answer(self, &asked, (answer.status, &mut fields), context).await.map_err(internal)? {
             Taken::Passes => Ok(Some(written::passed_head(fields, answer, head, request.persists))),
             Taken::OnceMore => {
@@ -150,10 +158,10 @@ impl Gateway {
 /// Sends the request, and waits for the head of an answer.
 async fn ask<D: Downstream>(link: Link, request: &Request<'_>, peer: &mut Peer<'_, D>) -> Result<Attempt, Failure> {
     let mut relay = Relay { link, buffer: BytesMut::with_capacity(FIRST_READ) };
+    let mut untouched = true;
     loop {
-        let untouched = relay.buffer.is_empty();
         match relay.more(peer).await {
-            Ok(()) => {}
+            Ok(()) => untouched = false,
             Err(Ended::Link(failure)) => return Ok(failed(&failure, untouched)),
             Err(Ended::PeerGone) => return Err(Failure::PeerGone),
         }
@@ -183,6 +191,8 @@ fn failed(failure: &LinkFailure, untouched: bool) -> Attempt {
     }
 }
 
-fn unreachable(error: &pingora::Error) -> Failure {
-    Failure::Upstream(refused_by(error).unwrap_or(Refused::UpstreamFailed), "ConnectError")
+fn unreachable(mut error: Box<pingora::Error>) -> Failure {
+    error.as_up();
+    let refused = refused_by(&error).unwrap_or(Refused::UpstreamFailed);
+    Failure::Upstream(refused, error.etype().as_str().to_owned().into())
 }

@@ -106,7 +106,7 @@ enum Failure {
     /// Nothing has been answered yet: this is.
     Refused(Refused),
     /// Nothing has been answered yet, and the upstream is to blame, in these words.
-    Upstream(Refused, &'static str),
+    Upstream(Refused, Cow<'static, str>),
     /// The answer has begun and can't be ended well, for this reason.
     BrokenOff(&'static str),
     /// The token that the answer was for is not good any more.
@@ -118,7 +118,7 @@ enum Failure {
 /// What has been answered.
 struct Answered {
     status: u16,
-    /// Bytes of the body.
+    /// Bytes of the body, as they went.
     sent: usize,
 }
 
@@ -134,16 +134,15 @@ impl Forward for Gateway {
         let admitted = self.admit(&mut incoming, &mut context, applicant).await;
         let left = incoming.left.saturating_sub(incoming.preread.len());
         let unread = incoming.left - left;
-        let mut peer = Peer { connection: downstream, early };
+        let mut peer = Peer::new(downstream, early);
+        // What is there of a body that was not read is passed over; what is not is not waited for.
+        peer.early.advance(unread);
+        request.persists &= left == 0;
         let result = match admitted {
-            Ok(()) if left == 0 && unread == 0 => self.exchange(&request, &mut context, &mut peer, &mut answered).await,
+            Ok(()) if left + unread == 0 => self.exchange(&request, &mut context, &mut peer, &mut answered).await,
+            // There was no room any more to hold it.
             Ok(()) => Err(Failure::Refused(Refused::Internal)),
-            Err(refused) => {
-                // What is there of the body is passed over; what is not is not waited for.
-                peer.early.advance(unread);
-                request.persists &= left == 0;
-                Err(Failure::Refused(refused))
-            }
+            Err(refused) => Err(Failure::Refused(refused)),
         };
         let forwarded = match result {
             Ok(()) if request.persists => Forwarded::Answered,
@@ -191,7 +190,7 @@ impl Gateway {
             }
             Failure::Upstream(refused, kind) => {
                 self.parts.metrics.upstream.failed(refused.reason());
-                access_log::write_failure(("Upstream", kind), context);
+                access_log::write_failure(("Upstream", &kind), context);
                 (refused, false)
             }
             Failure::BrokenOff(kind) => {
@@ -213,6 +212,7 @@ impl Gateway {
         context.outcome = Outcome::Refused(refused.reason());
         let ready = self.denials.answer(&refused, &request.fields, &self.parts.realm);
         answered.status = ready.status.as_u16();
+        answered.sent = ready.sent(&request.method);
         let out = ready.written(context, &request.method, persists);
         match peer.send(&out).await {
             Ok(()) if persists => Forwarded::Answered,

@@ -41,10 +41,13 @@ impl Ready {
         field(&mut out, "x-request-id", context.request_id.as_bytes());
         field(&mut out, "date", get_cached_date().as_bytes());
         end(&mut out, persists);
-        if method != Method::HEAD {
-            out.extend_from_slice(&self.body);
-        }
+        out.extend_from_slice(self.body.get(..self.sent(method)).unwrap_or_default());
         out
+    }
+
+    /// How much of the body the answer to a request of this method has.
+    pub(super) fn sent(&self, method: &Method) -> usize {
+        if method == Method::HEAD { 0 } else { self.body.len() }
     }
 }
 

@@ -13,13 +13,15 @@ use tokio::io::{AsyncWriteExt, ReadBuf};
 use super::{Downstream, Failure, answer::Answer, written};
 use crate::{http1::FieldLines, proxy::upstream::LinkFailure};
 
-/// What a peer sends before it is answered is kept up to this; what is more waits in its socket.
+/// What a peer sends while it waits for its answer is kept up to this; what is more waits in its socket.
 const MOST_EARLY: usize = 2048;
 
 /// The connection to it, and what it sends too early: the beginning of its next request.
 pub(super) struct Peer<'d, D> {
     pub(super) connection: &'d mut D,
     pub(super) early: &'d mut BytesMut,
+    /// How much of that has come since the request began.
+    come: usize,
 }
 
 /// Why nothing more comes of an answer.
@@ -30,7 +32,12 @@ pub(super) enum Ended {
     PeerGone,
 }
 
-impl<D: Downstream> Peer<'_, D> {
+impl<'d, D: Downstream> Peer<'d, D> {
+    /// The one at the other end of `connection`.
+    pub(super) const fn new(connection: &'d mut D, early: &'d mut BytesMut) -> Self {
+        Self { connection, early, come: 0 }
+    }
+
     /// Sends these bytes now.
     pub(super) async fn send(&mut self, bytes: &[u8]) -> Result<(), Failure> {
         let sending = async {
@@ -40,7 +47,7 @@ impl<D: Downstream> Peer<'_, D> {
         sending.await.map_err(|_: std::io::Error| Failure::PeerGone)
     }
 
-    /// Passes on an answer that another one follows; a `100` is for a body, and there is none.
+    /// Passes on an answer that another one follows; a `100` is for a body, and that has been sent.
     pub(super) async fn interim(&mut self, answer: &Answer, head: &[u8]) -> Result<(), Failure> {
         if answer.status == StatusCode::CONTINUE {
             return Ok(());
@@ -56,14 +63,18 @@ impl<D: Downstream> Peer<'_, D> {
 
     /// Ready when the peer has gone. What it sends meanwhile is kept.
     pub(super) fn poll_gone(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        while self.early.len() < MOST_EARLY {
+        while self.come < MOST_EARLY {
             let mut room = [const { MaybeUninit::uninit() }; MOST_EARLY];
             let mut read = ReadBuf::uninit(&mut room);
             match ready!(Pin::new(&mut *self.connection).poll_read(cx, &mut read)) {
-                Ok(()) if !read.filled().is_empty() => self.early.extend_from_slice(read.filled()),
+                Ok(()) if !read.filled().is_empty() => {
+                    self.come += read.filled().len();
+                    self.early.extend_from_slice(read.filled());
+                }
                 Ok(()) | Err(_) => return Poll::Ready(()),
             }
         }
-        Poll::Pending
+        // Nobody reads it any more, which would tell that it has been cut.
+        if self.connection.cut().is_done(cx) { Poll::Ready(()) } else { Poll::Pending }
     }
 }

@@ -7,7 +7,7 @@ use http::{
 use pingora::protocols::http::date::get_cached_date;
 
 use super::{answer::Answer, body::Body};
-use crate::http1::{FieldLines, Fields, FieldsMut};
+use crate::http1::{self, FieldLines, Fields, FieldsMut};
 
 /// The head of an upstream's answer, as the peer gets it.
 pub(super) fn passed_head(mut fields: FieldLines<'_>, answer: &Answer, head: &[u8], persists: bool) -> Vec<u8> {
@@ -15,9 +15,7 @@ pub(super) fn passed_head(mut fields: FieldLines<'_>, answer: &Answer, head: &[u
     status_line(&mut out, answer.status, answer.reason(head));
     let chunked = matches!(answer.body, Body::Chunked(_) | Body::UntilClose);
     fields.remove_hop_by_hop();
-    if chunked {
-        fields.remove(&CONTENT_LENGTH);
-    } else if let Some(length) = answer.repeated_length {
+    if let Some(length) = answer.repeated_length {
         // There is room: several lines are taken out for it.
         let _ = fields.set(CONTENT_LENGTH, HeaderValue::from(length));
     }
@@ -50,8 +48,5 @@ pub(super) fn end(out: &mut Vec<u8>, persists: bool) {
 
 /// One field line.
 pub(super) fn field(out: &mut Vec<u8>, name: &str, value: &[u8]) {
-    out.extend_from_slice(name.as_bytes());
-    out.extend_from_slice(b": ");
-    out.extend_from_slice(value);
-    out.extend_from_slice(b"\r\n");
+    http1::write_line(out, name.as_bytes(), value);
 }

@@ -1,8 +1,8 @@
 //! The edge: everything between an accepted connection and Pingora's phases.
 //!
 //! Pingora forwards request heads that others read differently, and waits for ever for a peer that sends nothing. So
-//! each HTTP/1 head is read here, under our deadlines, and checked; only then Pingora parses the same bytes. HTTP/2
-//! goes to Pingora as a whole connection, its frames watched and its heads checked as they pass. What a request means is
+//! each HTTP/1 head is read here, under our deadlines, and checked; only then it is forwarded, or parsed by Pingora once
+//! more where the gateway leaves it to that. HTTP/2 goes to Pingora as a whole connection, its frames watched and its heads checked as they pass. What a request means is
 //! not this part's business.
 
 mod accepting;
@@ -142,7 +142,10 @@ where
                         buffer = early;
                         continue;
                     }
-                    Forwarded::Last => return stream.linger().await,
+                    Forwarded::Last => {
+                        drop(in_flight);
+                        return stream.linger().await;
+                    }
                     Forwarded::Broken => return,
                 }
             }

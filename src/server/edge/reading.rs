@@ -87,11 +87,12 @@ pub async fn next_request<S>(
 where
     S: AsyncRead + Unpin,
 {
+    let mut scanned = 0;
+    skip_empty_lines(buffer, &mut scanned);
     if buffer.is_empty() && !first_bytes(stream, buffer, limits.idle, waiting).await {
         return NextRequest::Gone;
     }
     let mut deadline = None;
-    let mut scanned = 0;
     loop {
         skip_empty_lines(buffer, &mut scanned);
         match arrival(buffer, &mut scanned) {

@@ -1,4 +1,4 @@
-//! The stream that Pingora gets: it holds the connection's permit, cuts off peers whose bodies are too slow, follows the body of
+//! The stream that Pingora and the gateway's own forwarding get: it holds the connection's permit, cuts off peers whose bodies are too slow, follows the body of
 //! the current request, says `100 Continue` when somebody really waits for that body, and lingers when it is closed
 //! while the peer is still sending (else the peer's own bytes would cost it the answer). Of an HTTP/2 connection it has the
 //! frames watched.

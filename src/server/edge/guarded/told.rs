@@ -1,7 +1,7 @@
 //! What Pingora asks of a stream besides its bytes: the connection inside knows.
 
 use std::{
-    net::{IpAddr, Ipv4Addr},
+    net::{IpAddr, Ipv4Addr, SocketAddr},
     sync::Arc,
 };
 
@@ -56,7 +56,7 @@ impl Downstream for Box<Guarded> {
             return peer.clone();
         }
         let digest = self.get_socket_digest();
-        let address = digest.as_ref().and_then(|digest| digest.peer_addr()?.as_inet().map(|address| address.ip()));
+        let address = digest.as_ref().and_then(|digest| digest.peer_addr()?.as_inet().map(SocketAddr::ip));
         let address = address.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED));
         let peer = DownstreamPeer { address, secure: self.get_ssl_digest().is_some() };
         self.peer.insert((peer, address_value(address))).clone()

@@ -253,6 +253,7 @@ fn without_blanks(mut start: usize, mut value: &[u8]) -> (usize, &[u8]) {
 }
 
 /// Which bytes a token may have (RFC 9110 §5.6.2).
+#[expect(clippy::indexing_slicing, reason = "the compiler looks whether it is within")]
 const TOKEN: [bool; 256] = {
     let mut table = [false; 256];
     let mut at = 0;
