@@ -91,7 +91,7 @@ impl<'t> Api<'t> {
 /// The names of a request that rules are matched against.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Names<'t> {
-    /// The path, where ERPNext goes by it at all.
+    /// The path, where ERPNext goes by it at all, and it says something else than `api` does.
     literal: Option<&'t Target<'t>>,
     /// What ERPNext's API does.
     pub(super) api: Option<Api<'t>>,
@@ -100,7 +100,10 @@ pub(super) struct Names<'t> {
 impl<'t> Names<'t> {
     /// The names of a path.
     pub(super) fn of_path(method: &Method, target: &'t Target<'t>) -> Self {
-        Self { literal: Some(target), api: Api::of_path(method, target.path()) }
+        let api = Api::of_path(method, target.path());
+        // Mostly it is in the first spelling: each rule is to look at it once.
+        let same = api.and_then(Api::segments).is_some_and(|api| api.into_iter().flatten().eq(target.segments()));
+        Self { literal: Some(target).filter(|_| !same), api }
     }
 
     /// The names of what is done whatever the path is.

@@ -3,12 +3,14 @@
 //! Whatever two parsers could read in two ways is refused here (RFC 9112 §11.2), so that the parser behind this one and
 //! the upstream behind that can't disagree about where a request begins, ends or goes.
 
+mod lines;
 mod reason;
 
 use std::ops::Range;
 
-use memchr::{memchr, memchr_iter};
+use memchr::memchr_iter;
 
+use self::lines::{Lines, field};
 pub use self::reason::HeadRefusal;
 use crate::{
     http1::{FieldLine, MAX_FIELDS},
@@ -121,13 +123,13 @@ pub fn arrival(buffer: &[u8], scanned: &mut usize) -> Arrival {
 /// # Errors
 /// The first rule that it breaks.
 pub fn check(head: &[u8]) -> Result<HeadFacts, HeadRefusal> {
-    let mut lines = Lines { head, at: 0 };
+    let mut lines = Lines::of(head);
     let request_line = lines.next_line()?;
     let (method, target, version) = request_line_parts(head, request_line)?;
     let edits = escapes(head, target.clone());
     let mut seen = Fields { edits, lines: Vec::with_capacity(USUAL_FIELDS), ..Fields::default() };
     loop {
-        let start = lines.at;
+        let start = lines.at();
         let line = lines.next_line()?;
         if line.is_empty() {
             break;
@@ -138,31 +140,12 @@ pub fn check(head: &[u8]) -> Result<HeadFacts, HeadRefusal> {
         let (name, value) = field(head, line)?;
         seen.lines.push(FieldLine::new(&name, &value));
         let text = |range: Range<usize>| head.get(range).unwrap_or_default();
-        seen.take(text(name), text(value), start..lines.at)?;
+        seen.take(text(name), text(value), start..lines.at())?;
     }
-    if lines.at != head.len() {
+    if lines.at() != head.len() {
         return Err(HeadRefusal::BareLineEnd);
     }
     seen.facts(method, target, version)
-}
-
-struct Lines<'a> {
-    head: &'a [u8],
-    at: usize,
-}
-
-impl Lines<'_> {
-    fn next_line(&mut self) -> Result<Range<usize>, HeadRefusal> {
-        let rest = self.head.get(self.at..).unwrap_or_default();
-        // A CR elsewhere in the line is a byte that nothing in it may have.
-        let end = memchr(b'\n', rest).ok_or(HeadRefusal::BareLineEnd)?;
-        let Some((b'\r', line)) = rest.get(..end).and_then(<[u8]>::split_last) else {
-            return Err(HeadRefusal::BareLineEnd);
-        };
-        let line = self.at..self.at + line.len();
-        self.at += end + 1;
-        Ok(line)
-    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -222,50 +205,6 @@ fn escapes(head: &[u8], target: Range<usize>) -> Vec<Edit> {
         })
         .collect()
 }
-
-/// Name and value of a field line.
-fn field(head: &[u8], line: Range<usize>) -> Result<(Range<usize>, Range<usize>), HeadRefusal> {
-    let text = head.get(line.clone()).unwrap_or_default();
-    let colon = memchr(b':', text).ok_or(HeadRefusal::FieldName)?;
-    let (name, rest) = text.split_at(colon);
-    if name.is_empty() || !name.iter().all(|byte| TOKEN.get(usize::from(*byte)) == Some(&true)) {
-        return Err(HeadRefusal::FieldName);
-    }
-    let value = rest.get(1..).unwrap_or_default();
-    let (start, value) = without_blanks(line.start + colon + 1, value);
-    // To the end, whatever comes: without a way out the compiler looks at many bytes at once.
-    if !value.iter().fold(true, |legal, byte| legal & matches!(byte, b'\t' | 0x20..=0x7e | 0x80..)) {
-        return Err(HeadRefusal::FieldValue);
-    }
-    Ok((line.start..line.start + colon, start..start + value.len()))
-}
-
-/// Without the spaces and tabs around it (RFC 9110 §5.6.3), and where it begins then; any other white space is a control
-/// byte.
-fn without_blanks(mut start: usize, mut value: &[u8]) -> (usize, &[u8]) {
-    while let [b' ' | b'\t', rest @ ..] = value {
-        (start, value) = (start + 1, rest);
-    }
-    while let [rest @ .., b' ' | b'\t'] = value {
-        value = rest;
-    }
-    (start, value)
-}
-
-/// Which bytes a token may have (RFC 9110 §5.6.2).
-#[expect(clippy::indexing_slicing, reason = "the compiler looks whether it is within")]
-const TOKEN: [bool; 256] = {
-    let mut table = [false; 256];
-    let mut at = 0;
-    while at < table.len() {
-        #[expect(clippy::cast_possible_truncation, reason = "it is less than 256")]
-        let byte = at as u8;
-        table[at] = byte.is_ascii_alphanumeric()
-            || matches!(byte, b'!' | b'#'..=b'\'' | b'*' | b'+' | b'-' | b'.' | b'^'..=b'`' | b'|' | b'~');
-        at += 1;
-    }
-    table
-};
 
 /// What the fields that matter here said.
 #[derive(Default)]
