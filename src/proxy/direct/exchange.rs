@@ -103,7 +103,8 @@ impl Gateway {
             if let Some(link) = Some(&member).filter(|_| !anew).and_then(|member| member.used_link()) {
                 return Ok((member, link, true));
             }
-            match member.new_link(&self.connector).await {
+            // Apart, as all that is rare: a connection has room for what it waits on even while nothing is asked.
+            match Box::pin(member.new_link(&self.connector)).await {
                 Ok(link) => return Ok((member, link, false)),
                 Err(error) if !goes_elsewhere(&self.upstreams, context) => return Err(unreachable(error)),
                 Err(_) => {}
@@ -176,7 +177,7 @@ async fn ask<D: Downstream>(link: Link, request: &Request<'_>, peer: &mut Peer<'
             if !answer.is_interim() {
                 return Ok(Attempt::Answer(relay, answer));
             }
-            peer.interim(&answer, &relay.buffer).await?;
+            Box::pin(peer.interim(&answer, &relay.buffer)).await?;
             relay.buffer.advance(answer.length);
         }
     }

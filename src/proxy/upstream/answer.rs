@@ -54,7 +54,7 @@ pub(in crate::proxy) async fn take_answer<F: Fields>(
     if status.is_informational() && status != StatusCode::SWITCHING_PROTOCOLS {
         return Ok(Taken::Passes);
     }
-    if status == StatusCode::UNAUTHORIZED && asked.is_held && renew(gateway, context).await {
+    if status == StatusCode::UNAUTHORIZED && asked.is_held && Box::pin(renew(gateway, context)).await {
         return Ok(Taken::OnceMore);
     }
     context.answered_after = Some(context.started.elapsed());
@@ -66,7 +66,7 @@ pub(in crate::proxy) async fn take_answer<F: Fields>(
     if context.hides_cookies() {
         answer.remove(&SET_COOKIE);
     } else if answer.has(&SET_COOKIE) {
-        gateway.parts.logins.observe(asked.fields, answer, context.now, context.peer.address).await;
+        Box::pin(gateway.parts.logins.observe(asked.fields, answer, context.now, context.peer.address)).await;
     }
     answer.set(X_REQUEST_ID.clone(), context.request_id.clone())?;
     lease::take_for(gateway, asked, (status, answer), context);

@@ -108,12 +108,12 @@ impl Pool {
     /// else any. Never none, as long as a name has an address.
     pub(super) async fn choose(&self, order: Order, attempts: &Attempts) -> pingora::Result<Arc<Member>> {
         if self.names && self.stale.load(Ordering::Relaxed) && self.stale.swap(false, Ordering::Relaxed) {
-            self.resolve().await;
+            Box::pin(self.resolve()).await;
         } else if self.members.load().is_empty() {
             let alone = self.resolving.lock().await;
             // Who held the lock may have found them.
             if self.members.load().is_empty() {
-                self.look_up(&alone).await;
+                Box::pin(self.look_up(&alone)).await;
             }
         }
         let members = self.members.load();

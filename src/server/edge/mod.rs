@@ -135,8 +135,7 @@ where
             let mut early = if buffer.len() > length { buffer.split_off(length) } else { BytesMut::new() };
             let stopping = *shutdown.borrow();
             if let Some(head) = facts.head(&buffer, !stopping) {
-                let forwarded = self.gateway.forward(head, &mut stream, &mut early).await;
-                match forwarded {
+                match self.gateway.forward(head, &mut stream, &mut early).await {
                     Forwarded::Declined => {}
                     Forwarded::Answered => {
                         buffer = early;
