@@ -5,10 +5,10 @@
 
 use std::{mem::MaybeUninit, ops::Range};
 
-use http::{Method, StatusCode};
+use http::{Method, StatusCode, header::CONTENT_LENGTH};
 
 use super::body::Body;
-use crate::http1::{FieldLine, MAX_FIELDS, chunks::ChunkScan};
+use crate::http1::{FieldLine, FieldLines, FieldsMut, MAX_FIELDS, TooManyFields, chunks::ChunkScan};
 
 /// A longer head is no answer of ERPNext's.
 const LONGEST_HEAD: usize = 256 * 1024;
@@ -20,8 +20,7 @@ pub(super) struct Answer {
     /// How long the head is.
     pub(super) length: usize,
     reason: Range<usize>,
-    /// Where the field lines are.
-    pub(super) lines: Vec<FieldLine>,
+    lines: Vec<FieldLine>,
     /// The length that is said more than once: the peer is told it once.
     pub(super) repeated_length: Option<u64>,
     /// How the body ends.
@@ -77,6 +76,18 @@ impl Answer {
         let persists = persists && !(said.chunked && (said.length.is_some() || !http11));
         let repeated_length = said.length.filter(|_| said.repeated);
         Ok(Some(Self { status, length, reason, lines, repeated_length, body, persists }))
+    }
+
+    /// Its fields. Beside chunks a length says nothing of the body, and must not be believed (RFC 9112 §6.3).
+    ///
+    /// # Errors
+    /// More than [`MAX_FIELDS`].
+    pub(super) fn fields<'h>(&'h self, head: &'h [u8]) -> Result<FieldLines<'h>, TooManyFields> {
+        let mut fields = FieldLines::new(head, &self.lines)?;
+        if matches!(self.body, Body::Chunked(_)) {
+            fields.remove(&CONTENT_LENGTH);
+        }
+        Ok(fields)
     }
 
     /// What the server calls the status.

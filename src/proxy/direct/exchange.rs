@@ -3,26 +3,22 @@
 use std::sync::Arc;
 
 use bytes::{Buf, BytesMut};
-use http::{StatusCode, header::CONTENT_LENGTH};
+use http::StatusCode;
 
 use super::{
     Answered, Downstream, Failure, Request,
     answer::Answer,
-    body::Body,
     peer::{Ended, Peer},
     relay::Relay,
     written,
 };
-use crate::{
-    http1::{FieldLines, FieldsMut},
-    proxy::{
-        Gateway,
-        context::{Renewal, RequestContext},
-        lease::Cut,
-        refuse::Refused,
-        upstream::{
-            Asked, Link, LinkFailure, Member, Taken, goes_elsewhere, goes_on, may_happen_twice, refused_by, take_answer,
-        },
+use crate::proxy::{
+    Gateway,
+    context::{Renewal, RequestContext},
+    lease::Cut,
+    refuse::Refused,
+    upstream::{
+        Asked, Link, LinkFailure, Member, Taken, goes_elsewhere, goes_on, may_happen_twice, refused_by, take_answer,
     },
 };
 
@@ -141,11 +137,7 @@ impl Gateway {
         let internal = |_| Failure::Refused(Refused::Internal);
         let asked = Asked { method: &request.method, fields: &request.fields, is_held: true, cut: Some(cut) };
         let head = buffer.get(..answer.length).unwrap_or_default();
-        let mut fields = FieldLines::new(head, &answer.lines).map_err(internal)?;
-        if matches!(answer.body, Body::Chunked(_)) {
-            // It says nothing of the body then, and must not be believed (RFC 9112 §6.3).
-            fields.remove(&CONTENT_LENGTH);
-        }
+        let mut fields = answer.fields(head).map_err(internal)?;
         match take_answer(self, &asked, (answer.status, &mut fields), context).await.map_err(internal)? {
             Taken::Passes => Ok(Some(written::passed_head(fields, answer, head, request.persists))),
             Taken::OnceMore => {

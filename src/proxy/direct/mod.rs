@@ -232,7 +232,7 @@ pub fn passed(bytes: &[u8], method: &Method, size: usize) -> Option<(Vec<u8>, bo
         buffer.extend_from_slice(piece);
         if begun.is_none() {
             let Some(answer) = answer::Answer::read(&buffer, method).ok()? else { continue };
-            let fields = FieldLines::new(&buffer[..answer.length], &answer.lines).ok()?;
+            let fields = answer.fields(&buffer[..answer.length]).ok()?;
             out = written::passed_head(fields, &answer, &buffer, true);
             buffer.advance(answer.length);
             begun = Some(answer.body);

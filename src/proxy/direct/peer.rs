@@ -11,7 +11,7 @@ use http::StatusCode;
 use tokio::io::{AsyncWriteExt, ReadBuf};
 
 use super::{Downstream, Failure, answer::Answer, written};
-use crate::{http1::FieldLines, proxy::upstream::LinkFailure};
+use crate::proxy::upstream::LinkFailure;
 
 /// What a peer sends while it waits for its answer is kept up to this; what is more waits in its socket.
 const MOST_EARLY: usize = 2048;
@@ -52,7 +52,7 @@ impl<'d, D: Downstream> Peer<'d, D> {
         if answer.status == StatusCode::CONTINUE {
             return Ok(());
         }
-        let Ok(mut fields) = FieldLines::new(head, &answer.lines) else { return Ok(()) };
+        let Ok(mut fields) = answer.fields(head) else { return Ok(()) };
         fields.remove_hop_by_hop();
         let mut out = Vec::new();
         written::status_line(&mut out, answer.status, answer.reason(head));
