@@ -21,7 +21,7 @@ pub(super) struct Answer {
     pub(super) length: usize,
     reason: Range<usize>,
     lines: Vec<FieldLine>,
-    /// The length that is said more than once: the peer is told it once.
+    /// The length that is said more than once, where it counts: the peer is told it once.
     pub(super) repeated_length: Option<u64>,
     /// How the body ends.
     pub(super) body: Body,
@@ -74,7 +74,7 @@ impl Answer {
         let persists = body != Body::UntilClose && !said.close && (http11 || said.keep_alive);
         // Two framings are an attack on somebody: the connection ends with this answer.
         let persists = persists && !(said.chunked && (said.length.is_some() || !http11));
-        let repeated_length = said.length.filter(|_| said.repeated);
+        let repeated_length = said.length.filter(|_| said.repeated && !said.chunked);
         Ok(Some(Self { status, length, reason, lines, repeated_length, body, persists }))
     }
 

@@ -163,7 +163,7 @@ fn an_answer_too_many_is_nobodys() {
 
 #[test]
 fn two_framings_are_read_as_chunks_and_the_connection_is_dropped() {
-    let both = "HTTP/1.1 200 OK\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n";
+    let both = "HTTP/1.1 200 OK\r\nContent-Length: 3, 3\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n";
     let scripted = Scripted::new(&[(both, Then::Goes)]);
     let mut connection = scripted.gateway.connect();
     for _ in 0..2 {
