@@ -68,8 +68,7 @@ impl Link {
         let stream = connector.new_stream(&member.peer).await?;
         let response_timeout = member.response_timeout();
         let timer = Box::pin(sleep_until(Instant::now() + response_timeout));
-        let unsent = Bytes::new().chain(Bytes::new());
-        Ok(Self { stream, response_timeout, timer, waiting: false, unsent, flushed: true, spoiled: false })
+        Ok(Self { stream, response_timeout, timer, waiting: false, unsent: nothing(), flushed: true, spoiled: false })
     }
 
     /// Begins a request: it is sent while the answer is waited for.
@@ -99,6 +98,8 @@ impl Link {
             Poll::Pending => {}
             Poll::Ready(flushed) => {
                 self.flushed = true;
+                // While the connection waits for work nobody counts what a body takes.
+                self.unsent = nothing();
                 self.spoiled |= flushed.is_err();
             }
         }
@@ -135,6 +136,10 @@ impl Link {
         let mut byte = [0];
         unconstrained(self.stream.read(&mut byte)).now_or_never().is_none()
     }
+}
+
+fn nothing() -> Chain<Bytes, Bytes> {
+    Bytes::new().chain(Bytes::new())
 }
 
 /// The connections to one server that wait for work.
@@ -177,5 +182,42 @@ impl Idle {
 impl std::fmt::Debug for Idle {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_tuple("Idle").field(&self.links().len()).finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::poll_fn;
+
+    use tokio::net::TcpListener;
+
+    use super::*;
+    use crate::{
+        proxy::upstream::pool::{Pool, Timeouts},
+        telemetry::metrics::Metrics,
+    };
+
+    #[tokio::test]
+    async fn a_connection_that_waits_for_work_holds_nothing_of_the_last_request() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let origin = format!("http://{}", listener.local_addr().expect("an address")).parse().expect("an origin");
+        let timeouts = Timeouts { connect: Duration::from_secs(30), response: Duration::from_secs(30) };
+        let pool = Pool::new(&[origin], timeouts, &Metrics::new().upstream);
+        let member = pool.members().first().cloned().expect("a server");
+        let mut link = member.new_link(&TransportConnector::new(None)).await.expect("a connection");
+        let (mut server, _) = listener.accept().await.expect("a connection");
+        let body = Bytes::from(vec![b'x'; 100_000]);
+        link.begin(Bytes::from_static(b"head "), body.clone());
+        let serving = tokio::spawn(async move {
+            let mut received = vec![0; 100_005];
+            server.read_exact(&mut received).await.expect("the request");
+            server.write_all(b"answer").await.expect("it reads");
+            server
+        });
+        let mut buffer = BytesMut::new();
+        poll_fn(|cx| link.poll_more(cx, &mut buffer)).await.expect("an answer");
+        assert_eq!(buffer, b"answer".as_slice());
+        assert!(link.is_clean() && body.is_unique());
+        drop(serving.await);
     }
 }
