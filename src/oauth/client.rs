@@ -44,6 +44,12 @@ pub struct Client {
     pub id_token_alg: Option<SigningAlgorithm>,
     /// Roles of which its users need one; none listed: every user may.
     pub allowed_roles: Vec<String>,
+    /// Where a logout may lead (OpenID Connect RP-Initiated Logout 1.0 §3.1).
+    pub post_logout_redirect_uris: Vec<RedirectUri>,
+    /// Where it is told of a logout (OpenID Connect Back-Channel Logout 1.0 §2.2).
+    pub backchannel_logout_uri: Option<RedirectUri>,
+    /// Whether its grants end with the user's login session, however that ends.
+    pub ends_with_login: bool,
     /// A disabled client is as good as unknown.
     pub enabled: bool,
     /// Where it was registered.
@@ -61,6 +67,13 @@ impl Client {
     #[must_use]
     pub fn allows(&self, allowance: Allowance) -> bool {
         self.allow.contains(allowance) || (self.mode == ClientMode::Compat && allowance.is_compat())
+    }
+
+    /// Whether what it is granted without `offline_access` ends at the end session endpoint (decision 31). ERPNext's own
+    /// tokens outlive a logout, and its clients rely on that.
+    #[must_use]
+    pub fn grants_end_with_login(&self) -> bool {
+        self.ends_with_login || self.mode != ClientMode::Compat
     }
 
     /// The redirect URI that is meant when a request names none.

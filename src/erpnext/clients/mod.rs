@@ -23,7 +23,7 @@ use super::DirectoryError;
 use crate::oauth::{Client, ClientId, GrantType, Scope};
 
 /// The scopes that the site has whatever its clients are.
-const COMMON_SCOPES: [&str; 5] = [Scope::ALL, Scope::OPENID, "profile", "email", "roles"];
+const COMMON_SCOPES: [&str; 3] = [Scope::ALL, Scope::OPENID, "roles"];
 
 /// Where a `client_id` is looked up.
 pub struct ClientRegistry {
@@ -49,7 +49,7 @@ pub struct KnownClients {
 impl KnownClients {
     fn new(clients: Vec<Client>) -> Self {
         let mut known = Self {
-            scopes: COMMON_SCOPES.into_iter().map(str::to_owned).collect(),
+            scopes: COMMON_SCOPES.into_iter().chain(Scope::OIDC_STANDARD).map(str::to_owned).collect(),
             grant_types: vec![GrantType::AuthorizationCode, GrantType::RefreshToken],
             ..Self::default()
         };
@@ -59,6 +59,12 @@ impl KnownClients {
             known.clients.entry(client.id.clone()).or_insert_with(|| Arc::new(client));
         }
         known
+    }
+
+    /// The client with this id, as far as is known.
+    #[must_use]
+    pub fn client(&self, id: &ClientId) -> Option<&Arc<Client>> {
+        self.clients.get(id).filter(|client| client.enabled)
     }
 
     fn take_up(&mut self, client: &Client) {
@@ -225,6 +231,9 @@ mod tests {
             service_user: None,
             id_token_alg: None,
             allowed_roles: Vec::new(),
+            post_logout_redirect_uris: Vec::new(),
+            backchannel_logout_uri: None,
+            ends_with_login: false,
             enabled,
             source: ClientSource::File,
         }
