@@ -201,7 +201,7 @@ fn what_is_not_built_for_clients_is_said() {
 fn a_client_is_told_of_logouts_over_https_or_loopback() {
     let block = |uri: &str| block(&format!("{URIS}backchannel_logout_uri = \"{uri}\""));
     for uri in ["https://shop.example.com/out", "http://127.0.0.1:9/out", "http://localhost/out", ""] {
-        assert!(parse(&block(uri)).is_ok(), "{uri}");
+        config(&block(uri));
     }
     for uri in ["http://shop.example.com/out", "shop:out", "http://localhost.example.com/"] {
         assert_wrong(&block(uri), "client[0].backchannel_logout_uri", "must be https");

@@ -1,10 +1,12 @@
 //! The gateway's own login page.
 
+use std::fs;
+
 use crate::{
     standin::{ALICE, ALICE_PASSWORD, AsksFor, BOB, BOB_PASSWORD, Failure},
     support::{
-        Answer, Browser, METHOD, Receiver, SHOP, Setup, TestGateway, Tokens, authorize_url, claims, hidden, parameters,
-        until,
+        Answer, Browser, METHOD, Receiver, Request, SHOP, Setup, TestGateway, Tokens, authorize_url, claims, hidden,
+        parameters, until,
     },
 };
 
@@ -24,7 +26,7 @@ fn is_login_page(page: &Answer) -> bool {
 fn asked(browser: &mut Browser<'_>, extra: &[(&str, &str)]) -> Answer {
     let answer = browser.get(&authorize_url(SHOP, extra));
     assert_eq!(answer.status, 302, "{answer}");
-    let page = browser.get(&answer.location());
+    let page = browser.get(answer.location());
     assert!(page.status == 200 && is_login_page(&page), "{page}");
     page
 }
@@ -37,14 +39,16 @@ fn enter(browser: &mut Browser<'_>, page: &Answer, user: &str, password: &str) -
 /// Follows a login back to the request, and consents.
 fn go_on(browser: &mut Browser<'_>, answer: &Answer) -> String {
     assert_eq!(answer.status, 303, "{answer}");
-    let answer = browser.get(&answer.location());
+    let answer = browser.get(answer.location());
     let answer = if answer.status == 200 { browser.decide(&answer, "allow") } else { answer };
     answer.parameter("code").unwrap_or_else(|| panic!("no code: {answer}"))
 }
 
 #[test]
 fn a_user_logs_in_on_the_gateways_page_and_goes_on_with_the_request() {
-    let gateway = setup().start();
+    let folder = tempfile::tempdir().expect("a folder");
+    let trail = folder.path().join("audit.jsonl");
+    let gateway = setup().set("log.audit_file", trail.display().to_string()).start();
     let mut browser = Browser::new(&gateway);
     let page = asked(&mut browser, &[("login_hint", "alice@example.com"), ("ui_locales", "de")]);
     assert!(page.text().contains("value=\"alice@example.com\""), "the hint is filled in: {page}");
@@ -65,7 +69,8 @@ fn a_user_logs_in_on_the_gateways_page_and_goes_on_with_the_request() {
     assert!(claims(&tokens.id_token)["auth_time"].is_u64());
     gateway.acts_as(&tokens.access, ALICE);
     assert_eq!(browser.get("/api/method/frappe.auth.get_logged_user").json()["message"], ALICE);
-    assert!(gateway.log().contains("\"event\":\"login\""), "the audit trail has it");
+    let trail = fs::read_to_string(trail).expect("the audit trail");
+    assert!(trail.lines().any(|line| line.contains("\"login\"") && line.contains(ALICE)), "{trail}");
     assert!(!gateway.log().contains(ALICE_PASSWORD) && !gateway.log().contains(browser.sid()));
 }
 
@@ -81,11 +86,12 @@ fn a_wrong_password_is_said_on_the_page_and_counted_with_those_that_pass_by() {
         assert!(user.is_empty() || page.text().contains(&format!("value=\"{user}\"")), "{page}");
         assert!(page.headers("set-cookie").iter().all(|line| !line.starts_with("sid=")), "{page}");
     }
-    assert_eq!(browser.post("/api/method/login", &[("usr", ALICE), ("pwd", "wrong")]).status, 401);
+    let wrong = Request::form("/api/method/login", &[("usr", ALICE), ("pwd", "wrong")]);
+    assert_eq!(gateway.send(&wrong).status, 401);
     let refused = gateway.without_upstream("past the limit", || enter(&mut browser, &page, ALICE, ALICE_PASSWORD));
     assert_eq!(refused.status, 429, "{refused}");
     assert!(is_login_page(&refused) && refused.header("retry-after").is_some(), "{refused}");
-    assert_eq!(browser.post("/api/method/login", &[("usr", ALICE), ("pwd", "x")]).status, 429, "the limit is one");
+    assert_eq!(gateway.send(&wrong).status, 429, "the limit is one");
 }
 
 /// T25: the login form is tied to the browser and to the request that it was shown for.
@@ -114,7 +120,7 @@ fn a_login_counts_only_from_the_page_that_this_browser_was_shown() {
     ] {
         assert_eq!(answer.status, 403, "{what}: {answer}");
     }
-    let foreign = crate::support::Request::form(&login_path(), &[("handle", &handle), ("token", &token)])
+    let foreign = Request::form(&login_path(), &[("handle", &handle), ("token", &token)])
         .header("Origin", "https://evil.example");
     assert_eq!(browser.send(foreign).status, 403, "another site's page");
     assert_eq!(
@@ -141,7 +147,8 @@ fn whoever_erpnext_asks_for_more_goes_on_at_erpnexts_own_page() {
         gateway.standin.ask_for(BOB, AsksFor::Nothing);
         browser.login(BOB);
         let page = browser.get(&resume);
-        assert!(browser.decide(&page, "allow").parameter("code").is_some(), "{page}");
+        let answer = if page.status == 200 { browser.decide(&page, "allow") } else { page };
+        assert!(answer.parameter("code").is_some(), "{answer}");
     }
 }
 
@@ -188,7 +195,7 @@ fn somebody_else_may_log_in_from_the_consent_page() {
     let answer = browser.decide(&page, "sign_in");
     assert_eq!(answer.status, 303, "{answer}");
     assert_eq!(browser.get("/api/method/frappe.auth.get_logged_user").json()["message"], ALICE, "nothing has ended");
-    let page = browser.get(&answer.location());
+    let page = browser.get(answer.location());
     assert!(is_login_page(&page) && !page.text().contains(&format!("value=\"{ALICE}\"")), "{page}");
     let answer = enter(&mut browser, &page, BOB, BOB_PASSWORD);
     let code = go_on(&mut browser, &answer);

@@ -62,9 +62,9 @@ fn a_client_with_a_hint_logs_the_user_out_and_gets_the_browser_back() {
     let sessions = gateway.standin.sessions().len();
     let hint = [("id_token_hint", online.id_token.as_str()), ("post_logout_redirect_uri", BYE), ("state", "a&b ü")];
     let answer = browser.get(&end_session(&hint));
-    assert_eq!((answer.status, answer.location()), (302, format!("{BYE}&state=a%26b%20%C3%BC")), "{answer}");
+    assert_eq!((answer.status, answer.location()), (302, format!("{BYE}&state=a%26b%20%C3%BC").as_str()), "{answer}");
     assert_eq!(gateway.standin.sessions().len(), sessions - 1, "ERPNext's login session has ended");
-    assert!(browser.cookies.get("sid").is_none(), "and the browser has forgotten it");
+    assert!(!browser.cookies.contains_key("sid"), "and the browser has forgotten it");
     assert!(!is_logged_in(&mut browser) && is_logged_in(&mut elsewhere));
     gateway.refuses("a grant of the login session", &online.access);
     assert_eq!(gateway.refresh(SHOP, &online.refresh, &[]).error(), "invalid_grant");
@@ -88,10 +88,10 @@ fn a_logout_may_be_posted_and_the_login_session_is_found_by_the_get_that_follows
     assert_eq!(answer.status, 303, "{answer}");
     let again = answer.location();
     assert!(again.starts_with(&gateway.url()) && !again.contains("hint"), "{again}");
-    let answer = browser.get(&again);
-    assert_eq!((answer.status, answer.location()), (302, format!("{BYE}&state=s1")), "{answer}");
+    let answer = browser.get(again);
+    assert_eq!((answer.status, answer.location()), (302, format!("{BYE}&state=s1").as_str()), "{answer}");
     assert!(!is_logged_in(&mut browser));
-    assert_eq!(browser.get(&again).status, 400, "it is used up");
+    assert_eq!(browser.get(again).status, 400, "it is used up");
 }
 
 #[test]
@@ -108,7 +108,7 @@ fn without_a_hint_the_user_is_asked_and_may_stay() {
     assert_eq!(browser.decide(&page, "logout").status, 403, "the question is answered");
     let page = browser.get(&end_session(&named));
     let answer = browser.decide(&page, "logout");
-    assert_eq!((answer.status, answer.location()), (303, format!("{BYE}&state=s1")), "{answer}");
+    assert_eq!((answer.status, answer.location()), (303, format!("{BYE}&state=s1").as_str()), "{answer}");
     assert!(!is_logged_in(&mut browser));
     // The hint names somebody else than the one who has logged in.
     let mut bob = Browser::of(&gateway, BOB);
@@ -159,7 +159,7 @@ fn the_clients_of_a_login_session_are_told_of_its_end() {
         is_logout_token(&gateway, &token, client, &claims(&tokens.id_token));
         // It is no id_token, though the same key has signed it for the same client.
         let answer = browser.get(&end_session(&[("id_token_hint", &token)]));
-        assert_eq!((answer.status, answer.location().as_str()), (400, ""), "{answer}");
+        assert!(answer.status == 400 && answer.header("location").is_none(), "{answer}");
     }
     until("both are told", || (gateway.metric("empress_logout_notices_total{outcome=\"told\"}") >= 2.0).then_some(()));
     assert_eq!(receiver.posted().len(), 2, "each once");

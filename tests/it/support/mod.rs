@@ -27,7 +27,7 @@ pub use self::{
     http::{Answer, Connection, Request},
     jwt::{claims, claims_by_jwks, claims_by_secret, header},
     ports::Port,
-    receiver::{Posted, Receiver},
+    receiver::Receiver,
     wait::{Over, pause, until},
     websocket::WebSocket,
 };
