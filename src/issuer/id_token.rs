@@ -44,7 +44,7 @@ impl Issuer {
                 let secret = client.secret.as_ref().ok_or(IssueError::NoSecretToSignWith)?;
                 Ok(SigningKeys::sign_with_secret(secret, &claims)?)
             }
-            asymmetric => Ok(self.signing.sign(asymmetric, claims).await?),
+            asymmetric => Ok(self.signing.sign(asymmetric, claims, parts.now).await?),
         }
     }
 

@@ -15,7 +15,7 @@ use crate::{
     clock::UnixTime,
     oauth::{ClientId, GrantId, KeyId, Subject, TokenHash, UserName},
     store::{
-        AccessTokenFacts, AllowanceUse, CodeRecord, Consent, KeptClient, NativeCount, NativeImport, NativeRow,
+        AccessTokenFacts, AllowanceUse, CodeRecord, Consent, KeptClient, KeySuccession, NativeCount, NativeImport, NativeRow,
         NewGrant, PendingRequest, RefreshOutcome, RefreshStep, RefreshTokenFacts, Revocation, RevocationSeq,
         ShadowToken, Store, StoreError, StoreResult, StoredSigningKey, TakenCode,
     },
@@ -182,7 +182,13 @@ impl Store for FakeStore {
         away()
     }
 
-    async fn retire_signing_key(&self, _: &KeyId, _: UnixTime) -> StoreResult<()> {
+    async fn succeed_signing_key(&self, _: KeySuccession) -> StoreResult<()> {
+        away()
+    }
+    async fn replace_signing_keys(&self, _: Vec<StoredSigningKey>) -> StoreResult<u64> {
+        away()
+    }
+    async fn forget_signing_keys(&self, _: Vec<KeyId>) -> StoreResult<()> {
         away()
     }
 

@@ -14,7 +14,7 @@ use crate::{
     clock::UnixTime,
     oauth::{ClientId, GrantId, KeyId, Subject, TokenHash, UserName},
     store::{
-        AccessTokenFacts, AllowanceUse, CodeRecord, Consent, KeptClient, NativeCount, NativeImport, NativeRow,
+        AccessTokenFacts, AllowanceUse, CodeRecord, Consent, KeptClient, KeySuccession, NativeCount, NativeImport, NativeRow,
         NewGrant, PendingRequest, RefreshOutcome, RefreshStep, RefreshTokenFacts, Revocation, RevocationSeq,
         ShadowToken, Store, StoreError, StoreResult, StoredSigningKey, TakenCode,
     },
@@ -124,7 +124,13 @@ impl Store for ShadowStore {
     async fn put_signing_key(&self, _: StoredSigningKey) -> StoreResult<StoredSigningKey> {
         nothing()
     }
-    async fn retire_signing_key(&self, _: &KeyId, _: UnixTime) -> StoreResult<()> {
+    async fn succeed_signing_key(&self, _: KeySuccession) -> StoreResult<()> {
+        nothing()
+    }
+    async fn replace_signing_keys(&self, _: Vec<StoredSigningKey>) -> StoreResult<u64> {
+        nothing()
+    }
+    async fn forget_signing_keys(&self, _: Vec<KeyId>) -> StoreResult<()> {
         nothing()
     }
     async fn upstream_clients(&self) -> StoreResult<Vec<KeptClient>> {

@@ -75,7 +75,9 @@ fn key(text: &str) -> StoredSigningKey {
         private_key: Secret::new(text),
         public_jwk: "{}".to_owned(),
         created_at: NOW,
+        signs_from: NOW,
         retired_at: None,
+        published_until: None,
     }
 }
 
