@@ -19,9 +19,7 @@ pub use authorization_code::{FrontChannelTokens, PresentedCode};
 pub use id_token::IdTokenParts;
 pub use refusal::{GrantRefusal, IssueError};
 pub use revocation::PresentedToken;
-pub use signing::{
-    HEARD_OF, JWKS_MAX_AGE, KeyLives, KeyPhase, KeyRound, KeyTimes, LEAD, SigningError, SigningKeys,
-};
+pub use signing::{HEARD_OF, JWKS_MAX_AGE, KeyLives, KeyPhase, KeyRound, KeyTimes, LEAD, SigningError, SigningKeys};
 
 use crate::{
     clock::{Clock, UnixTime},

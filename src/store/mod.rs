@@ -16,9 +16,10 @@ use async_trait::async_trait;
 
 pub use embedded::EmbeddedStore;
 pub use records::{
-    AccessTokenFacts, AllowanceUse, CodeRecord, Consent, Grant, GrantUser, KeptClient, NativeCount, NativeImport,
-    KeySuccession, NativeRow, NativeState, NewAccessToken, NewGrant, NewRefreshToken, PendingRequest, RefreshOutcome, RefreshStep,
-    RefreshSuccession, RefreshTokenFacts, Revocation, RevocationSeq, ShadowToken, StoredSigningKey, TakenCode,
+    AccessTokenFacts, AllowanceUse, CodeRecord, Consent, Grant, GrantUser, KeptClient, KeySuccession, NativeCount,
+    NativeImport, NativeRow, NativeState, NewAccessToken, NewGrant, NewRefreshToken, PendingRequest, RefreshOutcome,
+    RefreshStep, RefreshSuccession, RefreshTokenFacts, Revocation, RevocationSeq, ShadowToken, StoredSigningKey,
+    TakenCode,
 };
 
 use crate::{

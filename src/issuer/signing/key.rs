@@ -28,13 +28,7 @@ impl SigningKey {
     pub fn parse(stored: &StoredSigningKey) -> Result<Self, SigningError> {
         let encoding = encoding_key(stored.algorithm, &stored.private_key)?;
         let public = serde_json::from_str(&stored.public_jwk).map_err(|error| SigningError::Key(error.to_string()))?;
-        Ok(Self {
-            id: stored.id.clone(),
-            algorithm: stored.algorithm,
-            times: KeyTimes::of(stored),
-            public,
-            encoding,
-        })
+        Ok(Self { id: stored.id.clone(), algorithm: stored.algorithm, times: KeyTimes::of(stored), public, encoding })
     }
 
     /// The claims in compact form, signed.
