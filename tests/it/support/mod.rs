@@ -24,7 +24,7 @@ pub use self::{
     },
     gateway::TestGateway,
     http::{Answer, Connection, Request},
-    jwt::{claims, claims_by_jwks, claims_by_secret, header},
+    jwt::{claims, claims_by_document, claims_by_jwks, claims_by_secret, header},
     ports::Port,
     wait::{Over, pause, until},
     websocket::WebSocket,
