@@ -54,6 +54,7 @@ fn list(gateway: &TestGateway) -> Done {
     beside(gateway, &["key", "list", "--json"], "")
 }
 
+/// T83: the gateway is killed in the middle.
 #[test]
 fn a_client_that_keeps_the_published_keys_as_long_as_it_may_verifies_throughout_a_rotation() {
     let mut gateway = TestGateway::start();
@@ -118,6 +119,7 @@ fn a_client_that_keeps_the_published_keys_as_long_as_it_may_verifies_throughout_
 
     // Long after, only the new ones are there.
     shift_keys(&gateway, 40 * 86_400);
+    gateway.restart();
     until("the old keys are removed", || in_state(&list(&gateway), "retired").is_empty().then_some(()));
     claims_by_jwks(&gateway, SHOP, Algorithm::RS256, &after);
 }
