@@ -93,7 +93,9 @@ impl Background {
         let now = self.site.clock.now();
         match self.site.issuer.signing.keep_up(now).await {
             Ok(round) if round == KeyRound::default() => {}
-            Ok(KeyRound { published, removed }) => tracing::info!(published, removed, "signing keys"),
+            Ok(KeyRound { published, removed }) => {
+                tracing::info!(published, removed, "signing keys to come are published, or old ones removed");
+            }
             Err(error) => tracing::error!(%error, "the signing keys can't be rotated yet"),
         }
     }

@@ -10,7 +10,7 @@ use crate::{
     clock::UnixTime,
     oauth::{SigningAlgorithm, SiteId},
     secret::SecretKey,
-    store::EmbeddedStore,
+    store::{EmbeddedStore, Store, StoredSigningKey},
 };
 
 const ISSUER: &str = "https://erp.example.com";
@@ -31,11 +31,14 @@ impl Ground {
         Self { place: tempfile::tempdir().expect("a folder") }
     }
 
+    fn store(&self) -> Arc<dyn Store> {
+        let path = self.place.path().join("db");
+        Arc::new(EmbeddedStore::open(&path, SiteId::new("site"), &SecretKey::new([1; 32])).expect("a store"))
+    }
+
     /// The keys as another process of the same site has them.
     async fn process(&self, lives: KeyLives, now: UnixTime) -> Process {
-        let path = self.place.path().join("db");
-        let store = EmbeddedStore::open(&path, SiteId::new("site"), &SecretKey::new([1; 32])).expect("a store");
-        Process { keys: SigningKeys::load(Arc::new(store), &[ES256], lives, now).await.expect("keys") }
+        Process { keys: SigningKeys::load(self.store(), &[ES256], lives, now).await.expect("keys") }
     }
 }
 
@@ -91,6 +94,19 @@ async fn the_first_key_signs_at_once() {
         signed.kid,
         "another process has it too"
     );
+}
+
+/// What a rotation of an earlier version left that was cut short between its two steps.
+#[tokio::test]
+async fn a_key_that_is_retired_without_successor_does_not_sign() {
+    let ground = Ground::new();
+    let retired = super::key::make(ES256, START, START).await.expect("made");
+    let retired = StoredSigningKey { retired_at: Some(START), ..retired };
+    let id = retired.id.clone();
+    ground.store().put_signing_key(retired).await.expect("put");
+    let process = ground.process(LIVES, START).await;
+    assert_ne!(process.sign(START).await.kid, id.as_str());
+    assert_eq!(process.published(START).len(), 2);
 }
 
 #[tokio::test]

@@ -72,7 +72,7 @@ pub async fn a_signing_key_is_followed_by_one_other(store: Tested) {
     store.put_signing_key(other.clone()).await.expect("put");
     store.succeed_signing_key(succession("1", "2", later(HOUR))).await.expect("followed");
     let [first, second] = followed(later(HOUR));
-    let expected = [first, second, other];
+    let expected = [first, other, second];
     // Again, to be later; after a key that nobody knows; after one of another algorithm.
     let not_now = [("1", "3", later(HOUR)), ("1", "3", later(DAY)), ("nobody", "3", start()), ("other", "3", start())];
     for (of, next, at) in not_now {
@@ -108,7 +108,7 @@ pub async fn of_many_successors_of_a_signing_key_one_is_kept(store: Tested) {
     all(steps).await;
     let keys = store.signing_keys().await.expect("keys");
     assert_eq!(keys.len(), 2);
-    let (first, next) = if keys[0].id == KeyId::new("1") { (&keys[0], &keys[1]) } else { (&keys[1], &keys[0]) };
+    let (first, next) = (&keys[0], &keys[1]);
     assert_eq!(
         (first.retired_at, next.signs_from),
         (Some(later(2 * HOUR)), later(2 * HOUR)),

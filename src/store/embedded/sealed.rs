@@ -73,8 +73,8 @@ macro_rules! signing_keys {
 }
 
 pub fn signing_keys(rows: &Rows<'_>) -> StoreResult<Vec<StoredSigningKey>> {
-    let found =
-        rows.all(signing_keys!("WHERE site = ?1 ORDER BY created_at, id"), params![rows.site], read_signing_key)?;
+    let query = signing_keys!("WHERE site = ?1 ORDER BY created_at, signs_from, id");
+    let found = rows.all(query, params![rows.site], read_signing_key)?;
     found.into_iter().map(|found| open_signing_key(rows, found)).collect()
 }
 
