@@ -44,6 +44,7 @@ fn grant(token: &MintedToken) -> NewGrant {
         auth_time: None,
         session_claim: None,
         id_token_claims: Vec::new(),
+        userinfo_claims: Vec::new(),
     };
     let expires_at = NOW.plus(Duration::from_secs(3600));
     let access = NewAccessToken { hash: token.hash, scopes: support::scopes(), issued_at: NOW, expires_at };

@@ -48,6 +48,9 @@ fn request() -> AuthorizationRequest {
         hinted_subject: None,
         login_hint: None,
         id_token_claims: Vec::new(),
+        userinfo_claims: Vec::new(),
+        needs_auth_time: false,
+        ui_locales: None,
     }
 }
 

@@ -124,6 +124,7 @@ impl Filling {
             auth_time: Some(self.then),
             session_claim: Some(format!("{number:022}")),
             id_token_claims: Vec::new(),
+            userinfo_claims: Vec::new(),
             issued_at: self.then,
             expires_at: self.then.plus(Duration::from_secs(60)),
         }
@@ -146,5 +147,6 @@ fn grant_of(record: &CodeRecord) -> Grant {
         auth_time: record.auth_time,
         session_claim: record.session_claim.clone(),
         id_token_claims: Vec::new(),
+        userinfo_claims: Vec::new(),
     }
 }

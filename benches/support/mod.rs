@@ -8,7 +8,7 @@ use empress_gateway::{
     erpnext::{Directory, DirectoryError, DirectoryUser, Freshness, LoginProbe, PasswordCheck, UpstreamUser},
     oauth::{
         Allowances, Client, ClientAuthMethod, ClientId, ClientMode, ClientSource, GrantType, IdTokenClaims, Pkce,
-        Profile, RedirectUri, ResponseType, Scopes, SiteId, Subject, UserName,
+        Profile, ProfileDetails, RedirectUri, ResponseType, Scopes, SiteId, Subject, UserName,
     },
     secret::{Secret, SecretKey},
     store::{EmbeddedStore, GrantUser},
@@ -108,7 +108,12 @@ impl Directory for OneUser {
             email: Some("alice@example.com".to_owned()),
             picture: None,
             roles: vec!["System Manager".to_owned(), "All".to_owned(), "Guest".to_owned(), "Desk User".to_owned()],
+            details: ProfileDetails::default(),
         }))
+    }
+
+    async fn profile_details(&self, _: &GrantUser) -> Result<ProfileDetails, DirectoryError> {
+        Ok(ProfileDetails::default())
     }
 
     async fn check_password(&self, _: &str, _: &Secret, _: IpAddr) -> Result<PasswordCheck, DirectoryError> {

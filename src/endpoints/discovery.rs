@@ -10,11 +10,15 @@ use super::{
 use crate::{
     erpnext::KnownClients,
     issuer::JWKS_MAX_AGE,
-    oauth::{ResponseType, SigningAlgorithm},
+    oauth::{ResponseType, SigningAlgorithm, user_claims},
 };
 
 /// Where the endpoints stand on the public origin.
 pub const METHOD_PATH: &str = "/api/method/frappe.integrations.oauth2.";
+
+/// The claims of an id_token that are not the user's (OpenID Connect Core §2, §3.1.3.6, §3.3.2.11).
+const PROTOCOL_CLAIMS: [&str; 11] =
+    ["sub", "iss", "aud", "exp", "iat", "auth_time", "nonce", "at_hash", "c_hash", "azp", "sid"];
 
 /// The documents change with the configuration and, in scopes and grant types, with the clients.
 const METADATA_MAX_AGE: &str = "public, max-age=3600";
@@ -76,10 +80,7 @@ fn metadata(settings: &EndpointSettings, clients: &KnownClients) -> Value {
         "introspection_endpoint_auth_methods_supported": client_auth,
         "code_challenge_methods_supported": ["S256"],
         "prompt_values_supported": ["none", "login", "consent", "select_account"],
-        "claims_supported": [
-            "sub", "iss", "aud", "exp", "iat", "auth_time", "nonce", "at_hash", "c_hash", "azp", "sid", "name",
-            "given_name", "family_name", "email", "picture", "roles"
-        ],
+        "claims_supported": PROTOCOL_CLAIMS.into_iter().chain(user_claims()).collect::<Vec<_>>(),
         "claim_types_supported": ["normal"],
         "claims_parameter_supported": true,
         "request_parameter_supported": false,

@@ -19,7 +19,7 @@ use super::{
 };
 use crate::{
     issuer::{IssueError, PresentedToken},
-    oauth::{Allowance, Client, ErrorCode, Scope},
+    oauth::{Allowance, Client, ErrorCode, OpenedClaims, Scope},
     store::{AccessTokenFacts, Grant, RefreshTokenFacts},
 };
 
@@ -118,8 +118,10 @@ impl Endpoints {
             PresentedToken::Access(facts) => {
                 access_claims(&mut claims, facts);
                 if facts.scopes.contains(Scope::OPENID) {
-                    let Some(profile) = self.profile(&grant.user).await? else { return Ok(None) };
-                    claims.extend(profile.claims(&facts.scopes, &client.scopes));
+                    let (granted, asked) = (&facts.scopes, grant.userinfo_claims.as_slice());
+                    let opened = OpenedClaims { granted, registered: &client.scopes, asked };
+                    let Some(profile) = self.issuer.profile(&grant.user, opened).await? else { return Ok(None) };
+                    claims.extend(profile.claims(opened));
                 }
             }
             PresentedToken::Refresh(facts) => refresh_claims(&mut claims, facts),

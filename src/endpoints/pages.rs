@@ -114,7 +114,7 @@ impl Page<'_> {
                 heading: texts.heading(&client.name, &settings.site_name),
                 user: user.name.as_str(),
                 meanings: request
-                    .scopes
+                    .consent_scopes()
                     .iter()
                     .map(|scope| {
                         let opened = rules.opened_by(scope.as_str());

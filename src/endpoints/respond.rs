@@ -51,6 +51,7 @@ impl OAuthError {
             | ErrorCode::AccessDenied
             | ErrorCode::LoginRequired
             | ErrorCode::ConsentRequired
+            | ErrorCode::UnmetAuthenticationRequirements
             | ErrorCode::RequestNotSupported
             | ErrorCode::RequestUriNotSupported
             | ErrorCode::RegistrationNotSupported => StatusCode::BAD_REQUEST,

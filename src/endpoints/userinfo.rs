@@ -14,9 +14,7 @@ use super::{
 };
 use crate::{
     access::{CachedToken, Denial, Realm},
-    erpnext::DirectoryError,
-    oauth::{Allowance, Profile, Scope},
-    store::GrantUser,
+    oauth::{Allowance, OpenedClaims, Scope},
 };
 
 impl Endpoints {
@@ -54,26 +52,16 @@ impl Endpoints {
         {
             return Ok(Err(Denial::InactiveToken));
         }
-        let Some(profile) = self.profile(&token.user.user).await? else {
+        let asked = self.issuer.userinfo_claims(&token.grant).await?;
+        let opened = OpenedClaims { granted: &token.scopes, registered: &token.client.scopes, asked: &asked };
+        let Some(profile) = self.issuer.profile(&token.user.user, opened).await? else {
             return Ok(Err(Denial::UserGone));
         };
-        Ok(Ok(self.claims(token, &profile)))
-    }
-
-    /// The user's profile; `None` once the user is gone.
-    pub(super) async fn profile(&self, user: &GrantUser) -> Result<Option<Profile>, OAuthError> {
-        match self.issuer.directory.profile(user).await {
-            Err(DirectoryError::UserGone) => Ok(None),
-            profile => Ok(profile?),
-        }
-    }
-
-    fn claims(&self, token: &CachedToken, profile: &Profile) -> Map<String, Value> {
         let mut claims = Map::new();
         claims.insert("sub".to_owned(), profile.sub.as_str().into());
-        claims.extend(profile.claims(&token.scopes, &token.client.scopes));
+        claims.extend(profile.claims(opened));
         claims.insert("iss".to_owned(), self.settings.public_origin.as_str().into());
-        claims
+        Ok(Ok(claims))
     }
 
     /// What a bearer token that is not good for this earns (RFC 6750 §3).

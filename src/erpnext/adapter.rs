@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     clock::UnixTime,
-    oauth::{Profile, UserName},
+    oauth::{Profile, ProfileDetails, UserName},
     secret::Secret,
     store::GrantUser,
 };
@@ -36,6 +36,7 @@ pub(super) struct Adapter {
     pub(super) making: Flights<GrantUser, HeaderValue>,
     pub(super) suspicions: Flights<GrantUser, Option<HeaderValue>>,
     pub(super) profiles: Kept<GrantUser, Option<Profile>>,
+    pub(super) details: Kept<GrantUser, ProfileDetails>,
     pub(super) roles: Kept<UserName, Vec<String>>,
     syncs: Flights<(), ()>,
     sweeps: Flights<(), ()>,
@@ -65,6 +66,7 @@ impl Adapter {
             making: Flights::new(io()),
             suspicions: Flights::new(io()),
             profiles: Kept::new(io()),
+            details: Kept::new(io()),
             roles: Kept::new(io()),
             syncs: Flights::new(io()),
             sweeps: Flights::new(io()),

@@ -8,7 +8,7 @@ use http::HeaderValue;
 use super::UpstreamUser;
 use crate::{
     clock::UnixTime,
-    oauth::{Profile, Subject, UserName},
+    oauth::{Profile, ProfileDetails, Subject, UserName},
     secret::Secret,
     store::GrantUser,
 };
@@ -80,6 +80,8 @@ pub trait Directory: Send + Sync + 'static {
     /// The profile for userinfo and id_token, kept until the user changes, at most some minutes; `None` when the user is
     /// gone, disabled or somebody else.
     async fn profile(&self, user: &GrantUser) -> Result<Option<Profile>, DirectoryError>;
+    /// What the profile leaves out, kept as long; none of it for a user whom the gateway's account can't see.
+    async fn profile_details(&self, user: &GrantUser) -> Result<ProfileDetails, DirectoryError>;
     /// Checks a password by the upstream's own login, and ends the login session that came of it at once.
     async fn check_password(
         &self,

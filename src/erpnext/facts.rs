@@ -9,7 +9,7 @@ use super::{
     profile::{self, ProfileAnswer},
 };
 use crate::{
-    oauth::{Profile, UserName},
+    oauth::{Profile, ProfileDetails, UserName},
     store::GrantUser,
 };
 
@@ -48,9 +48,19 @@ impl Adapter {
         if !current.is_some_and(|current| current.enabled && current.sub == user.sub) {
             return Ok(None);
         }
-        let modified = self.users.listed(&user.name).map(|known| known.modified);
-        let holds = Holds { now: self.now(), ttl: PROFILE_TTL, edition: modified.unwrap_or_default() };
+        let holds = self.until_the_user_changes(&user.name);
         self.profiles.get(user.clone(), holds, Arc::clone(self).ask_for_profile(user.clone())).await
+    }
+
+    pub(super) async fn profile_details(&self, user: &GrantUser) -> Result<ProfileDetails, DirectoryError> {
+        let (agent, name) = (Arc::clone(&self.agent), user.name.clone());
+        let holds = self.until_the_user_changes(&user.name);
+        self.details.get(user.clone(), holds, async move { profile::details(&agent, &name).await }).await
+    }
+
+    fn until_the_user_changes(&self, name: &UserName) -> Holds {
+        let modified = self.users.listed(name).map(|known| known.modified);
+        Holds { now: self.now(), ttl: PROFILE_TTL, edition: modified.unwrap_or_default() }
     }
 
     async fn ask_for_profile(self: Arc<Self>, user: GrantUser) -> Result<Option<Profile>, DirectoryError> {

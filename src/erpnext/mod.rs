@@ -47,7 +47,7 @@ pub use self::{
 };
 use crate::{
     clock::UnixTime,
-    oauth::{ClientId, Profile, UserName},
+    oauth::{ClientId, Profile, ProfileDetails, UserName},
     secret::Secret,
     store::GrantUser,
 };
@@ -169,6 +169,10 @@ impl Directory for Erpnext {
     async fn profile(&self, user: &GrantUser) -> Result<Option<Profile>, DirectoryError> {
         let (adapter, user) = (Arc::clone(&self.adapter), user.clone());
         self.on_io(async move { adapter.profile(&user).await }).await
+    }
+
+    async fn profile_details(&self, user: &GrantUser) -> Result<ProfileDetails, DirectoryError> {
+        self.adapter.profile_details(user).await
     }
 
     async fn check_password(

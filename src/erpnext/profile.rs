@@ -7,9 +7,10 @@ use super::{
     DirectoryError,
     agent::{Agent, As, Call, Payload, web_url},
     answer::Message,
+    list::{self, List},
 };
 use crate::{
-    oauth::{Profile, Subject, UserName},
+    oauth::{Profile, ProfileDetails, Subject, UserName},
     store::GrantUser,
 };
 
@@ -61,7 +62,47 @@ pub(super) async fn profile(
         email: said.email,
         picture,
         roles: said.roles,
+        details: ProfileDetails::default(),
     })))
+}
+
+/// Of a user's document what `openid_profile` leaves out.
+#[derive(Deserialize)]
+struct UserRow {
+    username: Option<String>,
+    gender: Option<String>,
+    birth_date: Option<String>,
+    time_zone: Option<String>,
+    language: Option<String>,
+    phone: Option<String>,
+    mobile_no: Option<String>,
+    location: Option<String>,
+}
+
+/// What the profile leaves out, by the gateway's account; of Administrator, whom Frappe lists to nobody, nothing.
+pub(super) async fn details(agent: &Agent, name: &UserName) -> Result<ProfileDetails, DirectoryError> {
+    const FIELDS: &str = r#"["username","gender","birth_date","time_zone","language","phone","mobile_no","location"]"#;
+    let filters = serde_json::json!([["name", "=", name.as_str()]]).to_string();
+    let query = [("fields", FIELDS), ("filters", filters.as_str())];
+    let list = List { what: "profile details", doctype: "User", needs: "the right to read User", query: &query };
+    let rows: Vec<UserRow> = list::page(agent, list, "name asc", 0).await?;
+    Ok(rows.into_iter().next().map(UserRow::into_details).unwrap_or_default())
+}
+
+impl UserRow {
+    fn into_details(self) -> ProfileDetails {
+        let some = |text: Option<String>| text.map(|text| text.trim().to_owned()).filter(|text| !text.is_empty());
+        ProfileDetails {
+            preferred_username: some(self.username),
+            // The two values that OpenID Connect Core §5.1 defines are in small letters; Frappe's words are not.
+            gender: some(self.gender).map(|gender| gender.to_lowercase()),
+            birthdate: some(self.birth_date),
+            zoneinfo: some(self.time_zone),
+            locale: some(self.language),
+            phone_number: some(self.mobile_no).or_else(|| some(self.phone)),
+            address: some(self.location),
+        }
+    }
 }
 
 /// The roles in effect, the automatic ones included.

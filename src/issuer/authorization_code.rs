@@ -91,6 +91,7 @@ impl Issuer {
             auth_time: login.auth_time,
             session_claim: login.session_claim.clone(),
             id_token_claims: request.id_token_claims.clone(),
+            userinfo_claims: request.userinfo_claims.clone(),
         }
     }
 
@@ -109,6 +110,7 @@ impl Issuer {
             auth_time: login.auth_time,
             session_claim: login.session_claim.clone(),
             id_token_claims: request.id_token_claims.clone(),
+            userinfo_claims: request.userinfo_claims.clone(),
             issued_at: now,
             expires_at: now.plus(self.settings.code_ttl),
         };
@@ -211,5 +213,6 @@ fn grant_of_code(record: CodeRecord, now: UnixTime) -> Grant {
         auth_time: record.auth_time,
         session_claim: record.session_claim,
         id_token_claims: record.id_token_claims,
+        userinfo_claims: record.userinfo_claims,
     }
 }

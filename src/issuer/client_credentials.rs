@@ -24,6 +24,7 @@ impl Issuer {
             auth_time: None,
             session_claim: None,
             id_token_claims: Vec::new(),
+            userinfo_claims: Vec::new(),
         };
         let first = FirstTokens { grant, from_code: None, nonce: None, with_refresh: false, with_id_token: false };
         self.issue(client, first).await

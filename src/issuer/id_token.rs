@@ -7,7 +7,7 @@ use sha2::{Digest, Sha256, Sha512};
 use super::{IssueError, Issuer, signing::SigningKeys};
 use crate::{
     clock::UnixTime,
-    oauth::{Allowance, Client, ClientMode, IdTokenClaims, Profile, Scopes, SigningAlgorithm},
+    oauth::{Allowance, Client, ClientMode, IdTokenClaims, OpenedClaims, Profile, Scopes, SigningAlgorithm},
     store::Grant,
 };
 
@@ -34,10 +34,16 @@ impl Issuer {
     /// # Errors
     /// When the user's profile can't be had, or signing fails.
     pub async fn id_token(&self, client: &Client, parts: IdTokenParts<'_>) -> Result<String, IssueError> {
-        let profile = self.directory.profile(&parts.grant.user).await?.ok_or(IssueError::UserGone)?;
+        let opened =
+            OpenedClaims { granted: parts.scopes, registered: &client.scopes, asked: &parts.grant.id_token_claims };
+        let profile = self.profile(&parts.grant.user, opened).await?.ok_or(IssueError::UserGone)?;
         let algorithm = self.algorithm_for(client);
         let mut claims = self.protocol_claims(client, &parts, &profile, algorithm);
-        claims.extend(user_claims(client, &parts, &profile));
+        let told = profile.claims(opened);
+        claims.extend(match client.id_token_claims {
+            IdTokenClaims::Full => told,
+            IdTokenClaims::Minimal => told.into_iter().filter(|(name, _)| opened.asked.contains(name)).collect(),
+        });
         match algorithm {
             SigningAlgorithm::Hs256 => {
                 self.count(client, Allowance::Hs256);
@@ -86,16 +92,6 @@ impl Issuer {
         put("at_hash", parts.access_token.map(|token| half_hash(token, algorithm).into()));
         put("c_hash", parts.code.map(|code| half_hash(code, algorithm).into()));
         claims
-    }
-}
-
-fn user_claims(client: &Client, parts: &IdTokenParts<'_>, profile: &Profile) -> Map<String, Value> {
-    match client.id_token_claims {
-        IdTokenClaims::Full => profile.claims(parts.scopes, &client.scopes),
-        IdTokenClaims::Minimal => {
-            let allowed = profile.claims(parts.scopes, &client.scopes);
-            allowed.into_iter().filter(|(name, _)| parts.grant.id_token_claims.contains(name)).collect()
-        }
     }
 }
 

@@ -23,10 +23,10 @@ pub use signing::{HEARD_OF, JWKS_MAX_AGE, KeyLives, KeyPhase, KeyRound, KeyTimes
 
 use crate::{
     clock::{Clock, UnixTime},
-    erpnext::{Directory, Freshness, NativeTokens},
+    erpnext::{Directory, DirectoryError, Freshness, NativeTokens},
     oauth::{
-        Allowance, Client, GrantId, GrantType, Scope, Scopes, SigningAlgorithm, TokenHash, TokenKind, TokenMint,
-        UserName,
+        Allowance, Client, GrantId, GrantType, OpenedClaims, Profile, Scope, Scopes, SigningAlgorithm, TokenHash,
+        TokenKind, TokenMint, UserName,
     },
     random::Random,
     secret::Secret,
@@ -135,6 +135,33 @@ impl Issuer {
     pub async fn grant_user(&self, name: &UserName) -> Result<GrantUser, IssueError> {
         let known = self.directory.user(name).await?.filter(|known| known.enabled).ok_or(IssueError::UserGone)?;
         Ok(GrantUser { name: known.name, sub: known.sub })
+    }
+
+    /// The user's profile, with the details that the opened claims need; `None` when the user is gone, disabled or somebody
+    /// else.
+    ///
+    /// # Errors
+    /// When the upstream can't tell.
+    pub async fn profile(&self, user: &GrantUser, opened: OpenedClaims<'_>) -> Result<Option<Profile>, DirectoryError> {
+        let profile = match self.directory.profile(user).await {
+            Err(DirectoryError::UserGone) => None,
+            profile => profile?,
+        };
+        match profile {
+            Some(profile) if opened.need_details() => {
+                let details = self.directory.profile_details(user).await?;
+                Ok(Some(Profile { details, ..profile }))
+            }
+            profile => Ok(profile),
+        }
+    }
+
+    /// The claims of userinfo that were asked for by name when a grant was given.
+    ///
+    /// # Errors
+    /// When the store can't answer.
+    pub async fn userinfo_claims(&self, grant: &GrantId) -> Result<Vec<String>, IssueError> {
+        Ok(self.store.grant(grant).await?.map(|grant| grant.userinfo_claims).unwrap_or_default())
     }
 
     /// Writes an event into the audit trail.

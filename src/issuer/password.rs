@@ -44,6 +44,7 @@ impl Issuer {
             auth_time: Some(now),
             session_claim: None,
             id_token_claims: Vec::new(),
+            userinfo_claims: Vec::new(),
         };
         let with_refresh = may_refresh(client);
         self.issue(client, FirstTokens { grant, from_code: None, nonce: None, with_refresh, with_id_token: false })

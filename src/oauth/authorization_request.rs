@@ -2,7 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{ClientId, ResponseMode, ResponseType, Scopes, Subject, pkce::CodeChallenge};
+use super::{
+    ClientId, ResponseMode, ResponseType, Scope, Scopes, Subject, pkce::CodeChallenge, profile::scope_of_claim,
+};
 
 /// What an accepted authorization request asks for (RFC 6749 §4.1.1, OpenID Connect Core §3.1.2.1).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -33,6 +35,25 @@ pub struct AuthorizationRequest {
     pub login_hint: Option<String>,
     /// The claims of the id_token that `claims` asks for by name.
     pub id_token_claims: Vec<String>,
+    /// The claims of userinfo that `claims` asks for by name.
+    #[serde(default)]
+    pub userinfo_claims: Vec<String>,
+    /// Whether the id_token must say when the user logged in.
+    #[serde(default)]
+    pub needs_auth_time: bool,
+    /// The languages that pages are wanted in, in the order of preference.
+    #[serde(default)]
+    pub ui_locales: Option<String>,
+}
+
+impl AuthorizationRequest {
+    /// What the user is asked to consent to: the scopes, and those of the claims that are asked for by name.
+    #[must_use]
+    pub fn consent_scopes(&self) -> Scopes {
+        let named = self.id_token_claims.iter().chain(&self.userinfo_claims);
+        let scopes = named.filter_map(|claim| Scope::parse(scope_of_claim(claim)?).ok());
+        self.scopes.union(&scopes.collect())
+    }
 }
 
 /// The redirect URI of a request, and whether the request itself named it: the token request must repeat it then.

@@ -29,6 +29,8 @@ pub enum ErrorCode {
     LoginRequired,
     /// OpenID Connect Core §3.1.2.6
     ConsentRequired,
+    /// OpenID Connect Core Unmet Authentication Requirements §2
+    UnmetAuthenticationRequirements,
     /// OpenID Connect Core §3.1.2.6
     RequestNotSupported,
     /// OpenID Connect Core §3.1.2.6
@@ -58,6 +60,7 @@ impl ErrorCode {
             Self::TemporarilyUnavailable => "temporarily_unavailable",
             Self::LoginRequired => "login_required",
             Self::ConsentRequired => "consent_required",
+            Self::UnmetAuthenticationRequirements => "unmet_authentication_requirements",
             Self::RequestNotSupported => "request_not_supported",
             Self::RequestUriNotSupported => "request_uri_not_supported",
             Self::RegistrationNotSupported => "registration_not_supported",

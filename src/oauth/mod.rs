@@ -20,7 +20,7 @@ pub use client::{
 pub use error::ErrorCode;
 pub use ids::{ClientId, GrantId, KeyId, SiteId, Subject, UserName};
 pub use login_hash::LoginHasher;
-pub use profile::Profile;
+pub use profile::{OpenedClaims, Profile, ProfileDetails, scope_of_claim, user_claims};
 pub use redirect_uri::{InvalidRedirectUri, RedirectUri};
 pub use response_type::{ResponseMode, ResponseType, UnknownResponseType};
 pub use scope::{InvalidScope, Scope, Scopes};

@@ -21,7 +21,7 @@ impl Scope {
     /// `offline_access`: outlives the login session.
     pub const OFFLINE_ACCESS: &'static str = "offline_access";
     /// The scopes of OpenID Connect Core §5.4 that name claims, and `roles`, ERPNext's own.
-    pub const OIDC_CLAIMS: [&'static str; 3] = ["profile", "email", "roles"];
+    pub const OIDC_CLAIMS: [&'static str; 5] = ["profile", "email", "phone", "address", "roles"];
 
     /// Takes one scope.
     ///
@@ -75,6 +75,12 @@ impl Scopes {
     #[must_use]
     pub fn name_claims(&self) -> bool {
         Scope::OIDC_CLAIMS.iter().any(|scope| self.contains(scope))
+    }
+
+    /// This list with those of another behind it that are new.
+    #[must_use]
+    pub fn union(&self, other: &Self) -> Self {
+        self.iter().chain(other.iter()).cloned().collect()
     }
 
     /// The scopes in their order.

@@ -70,6 +70,8 @@ pub trait Store: Send + Sync + 'static {
     async fn rotate_refresh(&self, step: RefreshStep) -> StoreResult<RefreshOutcome>;
     /// What is known of an access token that is active at `now`: not expired, its grant not ended.
     async fn access_token(&self, token: TokenHash, now: UnixTime) -> StoreResult<Option<AccessTokenFacts>>;
+    /// The grant, unless it has ended.
+    async fn grant(&self, grant: &GrantId) -> StoreResult<Option<Grant>>;
     /// Ends a grant; `false` when it had ended before or never was.
     async fn revoke_grant(&self, grant: &GrantId, now: UnixTime) -> StoreResult<bool>;
     /// Ends all grants of a user, with consents and shadow token; tells which grants.

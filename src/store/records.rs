@@ -58,6 +58,9 @@ pub struct CodeRecord {
     pub session_claim: Option<String>,
     /// The claims of the id_token that `claims` asks for by name.
     pub id_token_claims: Vec<String>,
+    /// The claims of userinfo that `claims` asks for by name.
+    #[serde(default)]
+    pub userinfo_claims: Vec<String>,
     /// When it was made.
     pub issued_at: UnixTime,
     /// When it is too old.
@@ -94,6 +97,8 @@ pub struct Grant {
     pub session_claim: Option<String>,
     /// The claims of the id_token that `claims` asks for by name.
     pub id_token_claims: Vec<String>,
+    /// The claims of userinfo that `claims` asks for by name.
+    pub userinfo_claims: Vec<String>,
 }
 
 /// An access token to be written.

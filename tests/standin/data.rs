@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::records::{Client, StoredFile, User};
+use super::records::{Client, StoredFile, User, UserDetails};
 use super::state::{Stamped, State};
 use super::{
     ADMIN_API_KEY, ADMIN_API_SECRET, ALICE, ALICE_PASSWORD, BOB, BOB_PASSWORD, CAROL, CAROL_PASSWORD, GATEWAY_API_KEY,
@@ -22,7 +22,10 @@ pub fn site() -> State {
     };
     for user in [
         administrator,
-        User::system(ALICE, ALICE_PASSWORD).named("Alice", "Anders").with_roles(&["System Manager"]),
+        User::system(ALICE, ALICE_PASSWORD)
+            .named("Alice", "Anders")
+            .with_roles(&["System Manager"])
+            .with_details(alice()),
         User::system(BOB, BOB_PASSWORD).named("Bob", "Berg"),
         User::website(CAROL, CAROL_PASSWORD).named("Carol", "Customer"),
         User::website(GATEWAY_USER, "").named("Gateway", "").with_roles(&["Auth Gateway"]),
@@ -50,6 +53,15 @@ pub fn site() -> State {
         state.files.push(StoredFile { url: url.to_owned(), owner: owner.to_owned(), content });
     }
     state
+}
+
+fn alice() -> UserDetails {
+    UserDetails {
+        gender: "Female".to_owned(),
+        birth_date: "1990-02-03".to_owned(),
+        mobile_no: "+49 30 5550100".to_owned(),
+        location: "Unter den Linden 1, Berlin".to_owned(),
+    }
 }
 
 fn permissions(state: &mut State) {

@@ -23,6 +23,21 @@ pub struct User {
     pub image: Option<String>,
     /// *User Social Login*.`userid` for provider `frappe`; Administrator has none.
     pub sub: Option<String>,
+    /// What the user's form has besides; empty is null.
+    pub details: UserDetails,
+}
+
+/// Fields of a user that no OAuth answer of Frappe's has.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct UserDetails {
+    /// A row of *Gender*.
+    pub gender: String,
+    /// `YYYY-MM-DD`
+    pub birth_date: String,
+    /// Free text.
+    pub mobile_no: String,
+    /// Free text.
+    pub location: String,
 }
 
 impl User {
@@ -42,6 +57,7 @@ impl User {
             user_type: "System User".to_owned(),
             image: None,
             sub: Some(super::random::sha256_hex(email.as_bytes())[..39].to_owned()),
+            details: UserDetails::default(),
         }
     }
 
@@ -56,6 +72,12 @@ impl User {
         first.clone_into(&mut self.first_name);
         last.clone_into(&mut self.last_name);
         self
+    }
+
+    /// The user with these details.
+    #[must_use]
+    pub fn with_details(self, details: UserDetails) -> Self {
+        Self { details, ..self }
     }
 
     /// The user with these assigned roles.

@@ -15,7 +15,7 @@ use http::HeaderValue;
 use crate::{
     clock::UnixTime,
     erpnext::{Directory, DirectoryError, DirectoryUser, Freshness, LoginProbe, PasswordCheck, UpstreamUser},
-    oauth::{Profile, UserName},
+    oauth::{Profile, ProfileDetails, UserName},
     secret::Secret,
     store::GrantUser,
 };
@@ -48,6 +48,10 @@ impl Directory for FakeDirectory {
     }
 
     async fn profile(&self, _: &GrantUser) -> Result<Option<Profile>, DirectoryError> {
+        away()
+    }
+
+    async fn profile_details(&self, _: &GrantUser) -> Result<ProfileDetails, DirectoryError> {
         away()
     }
 

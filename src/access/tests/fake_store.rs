@@ -15,9 +15,9 @@ use crate::{
     clock::UnixTime,
     oauth::{ClientId, GrantId, KeyId, Subject, TokenHash, UserName},
     store::{
-        AccessTokenFacts, AllowanceUse, CodeRecord, Consent, KeptClient, KeySuccession, NativeCount, NativeImport,
-        NativeRow, NewGrant, PendingRequest, RefreshOutcome, RefreshStep, RefreshTokenFacts, Revocation, RevocationSeq,
-        ShadowToken, Store, StoreError, StoreResult, StoredSigningKey, TakenCode,
+        AccessTokenFacts, AllowanceUse, CodeRecord, Consent, Grant, KeptClient, KeySuccession, NativeCount,
+        NativeImport, NativeRow, NewGrant, PendingRequest, RefreshOutcome, RefreshStep, RefreshTokenFacts, Revocation,
+        RevocationSeq, ShadowToken, Store, StoreError, StoreResult, StoredSigningKey, TakenCode,
     },
 };
 
@@ -89,6 +89,10 @@ impl Store for FakeStore {
             return away();
         }
         Ok(RevocationSeq(self.revocations.lock().expect("no panic").len() as u64))
+    }
+
+    async fn grant(&self, _: &GrantId) -> StoreResult<Option<Grant>> {
+        away()
     }
 
     async fn put_request(&self, _: TokenHash, _: PendingRequest) -> StoreResult<()> {

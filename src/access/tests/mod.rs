@@ -80,6 +80,7 @@ impl Scene {
             auth_time: None,
             session_claim: None,
             id_token_claims: Vec::new(),
+            userinfo_claims: Vec::new(),
         };
         let (issued_at, expires_at) = (self.clock.now(), self.clock.now().plus(LIFE));
         let facts = AccessTokenFacts { grant, scopes, issued_at, expires_at };

@@ -5,11 +5,11 @@ use bytes::Bytes;
 use http::{Response, StatusCode, header};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
-use super::{Endpoints, Page};
+use super::{Endpoints, Language, Page, Stage};
 use crate::{
     endpoints::respond::{Answer, OAuthError, no_store, set},
     issuer::FrontChannelTokens,
-    oauth::{AuthorizationRequest, ResponseMode},
+    oauth::ResponseMode,
 };
 
 /// Which redirect keeps the browser from sending a form again.
@@ -25,12 +25,8 @@ pub(super) struct Destination {
     pub uri: String,
     pub mode: ResponseMode,
     pub state: Option<String>,
-}
-
-impl From<AuthorizationRequest> for Destination {
-    fn from(request: AuthorizationRequest) -> Self {
-        Self { uri: request.redirect_uri.uri, mode: request.response_mode, state: request.state }
-    }
+    /// The language of the page that posts it.
+    pub language: Language,
 }
 
 const UNRESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
@@ -51,12 +47,7 @@ impl Endpoints {
     }
 
     /// The success answer.
-    pub(super) fn grant_answer(
-        &self,
-        request: &AuthorizationRequest,
-        tokens: &FrontChannelTokens,
-        redirect: Redirect,
-    ) -> Answer {
+    pub(super) fn grant_answer(&self, stage: &Stage, tokens: &FrontChannelTokens) -> Answer {
         let mut parameters = Vec::new();
         if let Some(code) = &tokens.code {
             parameters.push(("code", code.expose().to_owned()));
@@ -70,7 +61,7 @@ impl Endpoints {
         if let Some(id_token) = &tokens.id_token {
             parameters.push(("id_token", id_token.clone()));
         }
-        self.send(&request.clone().into(), parameters, redirect)
+        self.send(&stage.destination(), parameters, stage.redirect)
     }
 
     fn send(&self, to: &Destination, mut parameters: Vec<(&str, String)>, redirect: Redirect) -> Answer {
@@ -79,8 +70,7 @@ impl Endpoints {
         }
         parameters.push(("iss", self.settings.public_origin.clone()));
         if to.mode == ResponseMode::FormPost {
-            return Page::FormPost { uri: &to.uri, parameters: &parameters }
-                .answer(&self.settings, super::Language::default());
+            return Page::FormPost { uri: &to.uri, parameters: &parameters }.answer(&self.settings, to.language);
         }
         let encoded: Vec<String> = parameters.iter().map(|(name, value)| format!("{name}={}", encode(value))).collect();
         let separator = match to.mode {

@@ -91,6 +91,7 @@ impl Endpoints {
         // How old the login may be was judged when the page was shown, and is not judged again (decision 13).
         stage.request.prompt.login = false;
         stage.request.max_age = None;
+        stage.request.needs_auth_time = false;
         let login = match self.check_login(&stage).await {
             Ok(login) => login,
             Err(Stop::LoggedOut | Stop::LoginTooOld(_)) => return Err(forbidden()),

@@ -2,13 +2,16 @@
 
 use std::sync::Arc;
 
-use super::{Endpoints, Parameters, answer::Destination, claims_parameter};
+use http::HeaderMap;
+
+use super::{Endpoints, Language, Parameters, answer::Destination, claims_parameter};
 use crate::{
     endpoints::respond::OAuthError,
     oauth::{
         Allowance, AuthorizationRequest, Client, ClientId, ErrorCode, Pkce, Prompt, RedirectTarget, ResponseMode,
         ResponseType, Scope, Scopes, Subject,
         pkce::{ChallengeMethod, CodeChallenge, Length, is_well_formed},
+        scope_of_claim,
     },
 };
 
@@ -26,7 +29,11 @@ pub(super) struct Refusal {
 
 impl Endpoints {
     /// The outer error goes on a page of ours, the inner one to the redirect URI.
-    pub(super) async fn check_request(&self, parameters: &Parameters) -> Result<Result<Checked, Refusal>, OAuthError> {
+    pub(super) async fn check_request(
+        &self,
+        parameters: &Parameters,
+        headers: &HeaderMap,
+    ) -> Result<Result<Checked, Refusal>, OAuthError> {
         let id = parameters.get("client_id").ok_or_else(|| OAuthError::invalid_request("client_id is missing"))?;
         let client = self.clients.client(&ClientId::new(id)).await?;
         let client = client.ok_or_else(|| OAuthError::invalid_request("the client is unknown or disabled"))?;
@@ -35,6 +42,7 @@ impl Endpoints {
             uri: redirect_uri.uri.clone(),
             mode: error_mode(parameters),
             state: parameters.get("state").map(str::to_owned),
+            language: Language::of(parameters.get("ui_locales"), headers),
         };
         Ok(match self.check_rest(&client, parameters, redirect_uri) {
             Ok(request) => Ok(Checked { client, request }),
@@ -60,7 +68,10 @@ impl Endpoints {
         if response_type.id_token && !scopes.contains(Scope::OPENID) {
             return Err(OAuthError::invalid_request("this response_type needs the scope openid"));
         }
-        let claims = claims_parameter::asked_claims(parameters.get("claims"))?;
+        // Without an OpenID Connect request there is nobody to tell of.
+        let asked = parameters.get("claims").filter(|_| scopes.contains(Scope::OPENID));
+        let claims = claims_parameter::asked_claims(asked)?;
+        let may_hear = |claim: &String| scope_of_claim(claim).is_some_and(|scope| may_be_granted(client, scope));
         let prompt = Prompt::parse(parameters.get("prompt").unwrap_or_default());
         Ok(AuthorizationRequest {
             client_id: client.id.clone(),
@@ -76,7 +87,10 @@ impl Endpoints {
             max_age: check_max_age(parameters)?,
             hinted_subject: self.check_hint(client, parameters)?.or(claims.sub),
             login_hint: parameters.get("login_hint").map(str::to_owned),
-            id_token_claims: claims.names,
+            id_token_claims: claims.id_token.into_iter().filter(may_hear).collect(),
+            userinfo_claims: claims.userinfo.into_iter().filter(may_hear).collect(),
+            needs_auth_time: claims.needs_auth_time,
+            ui_locales: parameters.get("ui_locales").map(str::to_owned),
         })
     }
 
@@ -140,10 +154,7 @@ impl Endpoints {
         let registered = client.redirect_uris.iter().chain(&client.default_redirect_uri);
         let unchanged = registered.into_iter().any(|uri| uri.matches(&request.redirect_uri.uri))
             && may_ask_for(&client, request.response_type)
-            && request
-                .scopes
-                .iter()
-                .all(|scope| client.scopes.contains(scope.as_str()) || is_oidc(&client, scope.as_str()));
+            && request.consent_scopes().iter().all(|scope| may_be_granted(&client, scope.as_str()));
         if unchanged {
             Ok(client)
         } else {
@@ -185,7 +196,7 @@ fn default_mode(response_type: Option<ResponseType>) -> ResponseMode {
 }
 
 fn check_repetition_and_unsupported(parameters: &Parameters) -> Result<(), OAuthError> {
-    const ONCE: [&str; 12] = [
+    const ONCE: [&str; 15] = [
         "response_type",
         "scope",
         "code_challenge",
@@ -198,6 +209,9 @@ fn check_repetition_and_unsupported(parameters: &Parameters) -> Result<(), OAuth
         "response_mode",
         "claims",
         "ui_locales",
+        "claims_locales",
+        "acr_values",
+        "display",
     ];
     if let Some(name) = ONCE.into_iter().find(|name| parameters.count(name) > 1) {
         return Err(OAuthError::invalid_request(format!("the parameter {name} is repeated")));
@@ -252,7 +266,7 @@ fn check_scopes(client: &Client, parameters: &Parameters) -> Result<Scopes, OAut
     if asked.is_empty() {
         return Ok(client.scopes.clone());
     }
-    let known = |scope: &str| client.scopes.contains(scope) || is_oidc(client, scope);
+    let known = |scope: &str| may_be_granted(client, scope);
     if !asked.contains(Scope::OPENID) {
         return if asked.iter().all(|scope| known(scope.as_str())) {
             Ok(asked)
@@ -266,10 +280,12 @@ fn check_scopes(client: &Client, parameters: &Parameters) -> Result<Scopes, OAut
     Ok(asked.filtered(known))
 }
 
-/// Where `openid` is registered, the standard scopes of OpenID Connect are allowed too.
-fn is_oidc(client: &Client, scope: &str) -> bool {
+/// Where `openid` is registered, the standard scopes of OpenID Connect are allowed too (decision 20). `roles` is with
+/// `openid` where the client registered no family of claims: `openid` means it then.
+fn may_be_granted(client: &Client, scope: &str) -> bool {
     const STANDARD: [&str; 5] = ["profile", "email", "address", "phone", Scope::OFFLINE_ACCESS];
-    client.scopes.contains(Scope::OPENID) && STANDARD.contains(&scope)
+    let by_openid = STANDARD.contains(&scope) || (scope == "roles" && !client.scopes.name_claims());
+    client.scopes.contains(scope) || (client.scopes.contains(Scope::OPENID) && by_openid)
 }
 
 fn check_max_age(parameters: &Parameters) -> Result<Option<u64>, OAuthError> {

@@ -49,7 +49,7 @@ impl Endpoints {
         let (store, uri) = (&self.issuer.store, &stage.request.redirect_uri.uri);
         let now = self.issuer.clock.now();
         let consent = store.consent(&stage.client.id, &login.user.name, &login.user.sub, uri, now).await?;
-        Ok(!consent.is_some_and(|consent| stage.request.scopes.is_subset_of(&consent.scopes)))
+        Ok(!consent.is_some_and(|consent| stage.request.consent_scopes().is_subset_of(&consent.scopes)))
     }
 
     pub(super) async fn consent_page(&self, mut stage: Stage, login: &Login) -> Result<Answer, OAuthError> {
@@ -80,7 +80,7 @@ impl Endpoints {
             client: stage.client.id.clone(),
             user: login.user.clone(),
             redirect_uri: uri.clone(),
-            scopes: stage.request.scopes.clone(),
+            scopes: stage.request.consent_scopes(),
             given_at: now,
             expires_at: now.plus(CONSENT_LIFE),
         };
@@ -89,7 +89,7 @@ impl Endpoints {
             event: "consent_remembered",
             client_id: Some(stage.client.id.as_str()),
             user: Some(login.user.name.as_str()),
-            scope: Some(&stage.request.scopes.to_string()),
+            scope: Some(&stage.request.consent_scopes().to_string()),
             address: Some(stage.peer.address),
             ..AuditEvent::default()
         });

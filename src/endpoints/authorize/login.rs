@@ -12,7 +12,7 @@ use crate::{
     },
     erpnext::LoginProbe,
     issuer::{IssueError, Login},
-    oauth::{ErrorCode, TokenHash, TokenKind},
+    oauth::{AuthorizationRequest, ErrorCode, TokenHash, TokenKind},
     secret::Secret,
     store::{GrantUser, PendingRequest},
 };
@@ -56,11 +56,11 @@ impl Endpoints {
         let auth_time = self.issuer.store.login(hash, now).await.map_err(OAuthError::from)?;
         // A login that was seen after the request came satisfies both (decision 13).
         let fresh = auth_time.is_some_and(|time| time >= stage.received_at);
-        let too_old = stage
-            .request
-            .max_age
+        let AuthorizationRequest { max_age, prompt, needs_auth_time, .. } = &stage.request;
+        let too_old = max_age
             .is_some_and(|max_age| auth_time.is_none_or(|time| now.since(time).as_secs() > max_age || max_age == 0));
-        if !fresh && (stage.request.prompt.login || too_old) {
+        let untold = *needs_auth_time && auth_time.is_none();
+        if !fresh && (prompt.login || too_old || untold) {
             return Err(Stop::LoginTooOld(user));
         }
         self.issuer.check_user(&stage.client, &user).await.map_err(refused)?;

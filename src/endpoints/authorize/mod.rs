@@ -15,7 +15,7 @@ use bytes::Bytes;
 use http::{HeaderMap, Method, Request, StatusCode};
 
 use self::{
-    answer::Redirect,
+    answer::{Destination, Redirect},
     browser::Browser,
     checks::{Checked, Refusal},
 };
@@ -82,18 +82,18 @@ impl Endpoints {
         peer: Peer,
     ) -> Result<Answer, OAuthError> {
         let redirect = if *method == Method::POST { Redirect::AfterPost } else { Redirect::AfterGet };
-        let Checked { client, request } = match self.check_request(parameters).await? {
+        let Checked { client, request } = match self.check_request(parameters, headers).await? {
             Ok(checked) => checked,
             Err(Refusal { to, error }) => return Ok(self.refuse(&to, &error, redirect)),
         };
         let stage = Stage {
             client,
+            language: Language::of(request.ui_locales.as_deref(), headers),
             request,
             received_at: self.issuer.clock.now(),
             handle: None,
             browser: Browser::of(headers, self.is_https()),
             peer,
-            language: Language::of(parameters.get("ui_locales"), headers),
             redirect,
         };
         if *method == Method::POST {
@@ -146,12 +146,12 @@ impl Endpoints {
     ) -> Result<Stage, OAuthError> {
         Ok(Stage {
             client: self.recheck(&pending.request).await?,
+            language: Language::of(pending.request.ui_locales.as_deref(), headers),
             request: pending.request,
             received_at: pending.received_at,
             handle: Some(Secret::new(handle)),
             browser,
             peer,
-            language: Language::of(None, headers),
             redirect,
         })
     }
@@ -207,15 +207,12 @@ impl Endpoints {
                         ..event
                     });
                 }
-                Ok(self.grant_answer(&stage.request, &tokens, stage.redirect))
+                Ok(self.grant_answer(stage, &tokens))
             }
             Err(IssueError::UserGone | IssueError::RoleMissing) => {
                 Ok(stage.refuse(self, ErrorCode::AccessDenied, NOT_ALLOWED))
             }
-            Err(other) => {
-                let error = OAuthError::from(other);
-                Ok(self.refuse(&stage.request.clone().into(), &error, stage.redirect))
-            }
+            Err(other) => Ok(self.refuse(&stage.destination(), &other.into(), stage.redirect)),
         }
     }
 
@@ -241,7 +238,13 @@ const NOT_ALLOWED: &str = "the user may not use this client";
 
 impl Stage {
     fn refuse(&self, endpoints: &Endpoints, code: ErrorCode, description: &'static str) -> Answer {
-        endpoints.refuse(&self.request.clone().into(), &OAuthError::new(code, description), self.redirect)
+        endpoints.refuse(&self.destination(), &OAuthError::new(code, description), self.redirect)
+    }
+
+    fn destination(&self) -> Destination {
+        let AuthorizationRequest { redirect_uri, response_mode, state, .. } = &self.request;
+        let (uri, mode, language) = (redirect_uri.uri.clone(), *response_mode, self.language);
+        Destination { uri, mode, state: state.clone(), language }
     }
 }
 

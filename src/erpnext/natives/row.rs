@@ -62,6 +62,7 @@ impl Row {
             auth_time: None,
             session_claim: None,
             id_token_claims: Vec::new(),
+            userinfo_claims: Vec::new(),
         };
         Some(NativeRow {
             access,

@@ -14,9 +14,9 @@ use crate::{
     clock::UnixTime,
     oauth::{ClientId, GrantId, KeyId, Subject, TokenHash, UserName},
     store::{
-        AccessTokenFacts, AllowanceUse, CodeRecord, Consent, KeptClient, KeySuccession, NativeCount, NativeImport,
-        NativeRow, NewGrant, PendingRequest, RefreshOutcome, RefreshStep, RefreshTokenFacts, Revocation, RevocationSeq,
-        ShadowToken, Store, StoreError, StoreResult, StoredSigningKey, TakenCode,
+        AccessTokenFacts, AllowanceUse, CodeRecord, Consent, Grant, KeptClient, KeySuccession, NativeCount,
+        NativeImport, NativeRow, NewGrant, PendingRequest, RefreshOutcome, RefreshStep, RefreshTokenFacts, Revocation,
+        RevocationSeq, ShadowToken, Store, StoreError, StoreResult, StoredSigningKey, TakenCode,
     },
 };
 
@@ -63,6 +63,9 @@ impl Store for ShadowStore {
         nothing()
     }
     async fn access_token(&self, _: TokenHash, _: UnixTime) -> StoreResult<Option<AccessTokenFacts>> {
+        nothing()
+    }
+    async fn grant(&self, _: &GrantId) -> StoreResult<Option<Grant>> {
         nothing()
     }
     async fn revoke_grant(&self, _: &GrantId, _: UnixTime) -> StoreResult<bool> {

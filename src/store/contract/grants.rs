@@ -7,6 +7,7 @@ pub async fn an_access_token_is_known_until_it_expires(store: Tested) {
     let new = issued(&store, "g").await;
     issued(&store, "other").await;
     let facts = store.access_token(hash("g access"), start()).await.expect("an answer");
+    assert_eq!(store.grant(&new.grant.id).await.expect("an answer"), Some(new.grant.clone()));
     let expected = AccessTokenFacts {
         grant: new.grant,
         scopes: new.access.scopes,
@@ -25,6 +26,7 @@ pub async fn a_grant_without_refresh_token_is_issued(store: Tested) {
     new.grant.auth_time = None;
     new.grant.session_claim = None;
     new.grant.id_token_claims.clear();
+    new.grant.userinfo_claims.clear();
     store.issue_grant(new.clone()).await.expect("issued");
     let facts = store.access_token(hash("g access"), start()).await.expect("an answer").expect("active");
     assert_eq!(facts.grant, new.grant);

@@ -150,6 +150,7 @@ fn code(grant: &str) -> CodeRecord {
         auth_time: Some(start()),
         session_claim: Some("sid".to_owned()),
         id_token_claims: vec!["email".to_owned()],
+        userinfo_claims: vec!["phone_number".to_owned()],
         issued_at: start(),
         expires_at: later(Duration::from_secs(600)),
     }
@@ -171,6 +172,7 @@ fn grant(id: &str) -> NewGrant {
             auth_time: Some(start().minus(HOUR)),
             session_claim: Some("sid".to_owned()),
             id_token_claims: vec!["email".to_owned(), "name".to_owned()],
+            userinfo_claims: vec!["phone_number".to_owned()],
         },
         access: access(&format!("{id} access"), start()),
         refresh: Some(NewRefreshToken {

@@ -16,6 +16,8 @@ pub async fn a_revoked_grant_answers_for_no_token(store: Tested) {
     assert!(!is_active(&store, "g access", start()).await);
     assert!(!can_refresh(&store, "g refresh", start()).await);
     assert!(is_active(&store, "other access", start()).await);
+    assert_eq!(store.grant(&GrantId::new("g")).await.expect("an answer"), None);
+    assert!(store.grant(&GrantId::new("other")).await.expect("an answer").is_some());
     assert!(!store.revoke_grant(&GrantId::new("g"), start()).await.expect("an answer"), "it had ended before");
     assert!(!store.revoke_grant(&GrantId::new("unknown"), start()).await.expect("an answer"));
 }

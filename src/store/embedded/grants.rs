@@ -11,17 +11,18 @@ use crate::{
     },
 };
 
-/// The columns that [`grant`] reads, in its order; it reads them from the first column on.
+/// The columns that [`read_grant`] reads, in its order; it reads them from the first column on.
 macro_rules! grant_columns {
     () => {
-        "g.id, g.client, g.user_name, g.sub, g.scopes, g.created_at, g.auth_time, g.session_claim, g.id_token_claims"
+        "g.id, g.client, g.user_name, g.sub, g.scopes, g.created_at, g.auth_time, g.session_claim, g.id_token_claims,
+         g.userinfo_claims"
     };
 }
 
-/// How many columns [`grant`] reads.
-const GRANT_COLUMNS: usize = 9;
+/// How many columns [`read_grant`] reads.
+const GRANT_COLUMNS: usize = 10;
 
-fn grant(row: &Row<'_>) -> rusqlite::Result<Grant> {
+fn read_grant(row: &Row<'_>) -> rusqlite::Result<Grant> {
     Ok(Grant {
         id: row.get(0)?,
         client: row.get(1)?,
@@ -31,6 +32,7 @@ fn grant(row: &Row<'_>) -> rusqlite::Result<Grant> {
         auth_time: row.get(6)?,
         session_claim: row.get(7)?,
         id_token_claims: row.get::<_, TextList>(8)?.0,
+        userinfo_claims: row.get::<_, TextList>(9)?.0,
     })
 }
 
@@ -41,8 +43,8 @@ pub fn issue_grant(rows: &Rows<'_>, new: &NewGrant) -> StoreResult<()> {
     let NewGrant { grant, access, refresh, .. } = new;
     rows.change(
         "INSERT INTO grants (site, id, client, user_name, sub, scopes, created_at, auth_time, session_claim,
-                             id_token_claims, newest_refresh, lasts_until)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
+                             id_token_claims, newest_refresh, lasts_until, userinfo_claims)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
         params![
             rows.site,
             grant.id,
@@ -56,6 +58,7 @@ pub fn issue_grant(rows: &Rows<'_>, new: &NewGrant) -> StoreResult<()> {
             TextList(grant.id_token_claims.clone()),
             refresh.as_ref().map(|refresh| refresh.hash),
             ends,
+            TextList(grant.userinfo_claims.clone()),
         ],
     )?;
     put_access_token(rows, &grant.id, access)?;
@@ -104,7 +107,7 @@ pub fn access_token(rows: &Rows<'_>, token: TokenHash, now: UnixTime) -> StoreRe
         params![rows.site, token, now],
         |row| {
             Ok(AccessTokenFacts {
-                grant: grant(row)?,
+                grant: read_grant(row)?,
                 scopes: row.get(GRANT_COLUMNS)?,
                 issued_at: row.get(GRANT_COLUMNS + 1)?,
                 expires_at: row.get(GRANT_COLUMNS + 2)?,
@@ -125,7 +128,7 @@ pub fn refresh_token(rows: &Rows<'_>, token: TokenHash, now: UnixTime) -> StoreR
         params![rows.site, token, now],
         |row| {
             Ok(RefreshTokenFacts {
-                grant: grant(row)?,
+                grant: read_grant(row)?,
                 generation: row.get(GRANT_COLUMNS)?,
                 issued_at: row.get(GRANT_COLUMNS + 1)?,
                 expires_at: row.get(GRANT_COLUMNS + 2)?,
@@ -133,6 +136,15 @@ pub fn refresh_token(rows: &Rows<'_>, token: TokenHash, now: UnixTime) -> StoreR
                 newest: row.get(GRANT_COLUMNS + 4)?,
             })
         },
+    )
+}
+
+/// The grant, unless it has ended.
+pub fn grant(rows: &Rows<'_>, grant: &GrantId) -> StoreResult<Option<Grant>> {
+    rows.one(
+        concat!("SELECT ", grant_columns!(), " FROM grants g WHERE g.site = ?1 AND g.id = ?2 AND g.ended_at IS NULL"),
+        params![rows.site, grant],
+        read_grant,
     )
 }
 

@@ -9,9 +9,9 @@ use crate::{
     clock::UnixTime,
     oauth::{ClientId, GrantId, KeyId, Subject, TokenHash, UserName},
     store::{
-        AccessTokenFacts, AllowanceUse, CodeRecord, Consent, KeptClient, KeySuccession, NativeCount, NativeImport,
-        NativeRow, NewGrant, PendingRequest, RefreshOutcome, RefreshStep, RefreshTokenFacts, Revocation, RevocationSeq,
-        ShadowToken, Store, StoreResult, StoredSigningKey, TakenCode,
+        AccessTokenFacts, AllowanceUse, CodeRecord, Consent, Grant, KeptClient, KeySuccession, NativeCount,
+        NativeImport, NativeRow, NewGrant, PendingRequest, RefreshOutcome, RefreshStep, RefreshTokenFacts, Revocation,
+        RevocationSeq, ShadowToken, Store, StoreResult, StoredSigningKey, TakenCode,
     },
 };
 
@@ -51,6 +51,11 @@ impl Store for EmbeddedStore {
 
     async fn access_token(&self, token: TokenHash, now: UnixTime) -> StoreResult<Option<AccessTokenFacts>> {
         self.readers.read(move |rows| grants::access_token(rows, token, now)).await
+    }
+
+    async fn grant(&self, grant: &GrantId) -> StoreResult<Option<Grant>> {
+        let grant = grant.clone();
+        self.readers.read(move |rows| grants::grant(rows, &grant)).await
     }
 
     async fn revoke_grant(&self, grant: &GrantId, now: UnixTime) -> StoreResult<bool> {

@@ -7,7 +7,10 @@ use sha2::{Digest, Sha256, Sha512};
 
 use crate::{
     standin::{ALICE, BOB},
-    support::{Browser, EDDSA, ES256, SCOPED, SHOP, Setup, TestGateway, Tokens, claims, claims_by_jwks, header, until},
+    support::{
+        Browser, EDDSA, ES256, SCOPED, SHOP, Setup, TestGateway, Tokens, authorize_url, claims, claims_by_jwks, header,
+        until,
+    },
 };
 
 #[test]
@@ -131,4 +134,82 @@ fn a_changed_profile_is_told_once_the_user_is_believed_no_longer() {
         told["picture"].as_str().map(str::to_owned)
     });
     assert_eq!(picture, format!("{}/files/alice.png", gateway.url()));
+}
+
+#[test]
+fn the_standard_scopes_open_what_erpnext_knows_of_the_user() {
+    let gateway = TestGateway::start();
+    let tokens = gateway.tokens(ALICE, SCOPED, &[("scope", "openid profile phone address")]);
+    for told in [claims(&tokens.id_token), gateway.profile(&tokens.access).json()] {
+        for (claim, value) in [
+            ("name", "Alice Anders"),
+            ("preferred_username", "alice"),
+            ("gender", "female"),
+            ("birthdate", "1990-02-03"),
+            ("zoneinfo", "Asia/Kolkata"),
+            ("locale", "en"),
+            ("phone_number", "+49 30 5550100"),
+        ] {
+            assert_eq!(told[claim], value, "{claim}: {told}");
+        }
+        assert_eq!(told["address"], serde_json::json!({"formatted": "Unter den Linden 1, Berlin"}));
+        assert!(told.get("email").is_none(), "{told}");
+    }
+    // A client of ERPNext's kind gets with `openid` what ERPNext tells, and no more.
+    let tokens = gateway.tokens(ALICE, SHOP, &[("scope", "openid")]);
+    let told = gateway.profile(&tokens.access).json();
+    assert!(told.get("phone_number").is_none() && told.get("gender").is_none(), "{told}");
+    // Of a user who has none of it there is none of it.
+    let tokens = gateway.tokens(BOB, SCOPED, &[("scope", "openid phone address")]);
+    let told = gateway.profile(&tokens.access).json();
+    assert!(told.get("phone_number").is_none() && told.get("address").is_none(), "{told}");
+}
+
+#[test]
+fn claims_are_asked_for_by_name_of_id_token_and_userinfo_and_consented_to() {
+    let gateway = TestGateway::start();
+    let mut browser = Browser::of(&gateway, ALICE);
+    let bare = [("scope", "openid")];
+    browser.code(SCOPED, &bare);
+    let asks = |claims| [("scope", "openid"), ("claims", claims)];
+    let asked = asks(r#"{"userinfo":{"phone_number":{"essential":true}},"id_token":{"email":null,"roles":null}}"#);
+    let page = browser.get(&authorize_url(SCOPED, &asked));
+    assert!(page.text().contains("phone") && page.text().contains("value=\"allow\""), "not consented to yet: {page}");
+    let code = browser.decide(&page, "allow").parameter("code").expect("a code");
+    let tokens = Tokens::of(&gateway.exchange(SCOPED, &code, &[]));
+    let (id_token, userinfo) = (claims(&tokens.id_token), gateway.profile(&tokens.access).json());
+    assert_eq!((&id_token["email"], &userinfo["phone_number"]), (&ALICE.into(), &"+49 30 5550100".into()));
+    assert!(id_token.get("phone_number").is_none() && userinfo.get("email").is_none(), "{id_token} {userinfo}");
+    assert!(id_token.get("roles").is_none(), "its scope is not registered: {id_token}");
+    assert_eq!(tokens.body["scope"], "openid");
+    let refreshed = Tokens::of(&gateway.refresh(SCOPED, &tokens.refresh, &[]));
+    assert_eq!(gateway.profile(&refreshed.access).json()["phone_number"], "+49 30 5550100");
+    assert!(browser.get(&authorize_url(SCOPED, &asked)).parameter("code").is_some(), "it is remembered");
+    for (asked, error) in [
+        ("[]", "invalid_request"),
+        (r#"{"userinfo":{"email":1}}"#, "invalid_request"),
+        (r#"{"id_token":{"acr":{"essential":true,"values":["x"]}}}"#, "unmet_authentication_requirements"),
+        (r#"{"id_token":{"sub":{"value":"somebody else"}}}"#, "login_required"),
+    ] {
+        assert_eq!(browser.get(&authorize_url(SCOPED, &asks(asked))).redirected_error(), error, "{asked}");
+    }
+}
+
+#[test]
+fn an_essential_auth_time_wants_a_login_whose_time_is_known() {
+    let gateway = TestGateway::start();
+    // A login that went past the gateway.
+    let mut browser = Browser::new(&gateway);
+    browser.cookies.insert("sid".to_owned(), gateway.standin.login(ALICE));
+    let essential = [("scope", "openid"), ("claims", r#"{"id_token":{"auth_time":{"essential":true}}}"#)];
+    let page = browser.get(&authorize_url(SHOP, &essential));
+    assert!(page.text().contains("value=\"sign_in\"") && !page.text().contains("value=\"allow\""), "{page}");
+    let voluntary = browser.get(&authorize_url(SHOP, &[("scope", "openid")]));
+    assert!(voluntary.text().contains("value=\"allow\""), "{voluntary}");
+    let resume = browser.decide(&page, "sign_in").parameter("redirect-to").expect("the way back");
+    browser.login(ALICE);
+    let page = browser.get(&resume);
+    let code = browser.decide(&page, "allow").parameter("code").expect("a code");
+    let tokens = Tokens::of(&gateway.exchange(SHOP, &code, &[]));
+    assert!(claims(&tokens.id_token)["auth_time"].is_u64());
 }
