@@ -9,6 +9,7 @@ use super::{
 };
 use crate::{
     erpnext::KnownClients,
+    issuer::JWKS_MAX_AGE,
     oauth::{ResponseType, SigningAlgorithm, user_claims},
 };
 
@@ -21,8 +22,6 @@ const PROTOCOL_CLAIMS: [&str; 11] =
 
 /// The documents change with the configuration and, in scopes and grant types, with the clients.
 const METADATA_MAX_AGE: &str = "public, max-age=3600";
-/// Clients must see a new key soon after it signs.
-const JWKS_MAX_AGE: &str = "public, max-age=300";
 
 impl Endpoints {
     pub(super) fn discovery(&self) -> Answer {
@@ -43,8 +42,8 @@ impl Endpoints {
     }
 
     pub(super) fn jwks(&self) -> Answer {
-        let keys = self.issuer.signing.jwks(self.issuer.settings.access_ttl, self.issuer.clock.now());
-        document(&keys, JWKS_MAX_AGE)
+        let keys = self.issuer.signing.jwks(self.issuer.clock.now());
+        document(&keys, &format!("public, max-age={}", JWKS_MAX_AGE.as_secs()))
     }
 }
 

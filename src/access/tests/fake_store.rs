@@ -16,9 +16,9 @@ use crate::{
     oauth::{ClientId, GrantId, KeyId, Subject, TokenHash, UserName},
     store::{
         AccessTokenFacts, AllowanceUse, ClientSession, CodeRecord, Consent, EndOfLogin, Grant, KeptClient,
-        LogoutNotice, NativeCount, NativeImport, NativeRow, NewGrant, PendingLogout, PendingRequest, RefreshOutcome,
-        RefreshStep, RefreshTokenFacts, Revocation, RevocationSeq, ShadowToken, Store, StoreError, StoreResult,
-        StoredSigningKey, TakenCode,
+        KeySuccession, LogoutNotice, NativeCount, NativeImport, NativeRow, NewGrant, PendingLogout, PendingRequest,
+        RefreshOutcome, RefreshStep, RefreshTokenFacts, Revocation, RevocationSeq, ShadowToken, Store, StoreError,
+        StoreResult, StoredSigningKey, TakenCode,
     },
 };
 
@@ -220,7 +220,13 @@ impl Store for FakeStore {
         away()
     }
 
-    async fn retire_signing_key(&self, _: &KeyId, _: UnixTime) -> StoreResult<()> {
+    async fn succeed_signing_key(&self, _: KeySuccession) -> StoreResult<()> {
+        away()
+    }
+    async fn replace_signing_keys(&self, _: Vec<StoredSigningKey>) -> StoreResult<u64> {
+        away()
+    }
+    async fn forget_signing_keys(&self, _: Vec<KeyId>) -> StoreResult<()> {
         away()
     }
 

@@ -15,9 +15,9 @@ use crate::{
     oauth::{ClientId, GrantId, KeyId, Subject, TokenHash, UserName},
     store::{
         AccessTokenFacts, AllowanceUse, ClientSession, CodeRecord, Consent, EndOfLogin, Grant, KeptClient,
-        LogoutNotice, NativeCount, NativeImport, NativeRow, NewGrant, PendingLogout, PendingRequest, RefreshOutcome,
-        RefreshStep, RefreshTokenFacts, Revocation, RevocationSeq, ShadowToken, Store, StoreError, StoreResult,
-        StoredSigningKey, TakenCode,
+        KeySuccession, LogoutNotice, NativeCount, NativeImport, NativeRow, NewGrant, PendingLogout, PendingRequest,
+        RefreshOutcome, RefreshStep, RefreshTokenFacts, Revocation, RevocationSeq, ShadowToken, Store, StoreError,
+        StoreResult, StoredSigningKey, TakenCode,
     },
 };
 
@@ -162,7 +162,13 @@ impl Store for ShadowStore {
     async fn put_signing_key(&self, _: StoredSigningKey) -> StoreResult<StoredSigningKey> {
         nothing()
     }
-    async fn retire_signing_key(&self, _: &KeyId, _: UnixTime) -> StoreResult<()> {
+    async fn succeed_signing_key(&self, _: KeySuccession) -> StoreResult<()> {
+        nothing()
+    }
+    async fn replace_signing_keys(&self, _: Vec<StoredSigningKey>) -> StoreResult<u64> {
+        nothing()
+    }
+    async fn forget_signing_keys(&self, _: Vec<KeyId>) -> StoreResult<()> {
         nothing()
     }
     async fn upstream_clients(&self) -> StoreResult<Vec<KeptClient>> {

@@ -10,9 +10,9 @@ use crate::{
     oauth::{ClientId, GrantId, KeyId, Subject, TokenHash, UserName},
     store::{
         AccessTokenFacts, AllowanceUse, ClientSession, CodeRecord, Consent, EndOfLogin, Grant, KeptClient,
-        LogoutNotice, NativeCount, NativeImport, NativeRow, NewGrant, PendingLogout, PendingRequest, RefreshOutcome,
-        RefreshStep, RefreshTokenFacts, Revocation, RevocationSeq, ShadowToken, Store, StoreResult, StoredSigningKey,
-        TakenCode,
+        KeySuccession, LogoutNotice, NativeCount, NativeImport, NativeRow, NewGrant, PendingLogout, PendingRequest,
+        RefreshOutcome, RefreshStep, RefreshTokenFacts, Revocation, RevocationSeq, ShadowToken, Store, StoreResult,
+        StoredSigningKey, TakenCode,
     },
 };
 
@@ -176,9 +176,16 @@ impl Store for EmbeddedStore {
         self.writer.write(move |rows| sealed::put_signing_key(rows, key)).await
     }
 
-    async fn retire_signing_key(&self, key: &KeyId, now: UnixTime) -> StoreResult<()> {
-        let key = key.clone();
-        self.writer.write(move |rows| sealed::retire_signing_key(rows, &key, now)).await
+    async fn succeed_signing_key(&self, step: KeySuccession) -> StoreResult<()> {
+        self.writer.write(move |rows| sealed::succeed_signing_key(rows, &step)).await
+    }
+
+    async fn replace_signing_keys(&self, keys: Vec<StoredSigningKey>) -> StoreResult<u64> {
+        self.writer.write(move |rows| sealed::replace_signing_keys(rows, &keys)).await
+    }
+
+    async fn forget_signing_keys(&self, keys: Vec<KeyId>) -> StoreResult<()> {
+        self.writer.write(move |rows| sealed::forget_signing_keys(rows, &keys)).await
     }
 
     async fn upstream_clients(&self) -> StoreResult<Vec<KeptClient>> {
