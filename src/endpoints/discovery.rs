@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use super::{
     EndpointSettings, Endpoints,
     respond::{Answer, json as json_answer, set},
+    texts::Language,
 };
 use crate::{
     erpnext::KnownClients,
@@ -82,6 +83,7 @@ fn metadata(settings: &EndpointSettings, clients: &KnownClients) -> Value {
         "code_challenge_methods_supported": ["S256"],
         "prompt_values_supported": ["none", "login", "consent", "select_account"],
         "claims_supported": PROTOCOL_CLAIMS.into_iter().chain(user_claims()).collect::<Vec<_>>(),
+        "ui_locales_supported": Language::ALL.map(Language::as_str),
         "claim_types_supported": ["normal"],
         "claims_parameter_supported": true,
         "request_parameter_supported": false,

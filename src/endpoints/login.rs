@@ -19,7 +19,7 @@ use super::{
 };
 use crate::{
     config::LoginPage,
-    erpnext::{LOGIN_LIFE, LogIn, LoginCookies, LoginProbe},
+    erpnext::{LogIn, LoginCookies, LoginProbe},
     issuer::LogoutCause,
     oauth::{Client, TokenHash, UserName},
     secret::Secret,
@@ -128,7 +128,7 @@ impl Endpoints {
         let (now, peer) = (self.issuer.clock.now(), visitor.peer.address);
         let user = self.login_user(&cookies.sid, visitor.peer).await?.ok_or_else(forbidden)?;
         let login = self.logins.hash(&cookies.sid);
-        self.issuer.store.put_login(login, now, now.plus(LOGIN_LIFE)).await?;
+        self.issuer.store.put_login(login, now, now.plus(cookies.life)).await?;
         if let Some(old) = visitor.browser.sid.as_ref().filter(|old| **old != cookies.sid) {
             self.take_over(old, login, &user, visitor.peer).await?;
         }
