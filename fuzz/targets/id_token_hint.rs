@@ -52,11 +52,12 @@ impl Ground {
             _ => Map::new(),
         };
         let secret = Secret::new("the client's secret");
-        let mut genuine = vec![SigningKeys::sign_with_secret(&secret, &claims(ISSUER)).expect("signed")];
+        let mut genuine = vec![SigningKeys::sign_with_secret(&secret, "JWT", &claims(ISSUER)).expect("signed")];
         for algorithm in algorithms {
-            genuine.push(keys.sign(algorithm, claims(ISSUER), NOW).await.expect("signed"));
+            genuine.push(keys.sign(algorithm, "JWT", claims(ISSUER), NOW).await.expect("signed"));
         }
-        let foreign = keys.sign(SigningAlgorithm::Es256, claims("https://other.example"), NOW).await.expect("signed");
+        let foreign =
+            keys.sign(SigningAlgorithm::Es256, "JWT", claims("https://other.example"), NOW).await.expect("signed");
         let jwks = keys.jwks(NOW);
         let mut known = vec![Vec::new(), b"secret".to_vec(), jwks.to_string().into_bytes()];
         for jwk in jwks["keys"].as_array().expect("keys") {
