@@ -167,6 +167,17 @@ python() {
     "$target/clients/python/bin/python" -B "tests/clients/python/test_$1.py" "$demo"
 }
 
+# A package of its own, so that the gateway's Cargo.lock does not have what it needs.
+rust_library() {
+    cargo fmt --check --manifest-path tests/clients/rust/Cargo.toml &&
+        CARGO_TARGET_DIR=$target/clients/rust \
+            cargo build --locked --quiet --manifest-path tests/clients/rust/Cargo.toml
+}
+
+openidconnect() {
+    "$target/clients/rust/debug/empress-gateway-rust-test" "$demo"
+}
+
 browser() {
     python3 -B tests/browser/test.py "$demo" "$target/screenshots"
 }
@@ -235,6 +246,9 @@ if wants clients; then
     if run 'the libraries of PyPI' python_libraries; then
         run 'Authlib' python authlib || true
         run 'requests-oauthlib' python requests_oauthlib || true
+    fi
+    if run 'the library of crates.io' rust_library; then
+        run 'openidconnect' openidconnect || true
     fi
 fi
 if wants browser; then
