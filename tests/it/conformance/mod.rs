@@ -8,3 +8,4 @@ mod form_post;
 mod modules;
 mod suite;
 mod visit;
+mod walk;
