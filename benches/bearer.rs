@@ -48,7 +48,7 @@ fn grant(token: &MintedToken) -> NewGrant {
     };
     let expires_at = NOW.plus(Duration::from_secs(3600));
     let access = NewAccessToken { hash: token.hash, scopes: support::scopes(), issued_at: NOW, expires_at };
-    NewGrant { grant, access, refresh: None, from_code: None }
+    NewGrant { grant, access, refresh: None, from_code: None, in_login: None }
 }
 
 fn main() {

@@ -73,7 +73,7 @@ async fn issuer(store: Arc<dyn Store>, algorithm: SigningAlgorithm) -> Issuer {
 }
 
 async fn code(issuer: &Issuer) -> Secret {
-    let login = Login { user: support::alice(), auth_time: Some(NOW), session_claim: None };
+    let login = Login { user: support::alice(), auth_time: Some(NOW), session_claim: None, login: None };
     let tokens = issuer.answer_authorization(&support::client(), &request(), &login).await.expect("a code");
     tokens.code.expect("a code")
 }

@@ -102,7 +102,9 @@ impl Filling {
         self.store.take_code(code.hash, issued_at).await?;
         let access_record = NewAccessToken { hash: access.hash, scopes, issued_at, expires_at };
         let refresh = Some(NewRefreshToken { hash: refresh.hash, issued_at, expires_at });
-        self.store.issue_grant(NewGrant { grant, access: access_record, refresh, from_code: Some(code.hash) }).await?;
+        self.store
+            .issue_grant(NewGrant { grant, access: access_record, refresh, from_code: Some(code.hash), in_login: None })
+            .await?;
         Ok(access.text.expose().to_owned())
     }
 
@@ -125,6 +127,7 @@ impl Filling {
             session_claim: Some(format!("{number:022}")),
             id_token_claims: Vec::new(),
             userinfo_claims: Vec::new(),
+            login: None,
             issued_at: self.then,
             expires_at: self.then.plus(Duration::from_secs(60)),
         }

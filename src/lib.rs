@@ -18,6 +18,8 @@ pub mod store;
 pub mod access;
 pub mod issuer;
 
+pub mod backchannel;
+
 pub mod endpoints;
 
 pub mod proxy;

@@ -5,7 +5,7 @@ use std::{net::IpAddr, sync::Arc, time::Duration};
 use async_trait::async_trait;
 use empress_gateway::{
     clock::UnixTime,
-    erpnext::{Directory, DirectoryError, DirectoryUser, Freshness, LoginProbe, PasswordCheck, UpstreamUser},
+    erpnext::{Directory, DirectoryError, DirectoryUser, Freshness, LogIn, LoginProbe, PasswordCheck, UpstreamUser},
     oauth::{
         Allowances, Client, ClientAuthMethod, ClientId, ClientMode, ClientSource, GrantType, IdTokenClaims, Pkce,
         Profile, ProfileDetails, RedirectUri, ResponseType, Scopes, SiteId, Subject, UserName,
@@ -65,6 +65,9 @@ pub fn client() -> Client {
         service_user: None,
         id_token_alg: None,
         allowed_roles: Vec::new(),
+        post_logout_redirect_uris: Vec::new(),
+        backchannel_logout_uri: None,
+        ends_with_login: false,
         enabled: true,
         source: ClientSource::File,
     }
@@ -118,6 +121,10 @@ impl Directory for OneUser {
 
     async fn check_password(&self, _: &str, _: &Secret, _: IpAddr) -> Result<PasswordCheck, DirectoryError> {
         Ok(PasswordCheck::Wrong)
+    }
+
+    async fn log_in(&self, _: &str, _: &Secret, _: IpAddr) -> Result<LogIn, DirectoryError> {
+        Ok(LogIn::Wrong)
     }
 
     async fn end_login_session(&self, _: &LoginProbe) -> Result<(), DirectoryError> {

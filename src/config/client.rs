@@ -61,7 +61,10 @@ pub struct ClientSettings {
     pub post_logout_redirect_uris: Vec<RedirectUri>,
     /// Where it is told of a logout. Default none.
     #[serde(deserialize_with = "empty_is_none")]
-    pub backchannel_logout_uri: Option<String>,
+    pub backchannel_logout_uri: Option<RedirectUri>,
+    /// Whether its grants end when the user logs out of ERPNext, but for those with `offline_access`. Default false: those
+    /// of strict clients end at the end session endpoint, and others live on.
+    pub ends_with_login: bool,
     /// Its public keys. Default none.
     pub jwks: Option<serde_json::Value>,
     /// Where its public keys are. Default none.
@@ -74,7 +77,7 @@ pub struct ClientSettings {
 
 /// What a block may say of a client that ERPNext registers, all but its secret and its redirect URIs, and what each key
 /// changes, in this order: what ERPNext's row allows goes with the key that no longer lists it, and `allow` adds.
-pub(super) const OVERRIDABLE: [(&str, Override); 13] = [
+pub(super) const OVERRIDABLE: [(&str, Override); 16] = [
     ("name", |client, block| client.name.clone_from(&block.name)),
     ("scopes", |client, block| client.scopes = block.scopes.clone()),
     ("grant_types", |client, block| {
@@ -113,6 +116,13 @@ pub(super) const OVERRIDABLE: [(&str, Override); 13] = [
     ("service_user", |client, block| client.service_user.clone_from(&block.service_user)),
     ("id_token_alg", |client, block| client.id_token_alg = block.id_token_alg),
     ("allowed_roles", |client, block| client.allowed_roles.clone_from(&block.allowed_roles)),
+    ("post_logout_redirect_uris", |client, block| {
+        client.post_logout_redirect_uris.clone_from(&block.post_logout_redirect_uris);
+    }),
+    ("backchannel_logout_uri", |client, block| {
+        client.backchannel_logout_uri.clone_from(&block.backchannel_logout_uri);
+    }),
+    ("ends_with_login", |client, block| client.ends_with_login = block.ends_with_login),
 ];
 
 /// Takes the response types away that put a token into the fragment. A client that had no others has the code.
@@ -155,6 +165,7 @@ impl Default for ClientSettings {
             allowed_roles: Vec::new(),
             post_logout_redirect_uris: Vec::new(),
             backchannel_logout_uri: None,
+            ends_with_login: false,
             jwks: None,
             jwks_uri: None,
             given: Vec::new(),
@@ -255,6 +266,9 @@ impl ClientSettings {
             service_user: self.service_user.clone(),
             id_token_alg: self.id_token_alg,
             allowed_roles: self.allowed_roles.clone(),
+            post_logout_redirect_uris: self.post_logout_redirect_uris.clone(),
+            backchannel_logout_uri: self.backchannel_logout_uri.clone(),
+            ends_with_login: self.ends_with_login,
             enabled: true,
             source: ClientSource::File,
         }

@@ -25,6 +25,7 @@ pub(super) fn check(clients: &[ClientSettings], sync: ClientSync, findings: &mut
             rules.check_pkce(findings);
             rules.check_algorithm(findings);
         }
+        rules.check_logout(findings);
         rules.check_unbuilt(findings);
     }
 }
@@ -171,14 +172,19 @@ impl Rules<'_> {
         }
     }
 
+    /// Who is told of a logout must be who was meant.
+    fn check_logout(&self, findings: &mut Findings<'_>) {
+        let uri = self.client.backchannel_logout_uri.as_ref();
+        if uri.is_some_and(|uri| !uri.is_https() && !uri.is_loopback()) {
+            findings.add(&self.key("backchannel_logout_uri"), "must be https, or http on a loopback address");
+        }
+    }
+
     fn check_unbuilt(&self, findings: &mut Findings<'_>) {
         let client = self.client;
-        for (key, used, what) in [
-            ("post_logout_redirect_uris", !client.post_logout_redirect_uris.is_empty(), "logout by the client"),
-            ("backchannel_logout_uri", client.backchannel_logout_uri.is_some(), "back-channel logout"),
-            ("jwks", client.jwks.is_some(), "client keys"),
-            ("jwks_uri", client.jwks_uri.is_some(), "client keys"),
-        ] {
+        for (key, used, what) in
+            [("jwks", client.jwks.is_some(), "client keys"), ("jwks_uri", client.jwks_uri.is_some(), "client keys")]
+        {
             if used {
                 findings.not_built(&self.key(key), what);
             }

@@ -2,8 +2,6 @@
 
 use serde::Deserialize;
 
-use super::findings::Findings;
-
 /// `[login]`
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -21,12 +19,4 @@ pub enum LoginPage {
     Erpnext,
     /// The gateway's plain form.
     Gateway,
-}
-
-impl LoginSettings {
-    pub(super) fn check(&self, findings: &mut Findings<'_>) {
-        if self.page == LoginPage::Gateway {
-            findings.not_built("login.page", "the gateway's own login page; use \"erpnext\"");
-        }
-    }
 }

@@ -142,7 +142,6 @@ impl Config {
         config.cache.check(&mut findings);
         config.store.check(&mut findings);
         config.registration.check(&mut findings);
-        config.login.check(&mut findings);
         config.check_listeners(&mut findings);
         client_check::check(&config.client, config.erpnext.clients, &mut findings);
         route::check(&config.route, &mut findings);

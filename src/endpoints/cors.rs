@@ -29,7 +29,7 @@ fn readers(endpoint: Endpoint) -> Readers {
         Endpoint::Token | Endpoint::Revoke | Endpoint::Userinfo | Endpoint::Introspect | Endpoint::Register => {
             Readers::Clients
         }
-        Endpoint::Authorize | Endpoint::Approve => Readers::Nobody,
+        Endpoint::Authorize | Endpoint::Approve | Endpoint::Login | Endpoint::EndSession => Readers::Nobody,
     }
 }
 

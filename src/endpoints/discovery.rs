@@ -69,6 +69,7 @@ fn metadata(settings: &EndpointSettings, clients: &KnownClients) -> Value {
         "userinfo_endpoint": method("openid_profile"),
         "revocation_endpoint": method("revoke_token"),
         "introspection_endpoint": method("introspect_token"),
+        "end_session_endpoint": method("end_session"),
         "jwks_uri": format!("{origin}/.well-known/jwks.json"),
         "scopes_supported": clients.scopes,
         "response_types_supported": clients.response_types,
@@ -88,8 +89,8 @@ fn metadata(settings: &EndpointSettings, clients: &KnownClients) -> Value {
         "request_uri_parameter_supported": false,
         "require_request_uri_registration": false,
         "authorization_response_iss_parameter_supported": true,
-        "backchannel_logout_supported": false,
-        "backchannel_logout_session_supported": false,
+        "backchannel_logout_supported": true,
+        "backchannel_logout_session_supported": true,
         "frontchannel_logout_supported": false,
     })
 }

@@ -1,11 +1,16 @@
 //! Our OAuth endpoints, on plain `http` types: no socket, no proxy. One file each; `respond` is the door for errors.
 
 pub(crate) mod authorize;
+mod browser;
 mod client_auth;
 mod cors;
 mod discovery;
+mod end_session;
+mod forms;
+mod hint;
 mod introspect;
 mod limits;
+mod login;
 mod pages;
 pub(crate) mod parameters;
 mod respond;
@@ -28,11 +33,13 @@ pub use respond::{Answer, OAuthError};
 use self::parameters::{BadParameters, Parameters};
 use crate::{
     access::AccessCheck,
+    config::LoginPage,
     erpnext::ClientRegistry,
-    issuer::Issuer,
+    issuer::{Issuer, Logouts},
     oauth::{ErrorCode, LoginHasher, SigningAlgorithm},
     route::{CurrentRouter, Endpoint},
     secret::DerivedKey,
+    telemetry::tally::Tally,
 };
 
 /// Larger bodies are refused with 413.
@@ -49,6 +56,8 @@ pub struct EndpointSettings {
     pub signing_algorithms: Vec<SigningAlgorithm>,
     /// Origins whose scripts may read, besides those of clients.
     pub allowed_origins: Origins,
+    /// Where users log in.
+    pub login_page: LoginPage,
     /// Introspection needs client credentials.
     pub introspection_needs_client: bool,
     /// Revocation needs client credentials.
@@ -81,6 +90,8 @@ pub struct Peer {
 pub struct Endpoints {
     /// Issues and ends grants.
     pub issuer: Arc<Issuer>,
+    /// Ends login sessions.
+    pub logouts: Arc<Logouts>,
     /// Reads access tokens.
     pub access: Arc<AccessCheck>,
     /// The registered clients.
@@ -91,6 +102,8 @@ pub struct Endpoints {
     pub form_key: DerivedKey,
     /// The limits.
     pub limits: Limits,
+    /// Counts what peers can make happen at will, for the audit trail.
+    pub tally: Arc<Tally>,
     /// What is known of the site.
     pub settings: EndpointSettings,
 }
@@ -121,6 +134,8 @@ impl Endpoints {
         match endpoint {
             Endpoint::Authorize => self.authorize(method, request, peer).await,
             Endpoint::Approve => self.approve(request, peer).await,
+            Endpoint::Login => self.login(method, request, peer).await,
+            Endpoint::EndSession => self.end_session(method, request, peer).await,
             Endpoint::Token => self.token(request, peer).await,
             Endpoint::Revoke => self.revoke(request, peer).await.unwrap_or_else(|error| error.answer()),
             Endpoint::Userinfo => self.userinfo(&request).await,
@@ -174,7 +189,7 @@ impl Endpoints {
 
 const fn allowed_methods(endpoint: Endpoint) -> &'static str {
     match endpoint {
-        Endpoint::Authorize | Endpoint::Userinfo => "GET, HEAD, POST, OPTIONS",
+        Endpoint::Authorize | Endpoint::Login | Endpoint::EndSession | Endpoint::Userinfo => "GET, HEAD, POST, OPTIONS",
         Endpoint::Approve | Endpoint::Token | Endpoint::Revoke | Endpoint::Introspect | Endpoint::Register => {
             "POST, OPTIONS"
         }

@@ -1,7 +1,7 @@
 //! What ERPNext answers, and what its status means to whom.
 
 use bytes::Bytes;
-use http::{HeaderMap, StatusCode, header::SET_COOKIE};
+use http::{HeaderMap, HeaderValue, StatusCode, header::SET_COOKIE};
 use serde::{Deserialize, de::DeserializeOwned};
 
 use super::DirectoryError;
@@ -13,6 +13,7 @@ pub(super) struct Answer {
     status: StatusCode,
     body: Bytes,
     sid: Option<Secret>,
+    cookies: Vec<HeaderValue>,
 }
 
 /// How `/api/method/…` wraps what it returns.
@@ -29,7 +30,10 @@ pub(super) struct Data<T> {
 
 impl Answer {
     pub(super) fn new(what: &'static str, status: StatusCode, headers: &HeaderMap, body: Bytes) -> Self {
-        Self { what, status, body, sid: sid_that_is_set(headers) }
+        let sid = sid_that_is_set(headers);
+        // Only those of a login session are anybody's.
+        let cookies = headers.get_all(SET_COOKIE).iter().filter(|_| sid.is_some()).cloned().collect();
+        Self { what, status, body, sid, cookies }
     }
 
     pub(super) const fn status(&self) -> StatusCode {
@@ -43,6 +47,11 @@ impl Answer {
     /// The value of the cookie `sid` that the answer sets, if it is a login session's.
     pub(super) const fn sid(&self) -> Option<&Secret> {
         self.sid.as_ref()
+    }
+
+    /// The cookies that come with a login session, each as it was set.
+    pub(super) fn cookies(&self) -> &[HeaderValue] {
+        &self.cookies
     }
 
     /// The answer to a call of the gateway's account; `None` on 404. `needs` says which right the call takes.

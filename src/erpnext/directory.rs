@@ -59,6 +59,26 @@ pub enum PasswordCheck {
     SecondFactor,
 }
 
+/// What came of a login.
+#[derive(Clone, Debug)]
+pub enum LogIn {
+    /// The user is logged in.
+    In(LoginCookies),
+    /// User name and password are nobody's, or the user is disabled, or locked out.
+    Wrong,
+    /// They are right so far, but the upstream asks for a further step that only its own page has.
+    Elsewhere,
+}
+
+/// A new login session as the upstream gives it to a browser.
+#[derive(Clone, Debug)]
+pub struct LoginCookies {
+    /// The login session.
+    pub sid: Secret,
+    /// `Set-Cookie`, each line.
+    pub lines: Vec<HeaderValue>,
+}
+
 /// How young an answer must be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Freshness {
@@ -89,6 +109,8 @@ pub trait Directory: Send + Sync + 'static {
         password: &Secret,
         peer: IpAddr,
     ) -> Result<PasswordCheck, DirectoryError>;
+    /// Logs a user in, for a browser at this address.
+    async fn log_in(&self, username: &str, password: &Secret, peer: IpAddr) -> Result<LogIn, DirectoryError>;
     /// Ends a login session, for the address that it belongs to; one that has ended is no error.
     async fn end_login_session(&self, probe: &LoginProbe) -> Result<(), DirectoryError>;
     /// Whether what is known of users at `now` is young enough to let requests with tokens through.

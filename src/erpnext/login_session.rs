@@ -1,12 +1,12 @@
 //! Frappe's login sessions: whose one is, whether a password is right, and their end.
 
-use std::net::IpAddr;
+use std::{net::IpAddr, time::Duration};
 
 use http::{Method, StatusCode};
 use serde_json::{Map, Value};
 
 use super::{
-    DirectoryError, LoginProbe, PasswordCheck,
+    DirectoryError, LogIn, LoginCookies, LoginProbe, PasswordCheck,
     agent::{Agent, As, Call, Payload},
     answer::{Answer, Message, is_login_sid},
 };
@@ -36,15 +36,18 @@ pub(super) async fn end_login_session(agent: &Agent, probe: &LoginProbe) -> Resu
     agent.send(call).await?.for_user().map(|_| ())
 }
 
-/// Checks a password by ERPNext's own login, and ends the login session that came of it, whatever it was.
-pub(super) async fn check_password(
+/// How long ERPNext keeps a login session, unless its cookie says otherwise.
+pub const LOGIN_LIFE: Duration = Duration::from_secs(170 * 3600);
+
+/// Logs a user in by ERPNext's own login.
+pub(super) async fn log_in(
     agent: &Agent,
     username: &str,
     password: &Secret,
     peer: IpAddr,
-) -> Result<PasswordCheck, DirectoryError> {
+) -> Result<LogIn, DirectoryError> {
     let call = Call {
-        what: "password",
+        what: "login",
         method: Method::POST,
         path: &["api", "method", "login"],
         query: &[],
@@ -52,8 +55,25 @@ pub(super) async fn check_password(
         by: As::Guest(peer),
     };
     let answer = agent.send(call).await?;
-    let Some(sid) = answer.sid().cloned() else { return judge_without_session(&answer) };
-    let probe = LoginProbe { sid, peer };
+    match answer.sid() {
+        Some(sid) => Ok(LogIn::In(LoginCookies { sid: sid.clone(), lines: answer.cookies().to_vec() })),
+        None => judge_without_session(&answer),
+    }
+}
+
+/// Checks a password by ERPNext's own login, and ends the login session that came of it, whatever it was.
+pub(super) async fn check_password(
+    agent: &Agent,
+    username: &str,
+    password: &Secret,
+    peer: IpAddr,
+) -> Result<PasswordCheck, DirectoryError> {
+    let cookies = match log_in(agent, username, password, peer).await? {
+        LogIn::In(cookies) => cookies,
+        LogIn::Wrong => return Ok(PasswordCheck::Wrong),
+        LogIn::Elsewhere => return Ok(PasswordCheck::SecondFactor),
+    };
+    let probe = LoginProbe { sid: cookies.sid, peer };
     let user = login_session(agent, &probe).await;
     if let Err(error) = end_login_session(agent, &probe).await {
         tracing::warn!(%error, "the login session of a password check could not be ended");
@@ -61,20 +81,18 @@ pub(super) async fn check_password(
     Ok(user?.map_or(PasswordCheck::Wrong, PasswordCheck::Right))
 }
 
-fn judge_without_session(answer: &Answer) -> Result<PasswordCheck, DirectoryError> {
+fn judge_without_session(answer: &Answer) -> Result<LogIn, DirectoryError> {
     match answer.status() {
         StatusCode::TOO_MANY_REQUESTS => Err(answer.unavailable()),
-        status if status.is_client_error() => Ok(PasswordCheck::Wrong),
+        status if status.is_client_error() => Ok(LogIn::Wrong),
         status if status.is_success() => {
             let fields = answer.read::<Map<String, Value>>()?;
             let asks_for_more = ["verification", "tmp_id", "redirect_to"].iter().any(|key| fields.contains_key(*key));
-            Ok(if asks_for_more { PasswordCheck::SecondFactor } else { PasswordCheck::Wrong })
+            Ok(if asks_for_more { LogIn::Elsewhere } else { LogIn::Wrong })
         }
         // A locked account is a SecurityException, which Frappe answers like a crash of its own.
         _ => match answer.read::<Map<String, Value>>() {
-            Ok(fields) if fields.get("exc_type").is_some_and(|kind| kind == "SecurityException") => {
-                Ok(PasswordCheck::Wrong)
-            }
+            Ok(fields) if fields.get("exc_type").is_some_and(|kind| kind == "SecurityException") => Ok(LogIn::Wrong),
             Ok(_) | Err(_) => Err(answer.unavailable()),
         },
     }
@@ -87,7 +105,7 @@ mod tests {
 
     use super::*;
 
-    fn judged(status: u16, body: &'static str) -> Result<PasswordCheck, DirectoryError> {
+    fn judged(status: u16, body: &'static str) -> Result<LogIn, DirectoryError> {
         let status = StatusCode::from_u16(status).expect("a status");
         judge_without_session(&Answer::new("password", status, &HeaderMap::new(), Bytes::from_static(body.as_bytes())))
     }
@@ -96,16 +114,16 @@ mod tests {
     fn a_login_that_asks_for_more_is_a_second_factor() {
         let one_time_password = r#"{"verification":{"method":"OTP App"},"tmp_id":"1a2b"}"#;
         let reset = r#"{"message":"Password Reset","redirect_to":"/update-password?key=1"}"#;
-        assert_eq!(judged(200, one_time_password), Ok(PasswordCheck::SecondFactor));
-        assert_eq!(judged(200, reset), Ok(PasswordCheck::SecondFactor));
-        assert_eq!(judged(200, r#"{"message":"Logged In"}"#), Ok(PasswordCheck::Wrong), "nobody is logged in");
+        assert!(matches!(judged(200, one_time_password), Ok(LogIn::Elsewhere)));
+        assert!(matches!(judged(200, reset), Ok(LogIn::Elsewhere)));
+        assert!(matches!(judged(200, r#"{"message":"Logged In"}"#), Ok(LogIn::Wrong)), "nobody is logged in");
     }
 
     #[test]
     fn a_locked_account_is_wrong_and_a_crash_is_unavailable() {
         let locked = r#"{"exception":"frappe.exceptions.SecurityException: …","exc_type":"SecurityException"}"#;
-        assert_eq!(judged(500, locked), Ok(PasswordCheck::Wrong));
-        assert_eq!(judged(401, r#"{"message":"Invalid login credentials"}"#), Ok(PasswordCheck::Wrong));
+        assert!(matches!(judged(500, locked), Ok(LogIn::Wrong)));
+        assert!(matches!(judged(401, r#"{"message":"Invalid login credentials"}"#), Ok(LogIn::Wrong)));
         let crash = r#"{"exc_type":"OperationalError"}"#;
         for (status, body) in [(500, crash), (502, "<html>"), (429, "{}"), (200, "<html>")] {
             assert!(matches!(judged(status, body), Err(DirectoryError::Unavailable(_))), "{status} {body}");

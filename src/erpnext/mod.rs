@@ -40,7 +40,8 @@ use tokio::sync::watch;
 use self::adapter::Adapter;
 pub use self::{
     clients::{ClientChanges, ClientRegistry, ClientRules, KnownClients, UpstreamClients},
-    directory::{Directory, DirectoryError, DirectoryUser, Freshness, LoginProbe, PasswordCheck},
+    directory::{Directory, DirectoryError, DirectoryUser, Freshness, LogIn, LoginCookies, LoginProbe, PasswordCheck},
+    login_session::LOGIN_LIFE,
     natives::{NativeTokens, Possible, Whose},
     settings::{ErpnextSettings, Ground, Hooks, InvalidSettings, OnUserChange, UserChange},
     upstream_user::UpstreamUser,
@@ -183,6 +184,11 @@ impl Directory for Erpnext {
     ) -> Result<PasswordCheck, DirectoryError> {
         let (adapter, username, password) = (Arc::clone(&self.adapter), username.to_owned(), password.clone());
         self.on_io(async move { login_session::check_password(&adapter.agent, &username, &password, peer).await }).await
+    }
+
+    async fn log_in(&self, username: &str, password: &Secret, peer: IpAddr) -> Result<LogIn, DirectoryError> {
+        let (adapter, username, password) = (Arc::clone(&self.adapter), username.to_owned(), password.clone());
+        self.on_io(async move { login_session::log_in(&adapter.agent, &username, &password, peer).await }).await
     }
 
     async fn end_login_session(&self, probe: &LoginProbe) -> Result<(), DirectoryError> {

@@ -49,7 +49,7 @@ impl Issuer {
     ) -> Result<FrontChannelTokens, IssueError> {
         let mut tokens = FrontChannelTokens::default();
         if request.response_type.code {
-            let (code, grant) = self.issue_code(request, login).await?;
+            let (code, grant) = self.issue_code(client, request, login).await?;
             (tokens.code, tokens.code_grant) = (Some(code), Some(grant));
         }
         if !request.response_type.uses_fragment() {
@@ -61,6 +61,7 @@ impl Issuer {
             let first = FirstTokens {
                 grant: grant.clone(),
                 from_code: None,
+                in_login: None,
                 nonce: None,
                 with_refresh: false,
                 with_id_token: false,
@@ -95,7 +96,12 @@ impl Issuer {
         }
     }
 
-    async fn issue_code(&self, request: &AuthorizationRequest, login: &Login) -> Result<(Secret, GrantId), IssueError> {
+    async fn issue_code(
+        &self,
+        client: &Client,
+        request: &AuthorizationRequest,
+        login: &Login,
+    ) -> Result<(Secret, GrantId), IssueError> {
         let now = self.clock.now();
         let code = self.mint.mint(TokenKind::Code, &*self.random);
         let record = CodeRecord {
@@ -111,6 +117,9 @@ impl Issuer {
             session_claim: login.session_claim.clone(),
             id_token_claims: request.id_token_claims.clone(),
             userinfo_claims: request.userinfo_claims.clone(),
+            login: login
+                .login
+                .filter(|_| client.grants_end_with_login() && !request.scopes.contains(Scope::OFFLINE_ACCESS)),
             issued_at: now,
             expires_at: now.plus(self.settings.code_ttl),
         };
@@ -135,6 +144,7 @@ impl Issuer {
         self.check_verifier(client, record.code_challenge.as_ref(), presented.verifier.as_ref())?;
         self.check_user(client, &record.user).await?;
         let first = FirstTokens {
+            in_login: record.login,
             nonce: record.nonce.clone(),
             grant: grant_of_code(record, now),
             from_code: Some(hash),

@@ -26,7 +26,14 @@ impl Issuer {
             id_token_claims: Vec::new(),
             userinfo_claims: Vec::new(),
         };
-        let first = FirstTokens { grant, from_code: None, nonce: None, with_refresh: false, with_id_token: false };
+        let first = FirstTokens {
+            grant,
+            from_code: None,
+            in_login: None,
+            nonce: None,
+            with_refresh: false,
+            with_id_token: false,
+        };
         self.issue(client, first).await
     }
 }

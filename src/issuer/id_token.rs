@@ -44,13 +44,26 @@ impl Issuer {
             IdTokenClaims::Full => told,
             IdTokenClaims::Minimal => told.into_iter().filter(|(name, _)| opened.asked.contains(name)).collect(),
         });
-        match algorithm {
+        self.sign_for(client, "JWT", claims).await
+    }
+
+    /// Signs claims as the client wants its id_tokens signed; `kind` goes into the header `typ`.
+    ///
+    /// # Errors
+    /// When signing fails.
+    pub(super) async fn sign_for(
+        &self,
+        client: &Client,
+        kind: &str,
+        claims: Map<String, Value>,
+    ) -> Result<String, IssueError> {
+        match self.algorithm_for(client) {
             SigningAlgorithm::Hs256 => {
                 self.count(client, Allowance::Hs256);
                 let secret = client.secret.as_ref().ok_or(IssueError::NoSecretToSignWith)?;
-                Ok(SigningKeys::sign_with_secret(secret, &claims)?)
+                Ok(SigningKeys::sign_with_secret(secret, kind, &claims)?)
             }
-            asymmetric => Ok(self.signing.sign(asymmetric, claims).await?),
+            asymmetric => Ok(self.signing.sign(asymmetric, kind, claims).await?),
         }
     }
 

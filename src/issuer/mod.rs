@@ -4,6 +4,7 @@ mod allowances;
 mod authorization_code;
 mod client_credentials;
 mod id_token;
+mod logout;
 mod password;
 mod refresh_token;
 mod refusal;
@@ -17,6 +18,7 @@ use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 pub use allowances::AllowanceCounter;
 pub use authorization_code::{FrontChannelTokens, PresentedCode};
 pub use id_token::IdTokenParts;
+pub use logout::{LogoutCause, Logouts};
 pub use refusal::{GrantRefusal, IssueError};
 pub use revocation::PresentedToken;
 pub use signing::{SigningError, SigningKeys};
@@ -89,6 +91,8 @@ pub struct Login {
     pub auth_time: Option<UnixTime>,
     /// The claim `sid`.
     pub session_claim: Option<String>,
+    /// The hash of the login session.
+    pub login: Option<TokenHash>,
 }
 
 /// A successful token response (RFC 6749 §5.1), before it is put into words.
@@ -208,8 +212,13 @@ impl Issuer {
             expires_at: now.plus(self.settings.refresh_ttl),
         });
         let access_record = self.access_record(access.hash, scopes.clone(), now);
-        let grant =
-            NewGrant { grant: first.grant, access: access_record, refresh: new_refresh, from_code: first.from_code };
+        let grant = NewGrant {
+            grant: first.grant,
+            access: access_record,
+            refresh: new_refresh,
+            from_code: first.from_code,
+            in_login: first.in_login,
+        };
         self.store.issue_grant(grant).await?;
         Ok(IssuedTokens {
             access_token: access.text,
@@ -231,6 +240,7 @@ impl Issuer {
 struct FirstTokens {
     grant: Grant,
     from_code: Option<TokenHash>,
+    in_login: Option<TokenHash>,
     nonce: Option<String>,
     with_refresh: bool,
     with_id_token: bool,

@@ -47,7 +47,10 @@ impl Issuer {
             userinfo_claims: Vec::new(),
         };
         let with_refresh = may_refresh(client);
-        self.issue(client, FirstTokens { grant, from_code: None, nonce: None, with_refresh, with_id_token: false })
-            .await
+        self.issue(
+            client,
+            FirstTokens { grant, from_code: None, in_login: None, nonce: None, with_refresh, with_id_token: false },
+        )
+        .await
     }
 }

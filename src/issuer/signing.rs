@@ -119,14 +119,21 @@ impl SigningKeys {
         serde_json::json!({ "keys": keys })
     }
 
-    /// Signs claims with the active key of an algorithm; `jwt` is the compact form.
+    /// Signs claims with the active key of an algorithm, in the compact form; `kind` goes into the header `typ`.
     ///
     /// # Errors
     /// When there is no such key or it can't sign.
-    pub async fn sign(&self, algorithm: SigningAlgorithm, claims: Map<String, Value>) -> Result<String, SigningError> {
+    pub async fn sign(
+        &self,
+        algorithm: SigningAlgorithm,
+        kind: &str,
+        claims: Map<String, Value>,
+    ) -> Result<String, SigningError> {
+        let kind = kind.to_owned();
         let key = self.active(algorithm).ok_or_else(|| SigningError::Key(format!("there is no {algorithm} key")))?;
         let signed = tokio::task::spawn_blocking(move || {
             let mut header = Header::new(jws_algorithm(key.algorithm));
+            header.typ = Some(kind);
             header.kid = Some(key.id.as_str().to_owned());
             jsonwebtoken::encode(&header, &claims, &key.encoding)
         });
@@ -138,10 +145,10 @@ impl SigningKeys {
     ///
     /// # Errors
     /// When the claims can't be encoded.
-    pub fn sign_with_secret(secret: &Secret, claims: &Map<String, Value>) -> Result<String, SigningError> {
+    pub fn sign_with_secret(secret: &Secret, kind: &str, claims: &Map<String, Value>) -> Result<String, SigningError> {
         let key = EncodingKey::from_secret(secret.expose().as_bytes());
-        jsonwebtoken::encode(&Header::new(Algorithm::HS256), claims, &key)
-            .map_err(|error| SigningError::Key(error.to_string()))
+        let header = Header { typ: Some(kind.to_owned()), ..Header::new(Algorithm::HS256) };
+        jsonwebtoken::encode(&header, claims, &key).map_err(|error| SigningError::Key(error.to_string()))
     }
 
     /// The claims of an id_token that this gateway signed, also an expired one; `None` for anything else. `secret` is
@@ -149,6 +156,10 @@ impl SigningKeys {
     #[must_use]
     pub fn verify_hint(&self, jwt: &str, issuer: &str, secret: Option<&Secret>) -> Option<Map<String, Value>> {
         let header = jsonwebtoken::decode_header(jwt).ok()?;
+        // A logout token has the same issuer, audience and key (OpenID Connect Back-Channel Logout 1.0 §2.4).
+        if header.typ.as_deref().is_some_and(|kind| !kind.eq_ignore_ascii_case("JWT")) {
+            return None;
+        }
         let key = match (header.alg, secret) {
             (Algorithm::HS256, Some(secret)) => DecodingKey::from_secret(secret.expose().as_bytes()),
             (Algorithm::RS256 | Algorithm::ES256 | Algorithm::EdDSA, _) => {

@@ -44,6 +44,12 @@ pub struct Client {
     pub id_token_alg: Option<SigningAlgorithm>,
     /// Roles of which its users need one; none listed: every user may.
     pub allowed_roles: Vec<String>,
+    /// Where a logout may lead (OpenID Connect RP-Initiated Logout 1.0 §3.1).
+    pub post_logout_redirect_uris: Vec<RedirectUri>,
+    /// Where it is told of a logout (OpenID Connect Back-Channel Logout 1.0 §2.2).
+    pub backchannel_logout_uri: Option<RedirectUri>,
+    /// Whether its grants end with the user's login session, however that ends.
+    pub ends_with_login: bool,
     /// A disabled client is as good as unknown.
     pub enabled: bool,
     /// Where it was registered.
@@ -79,6 +85,13 @@ impl Client {
     pub fn may_be_granted(&self, scope: &str) -> bool {
         let by_openid = Scope::OIDC_STANDARD.contains(&scope) || (scope == "roles" && !self.scopes.name_claims());
         self.scopes.contains(scope) || (self.scopes.contains(Scope::OPENID) && by_openid)
+    }
+
+    /// Whether what it is granted without `offline_access` ends at the end session endpoint (decision 31). ERPNext's own
+    /// tokens outlive a logout, and its clients rely on that.
+    #[must_use]
+    pub fn grants_end_with_login(&self) -> bool {
+        self.ends_with_login || self.mode != ClientMode::Compat
     }
 
     /// The redirect URI that is meant when a request names none.

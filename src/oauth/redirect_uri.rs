@@ -93,6 +93,12 @@ impl RedirectUri {
         after_port == rest
     }
 
+    /// Whether the URI leads over http to a loopback address.
+    #[must_use]
+    pub fn is_loopback(&self) -> bool {
+        self.loopback().is_some()
+    }
+
     /// Host as written and what follows the port, when this is a loopback URI.
     fn loopback(&self) -> Option<(&str, &str)> {
         let after_scheme = self.0.strip_prefix("http://")?;

@@ -22,7 +22,8 @@ impl Scope {
     pub const OFFLINE_ACCESS: &'static str = "offline_access";
     /// The scopes of OpenID Connect Core §5.4 that name claims, and `roles`, ERPNext's own.
     pub const OIDC_CLAIMS: [&'static str; 5] = ["profile", "email", "phone", "address", "roles"];
-    /// The scopes of OpenID Connect Core §5.4 and §11: they come with `openid`.
+
+    /// The scopes of OpenID Connect Core §5.4 and §11: with `openid` registered a client may be granted them (decision 20).
     pub const OIDC_STANDARD: [&'static str; 5] = ["profile", "email", "address", "phone", Self::OFFLINE_ACCESS];
 
     /// Takes one scope.

@@ -6,7 +6,9 @@ use std::{net::IpAddr, sync::Arc, time::Duration};
 use super::cookies::{LoginChange, login_change, login_sessions, user_of_login};
 use crate::{
     clock::UnixTime,
+    erpnext::LOGIN_LIFE,
     http1::Fields,
+    issuer::{LogoutCause, Logouts},
     oauth::LoginHasher,
     secret::Secret,
     store::{Store, StoreError},
@@ -16,14 +18,13 @@ use crate::{
     },
 };
 
-/// How long ERPNext keeps a login session unless its cookie says otherwise.
-const SESSION_LIFE: Duration = Duration::from_secs(170 * 3600);
 /// No cookie is believed to live longer.
 const LONGEST_LIFE: Duration = Duration::from_secs(400 * 86_400);
 
 /// Watches answers for logins.
 pub struct LoginWatch {
     store: Arc<dyn Store>,
+    logouts: Arc<Logouts>,
     hasher: LoginHasher,
     audit: Arc<Audit>,
     tally: Arc<Tally>,
@@ -32,8 +33,14 @@ pub struct LoginWatch {
 impl LoginWatch {
     /// Keeps what it sees in `store`, and writes it down in `audit`; failed logins are only counted.
     #[must_use]
-    pub fn new(store: Arc<dyn Store>, hasher: LoginHasher, audit: Arc<Audit>, tally: Arc<Tally>) -> Self {
-        Self { store, hasher, audit, tally }
+    pub fn new(
+        store: Arc<dyn Store>,
+        logouts: Arc<Logouts>,
+        hasher: LoginHasher,
+        audit: Arc<Audit>,
+        tally: Arc<Tally>,
+    ) -> Self {
+        Self { store, logouts, hasher, audit, tally }
     }
 
     /// Takes note of what an answer does to the login session. When it returns the store knows: the browser's next
@@ -44,10 +51,10 @@ impl LoginWatch {
             Some(LoginChange::Began { sid, max_age }) => {
                 let user = user_of_login(answer);
                 self.record(&AuditEvent { event: "login", user: user.as_deref(), ..AuditEvent::default() }, now, peer);
-                let life = max_age.map_or(SESSION_LIFE, Duration::from_secs).min(LONGEST_LIFE);
+                let life = max_age.map_or(LOGIN_LIFE, Duration::from_secs).min(LONGEST_LIFE);
                 self.store.put_login(self.hasher.hash(&Secret::new(sid)), now, now.plus(life)).await
             }
-            Some(LoginChange::Ended) => self.forget(request, now, peer).await,
+            Some(LoginChange::Ended) => self.end(request, peer).await,
         };
         if let Err(error) = result {
             tracing::error!(%error, "a login that passed can't be kept");
@@ -59,14 +66,9 @@ impl LoginWatch {
         self.tally.count("login_failed", None, peer);
     }
 
-    async fn forget(&self, request: &impl Fields, now: UnixTime, peer: IpAddr) -> Result<(), StoreError> {
+    async fn end(&self, request: &impl Fields, peer: IpAddr) -> Result<(), StoreError> {
         for sid in login_sessions(request) {
-            let login = self.hasher.hash(&Secret::new(sid));
-            // A made-up cookie must not cost a write, nor a line.
-            if self.store.login(login, now).await?.is_some() {
-                self.record(&AuditEvent { event: "logout", ..AuditEvent::default() }, now, peer);
-                self.store.forget_login(login).await?;
-            }
+            self.logouts.end_login(self.hasher.hash(&Secret::new(sid)), LogoutCause::Upstream, peer).await?;
         }
         Ok(())
     }

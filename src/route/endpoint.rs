@@ -13,6 +13,10 @@ pub enum Endpoint {
     Authorize,
     /// The consent decision.
     Approve,
+    /// The gateway's own login page.
+    Login,
+    /// OpenID Connect RP-Initiated Logout 1.0 §2
+    EndSession,
     /// RFC 6749 §3.2
     Token,
     /// RFC 7009
@@ -49,6 +53,8 @@ impl Endpoint {
         match self {
             Self::Authorize => "authorize",
             Self::Approve => "approve",
+            Self::Login => "login",
+            Self::EndSession => "end_session",
             Self::Token => "token",
             Self::Revoke => "revoke",
             Self::Userinfo => "userinfo",
@@ -65,6 +71,8 @@ impl Endpoint {
         match name {
             "authorize" => Some(Self::Authorize),
             "approve" => Some(Self::Approve),
+            "login" => Some(Self::Login),
+            "end_session" => Some(Self::EndSession),
             "get_token" => Some(Self::Token),
             "revoke_token" => Some(Self::Revoke),
             "openid_profile" => Some(Self::Userinfo),

@@ -1,4 +1,5 @@
-//! What runs beside the requests: users, clients and ERPNext's own tokens kept in step, revocations of other processes, expired rows, counts, keys.
+//! What runs beside the requests: users, clients and ERPNext's own tokens kept in step, revocations of other processes, expired rows, counts, keys, clients to be told of
+//! logouts.
 
 use std::{sync::Arc, time::Duration};
 
@@ -58,7 +59,8 @@ impl Background {
         let purge = self.every(PURGE_INTERVAL, || self.purge());
         let keys = self.every(KEYS_INTERVAL, || self.rotate_keys());
         let tally = self.every(TALLY_INTERVAL, || self.write_tally());
-        tokio::join!(erpnext, clients, natives, revocations, counts, purge, keys, tally);
+        let logouts = self.site.backchannel.run(self.shutdown.clone());
+        tokio::join!(erpnext, clients, natives, revocations, counts, purge, keys, tally, logouts);
     }
 
     async fn every<F: Future<Output = ()>>(&self, period: Duration, task: impl Fn() -> F) {

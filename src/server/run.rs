@@ -183,6 +183,7 @@ fn gateway_parts(config: &Config, site: &Site, metrics: &Arc<Metrics>) -> Gatewa
         endpoints: Arc::clone(&site.endpoints),
         logins: LoginWatch::new(
             Arc::clone(&site.store),
+            Arc::clone(&site.logouts),
             LoginHasher::new(&site.secret_key),
             Arc::clone(&site.issuer.audit),
             Arc::clone(&site.tally),

@@ -8,13 +8,14 @@ use tokio::runtime::Handle;
 
 use crate::{
     access::{AccessCheck, AccessGround},
+    backchannel::Backchannel,
     clock::{Clock, SystemClock},
     config::{ClientSettings, ClientSync, Config, LimitsSettings, NativeTokens as NativeTokensSetting, Rate},
     endpoints::{Allotment, EndpointSettings, Endpoints, Limit, Limits},
     erpnext::{
         ClientRegistry, ClientRules, DirectoryError, Erpnext, ErpnextSettings, Ground, Hooks, NativeTokens, UserChange,
     },
-    issuer::{AllowanceCounter, Issuer, IssuerSettings, SigningKeys},
+    issuer::{AllowanceCounter, Issuer, IssuerSettings, Logouts, SigningKeys},
     oauth::{Allowance, Client, ClientId, ClientMode, LoginHasher, SigningAlgorithm, SiteId, TokenMint, UserName},
     random::{OsRandom, Random},
     route::{CurrentRouter, Router},
@@ -46,6 +47,10 @@ pub struct Site {
     pub access: Arc<AccessCheck>,
     /// What creates and ends grants.
     pub issuer: Arc<Issuer>,
+    /// What ends login sessions.
+    pub logouts: Arc<Logouts>,
+    /// What tells clients of it.
+    pub backchannel: Backchannel,
     /// Our endpoints.
     pub endpoints: Arc<Endpoints>,
     /// The time.
@@ -113,16 +118,22 @@ impl Site {
             audit: Arc::clone(&audit),
         });
         gone.set_issuer(&issuer);
+        let tally = Arc::new(Tally::new(audit));
+        let logouts = Arc::new(Logouts::new(Arc::clone(&issuer), Arc::clone(&registry)));
         let endpoints = Arc::new(Endpoints {
             issuer: Arc::clone(&issuer),
+            logouts: Arc::clone(&logouts),
             access: Arc::clone(&access),
             clients: Arc::clone(&registry),
             logins: LoginHasher::new(&secret_key),
             form_key: secret_key.derive(Purpose::Form),
             limits: limits(&config.limits),
+            tally: Arc::clone(&tally),
             settings,
         });
-        let tally = Arc::new(Tally::new(audit));
+        let told = Arc::clone(metrics);
+        let backchannel = Backchannel::new(Arc::clone(&logouts), Arc::new(move |outcome| told.logouts.notice(outcome)))
+            .context("the system's certificates, to tell clients of logouts")?;
         Ok(Self {
             store,
             erpnext,
@@ -130,6 +141,8 @@ impl Site {
             natives,
             access,
             issuer,
+            logouts,
+            backchannel,
             endpoints,
             clock,
             random,
@@ -274,6 +287,7 @@ fn endpoint_settings(config: &Config, algorithms: &[SigningAlgorithm]) -> anyhow
         site_name: config.server.public_url.origin().host().to_owned(),
         signing_algorithms: algorithms.to_vec(),
         allowed_origins: config.cors.allowed_origins.iter().map(|origin| origin.as_str().to_owned()).collect(),
+        login_page: config.login.page,
         introspection_needs_client: config.introspection.require_client_auth,
         revocation_needs_client: config.revocation.require_client_auth,
         rules: Arc::new(CurrentRouter::from_pointee(Router::new(&config.route)?)),

@@ -16,9 +16,10 @@ use async_trait::async_trait;
 
 pub use embedded::EmbeddedStore;
 pub use records::{
-    AccessTokenFacts, AllowanceUse, CodeRecord, Consent, Grant, GrantUser, KeptClient, NativeCount, NativeImport,
-    NativeRow, NativeState, NewAccessToken, NewGrant, NewRefreshToken, PendingRequest, RefreshOutcome, RefreshStep,
-    RefreshSuccession, RefreshTokenFacts, Revocation, RevocationSeq, ShadowToken, StoredSigningKey, TakenCode,
+    AccessTokenFacts, AllowanceUse, ClientSession, CodeRecord, Consent, EndOfLogin, Grant, GrantUser, KeptClient,
+    LogoutNotice, NativeCount, NativeImport, NativeRow, NativeState, NewAccessToken, NewGrant, NewRefreshToken,
+    PendingLogout, PendingRequest, RefreshOutcome, RefreshStep, RefreshSuccession, RefreshTokenFacts, Revocation,
+    RevocationSeq, ShadowToken, StoredSigningKey, TakenCode,
 };
 
 use crate::{
@@ -60,7 +61,8 @@ pub trait Store: Send + Sync + 'static {
 
     // Grants
 
-    /// Writes a grant with its first tokens. If `from_code` was replayed meanwhile the grant is written as ended.
+    /// Writes a grant with its first tokens. If `from_code` was replayed meanwhile, or the login session that it is in has
+    /// ended, the grant is written as ended.
     async fn issue_grant(&self, grant: NewGrant) -> StoreResult<()>;
     /// What is known of a refresh token whose grant has not ended; also one that was rotated away, which tells a reuse.
     async fn refresh_token(&self, token: TokenHash, now: UnixTime) -> StoreResult<Option<RefreshTokenFacts>>;
@@ -99,16 +101,39 @@ pub trait Store: Send + Sync + 'static {
     async fn put_login(&self, login: TokenHash, at: UnixTime, expires_at: UnixTime) -> StoreResult<()>;
     /// When the login session began, if it was seen.
     async fn login(&self, login: TokenHash, now: UnixTime) -> StoreResult<Option<UnixTime>>;
-    /// Forgets a login session.
-    async fn forget_login(&self, login: TokenHash) -> StoreResult<()>;
-    /// The claim `sid` of a login session towards a client: the kept one, else `candidate`, which is kept from now on.
+    /// The claim `sid` of a login session towards a client: the kept one, else that of `candidate`, which is kept from now
+    /// on.
     async fn session_claim(
         &self,
         login: TokenHash,
-        client: &ClientId,
-        candidate: String,
+        candidate: ClientSession,
         expires_at: UnixTime,
     ) -> StoreResult<String>;
+    /// The clients that a login session has been used for.
+    async fn sessions_of_login(&self, login: TokenHash) -> StoreResult<Vec<ClientSession>>;
+    /// What clients know of a login session goes on in another one of the same user; the first is forgotten.
+    async fn continue_login(&self, from: TokenHash, to: TokenHash) -> StoreResult<()>;
+    /// Forgets a login session, and with it ends the grants and notes the clients that it is said to; tells which grants.
+    async fn end_login(&self, end: EndOfLogin) -> StoreResult<Vec<GrantId>>;
+
+    // Logout
+
+    /// Keeps a logout request under its handle until it expires.
+    async fn put_logout(&self, handle: TokenHash, logout: PendingLogout) -> StoreResult<()>;
+    /// The logout request, while it has neither been taken nor expired.
+    async fn logout(&self, handle: TokenHash, now: UnixTime) -> StoreResult<Option<PendingLogout>>;
+    /// Reads and removes the logout request: of several takers, one gets it.
+    async fn take_logout(&self, handle: TokenHash, now: UnixTime) -> StoreResult<Option<PendingLogout>>;
+    /// At most `most` notices that are due; each is due again at the time that `again` gives for `now` and the attempts so
+    /// far, unless it is dropped: of several takers one gets it.
+    async fn take_due_notices(
+        &self,
+        now: UnixTime,
+        again: fn(UnixTime, u32) -> UnixTime,
+        most: u32,
+    ) -> StoreResult<Vec<LogoutNotice>>;
+    /// Forgets a notice: the client has been told, or will not be.
+    async fn drop_notice(&self, notice: &LogoutNotice) -> StoreResult<()>;
 
     // What must be sent on: sealed at rest
 

@@ -8,7 +8,7 @@ use std::{
 use regex::Regex;
 
 /// From low to high.
-const PARTS: [&str; 17] = [
+const PARTS: [&str; 18] = [
     "clock",
     "http1",
     "random",
@@ -21,6 +21,7 @@ const PARTS: [&str; 17] = [
     "erpnext",
     "issuer",
     "access",
+    "backchannel",
     "endpoints",
     "proxy",
     "server",
@@ -33,7 +34,7 @@ const OWNERS: [(&str, &[&str]); 6] = [
     ("pingora", &["proxy", "server"]),
     ("rusqlite", &["store"]),
     ("moka", &["access", "erpnext", "endpoints"]),
-    ("reqwest", &["erpnext"]),
+    ("reqwest", &["erpnext", "backchannel"]),
     ("anyhow", &["server", "cli", "main"]),
     ("jsonwebtoken", &["issuer"]),
 ];

@@ -69,7 +69,7 @@ use tokio::sync::mpsc;
 pub use failure::Failure;
 pub use realtime::Realtime;
 pub use recorded::Recorded;
-pub use records::{Bearer, Client, LoginSession, StoredFile, User};
+pub use records::{AsksFor, Bearer, Client, LoginSession, StoredFile, User};
 
 use failure::Rule;
 use server::{Command, Shared};
@@ -255,6 +255,11 @@ impl StandIn {
     pub fn set_image(&self, name: &str, image: Option<&str>) {
         let image = image.map(str::to_owned);
         self.state(|state| state.change_user(name, |user| user.image = image));
+    }
+
+    /// Whether a login with the right password asks for more.
+    pub fn ask_for(&self, name: &str, asks_for: AsksFor) {
+        self.state(|state| state.change_user(name, |user| user.asks_for = asks_for));
     }
 
     /// Renames a user as Desk does: sessions, tokens and keys go along, the `sub` stays.

@@ -25,6 +25,20 @@ pub struct User {
     pub sub: Option<String>,
     /// What the user's form has besides; empty is null.
     pub details: UserDetails,
+    /// What a login with the right password still asks for.
+    pub asks_for: AsksFor,
+}
+
+/// What a login with the right password still asks for (`frappe/auth.py`, `LoginManager.login`).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum AsksFor {
+    /// Nothing.
+    #[default]
+    Nothing,
+    /// A one-time password.
+    SecondFactor,
+    /// A new password.
+    NewPassword,
 }
 
 /// Fields of a user that no OAuth answer of Frappe's has.
@@ -58,6 +72,7 @@ impl User {
             image: None,
             sub: Some(super::random::sha256_hex(email.as_bytes())[..39].to_owned()),
             details: UserDetails::default(),
+            asks_for: AsksFor::Nothing,
         }
     }
 

@@ -11,7 +11,7 @@ use super::fault::{Fault, bare_page};
 use super::json::Json;
 use super::methods;
 use super::pages;
-use super::records::User;
+use super::records::{AsksFor, User};
 use super::reply::{Cookies, Reply};
 use super::request::Request;
 use super::rest;
@@ -96,6 +96,9 @@ fn log_in(state: &mut State, request: &Request, caller: &mut Caller) -> Result<R
     let (usr, pwd) = (request.value("usr"), request.value("pwd"));
     let (usr, pwd) = (usr.unwrap_or_default(), pwd.unwrap_or_default());
     let name = auth::check_password(state, &usr, &pwd).map_err(Fault::login)?;
+    if let Some(more) = asked_for_more(state.user(&name).map(|user| user.asks_for).unwrap_or_default()) {
+        return Ok(Reply::json(200, &more).cookies(Cookies::None));
+    }
     let session = state.begin_session(&name);
     let user = state.user(&name).ok_or_else(Fault::permission)?;
     let (message, home) = if user.is_system() { ("Logged In", "/app") } else { ("No App", "/me") };
@@ -103,6 +106,22 @@ fn log_in(state: &mut State, request: &Request, caller: &mut Caller) -> Result<R
         Json::map([("message", message.into()), ("home_page", home.into()), ("full_name", user.full_name().into())]);
     *caller = Caller { user: name, session: Some(session), session_expired: false };
     Ok(Reply::json(200, &body))
+}
+
+/// The answer to a login that is not done yet: nobody is logged in by it.
+fn asked_for_more(asks_for: AsksFor) -> Option<Json> {
+    match asks_for {
+        AsksFor::Nothing => None,
+        AsksFor::SecondFactor => {
+            let method =
+                Json::map([("token_delivery", true.into()), ("method", "OTP App".into()), ("setup", true.into())]);
+            Some(Json::map([("verification", method), ("tmp_id", "1a2b3c4d".into())]))
+        }
+        AsksFor::NewPassword => Some(Json::map([
+            ("redirect_to", "/update-password?key=reset-key&password_expired=true".into()),
+            ("message", "Password Reset".into()),
+        ])),
+    }
 }
 
 /// The lines of `Set-Cookie`: they show the session's user, whoever the bearer's is.

@@ -14,7 +14,7 @@ use http::HeaderValue;
 
 use crate::{
     clock::UnixTime,
-    erpnext::{Directory, DirectoryError, DirectoryUser, Freshness, LoginProbe, PasswordCheck, UpstreamUser},
+    erpnext::{Directory, DirectoryError, DirectoryUser, Freshness, LogIn, LoginProbe, PasswordCheck, UpstreamUser},
     oauth::{Profile, ProfileDetails, UserName},
     secret::Secret,
     store::GrantUser,
@@ -56,6 +56,10 @@ impl Directory for FakeDirectory {
     }
 
     async fn check_password(&self, _: &str, _: &Secret, _: IpAddr) -> Result<PasswordCheck, DirectoryError> {
+        away()
+    }
+
+    async fn log_in(&self, _: &str, _: &Secret, _: IpAddr) -> Result<LogIn, DirectoryError> {
         away()
     }
 

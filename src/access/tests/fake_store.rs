@@ -15,9 +15,10 @@ use crate::{
     clock::UnixTime,
     oauth::{ClientId, GrantId, KeyId, Subject, TokenHash, UserName},
     store::{
-        AccessTokenFacts, AllowanceUse, CodeRecord, Consent, Grant, KeptClient, NativeCount, NativeImport, NativeRow,
-        NewGrant, PendingRequest, RefreshOutcome, RefreshStep, RefreshTokenFacts, Revocation, RevocationSeq,
-        ShadowToken, Store, StoreError, StoreResult, StoredSigningKey, TakenCode,
+        AccessTokenFacts, AllowanceUse, ClientSession, CodeRecord, Consent, EndOfLogin, Grant, KeptClient,
+        LogoutNotice, NativeCount, NativeImport, NativeRow, NewGrant, PendingLogout, PendingRequest, RefreshOutcome,
+        RefreshStep, RefreshTokenFacts, Revocation, RevocationSeq, ShadowToken, Store, StoreError, StoreResult,
+        StoredSigningKey, TakenCode,
     },
 };
 
@@ -158,11 +159,44 @@ impl Store for FakeStore {
         away()
     }
 
-    async fn forget_login(&self, _: TokenHash) -> StoreResult<()> {
+    async fn session_claim(&self, _: TokenHash, _: ClientSession, _: UnixTime) -> StoreResult<String> {
         away()
     }
 
-    async fn session_claim(&self, _: TokenHash, _: &ClientId, _: String, _: UnixTime) -> StoreResult<String> {
+    async fn sessions_of_login(&self, _: TokenHash) -> StoreResult<Vec<ClientSession>> {
+        away()
+    }
+
+    async fn continue_login(&self, _: TokenHash, _: TokenHash) -> StoreResult<()> {
+        away()
+    }
+
+    async fn end_login(&self, _: EndOfLogin) -> StoreResult<Vec<GrantId>> {
+        away()
+    }
+
+    async fn put_logout(&self, _: TokenHash, _: PendingLogout) -> StoreResult<()> {
+        away()
+    }
+
+    async fn logout(&self, _: TokenHash, _: UnixTime) -> StoreResult<Option<PendingLogout>> {
+        away()
+    }
+
+    async fn take_logout(&self, _: TokenHash, _: UnixTime) -> StoreResult<Option<PendingLogout>> {
+        away()
+    }
+
+    async fn take_due_notices(
+        &self,
+        _: UnixTime,
+        _: fn(UnixTime, u32) -> UnixTime,
+        _: u32,
+    ) -> StoreResult<Vec<LogoutNotice>> {
+        away()
+    }
+
+    async fn drop_notice(&self, _: &LogoutNotice) -> StoreResult<()> {
         away()
     }
 

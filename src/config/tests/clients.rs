@@ -191,12 +191,20 @@ fn ids_are_needed_written_in_ascii_and_told_apart() {
 
 #[test]
 fn what_is_not_built_for_clients_is_said() {
-    for (more, key) in [
-        ("post_logout_redirect_uris = [\"https://shop.example.com/\"]", "post_logout_redirect_uris"),
-        ("backchannel_logout_uri = \"https://shop.example.com/out\"", "backchannel_logout_uri"),
-        ("jwks_uri = \"https://shop.example.com/jwks\"", "jwks_uri"),
-        ("jwks = { keys = [] }", "jwks"),
-    ] {
+    for (more, key) in [("jwks_uri = \"https://shop.example.com/jwks\"", "jwks_uri"), ("jwks = { keys = [] }", "jwks")]
+    {
         assert_wrong(&block(&format!("{URIS}{more}")), &format!("client[0].{key}"), "not built yet");
     }
+}
+
+#[test]
+fn a_client_is_told_of_logouts_over_https_or_loopback() {
+    let block = |uri: &str| block(&format!("{URIS}backchannel_logout_uri = \"{uri}\""));
+    for uri in ["https://shop.example.com/out", "http://127.0.0.1:9/out", "http://localhost/out", ""] {
+        config(&block(uri));
+    }
+    for uri in ["http://shop.example.com/out", "shop:out", "http://localhost.example.com/"] {
+        assert_wrong(&block(uri), "client[0].backchannel_logout_uri", "must be https");
+    }
+    assert_wrong(&block("https://shop.example.com/#x"), "client[0].backchannel_logout_uri", "fragment");
 }

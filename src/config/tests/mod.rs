@@ -215,7 +215,6 @@ fn what_is_not_built_is_said_never_ignored() {
         ("store.url = \"redis://127.0.0.1:6379/0\"", "store.url"),
         ("tokens.access_format = \"jwt\"", "tokens.access_format"),
         ("registration.enabled = true", "registration.enabled"),
-        ("login.page = \"gateway\"", "login.page"),
     ] {
         assert_wrong(text, path, "not built yet");
     }

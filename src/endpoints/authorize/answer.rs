@@ -32,7 +32,7 @@ pub(super) struct Destination {
 const UNRESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 /// Encodes a parameter's value, once and whole.
-pub(super) fn encode(text: &str) -> String {
+pub(in crate::endpoints) fn encode(text: &str) -> String {
     utf8_percent_encode(text, UNRESERVED).to_string()
 }
 

@@ -2,19 +2,19 @@
 //! handle, token and decision, and checks all of the stored request again (decision 15).
 
 use bytes::Bytes;
-use http::{HeaderMap, Request, StatusCode, header};
+use http::{HeaderMap, Request, StatusCode};
 
-use super::{
-    Browser, Endpoints, HANDLE, Peer, Redirect, Stage,
-    consent::Form,
-    login::{Stop, see},
-};
+use super::{Browser, Endpoints, HANDLE, Peer, Redirect, Stage, login::Stop};
 use crate::{
+    config::LoginPage,
     endpoints::{
+        browser::see,
         form,
+        forms::{Form, forbidden},
         respond::{Answer, OAuthError},
     },
     erpnext::LoginProbe,
+    issuer::LogoutCause,
     oauth::{ErrorCode, TokenHash, UserName},
     telemetry::audit::AuditEvent,
 };
@@ -51,8 +51,9 @@ impl Endpoints {
         let handle = form.get(HANDLE).ok_or_else(forbidden)?;
         let stage = self.stage_of_browser(handle, request.headers(), peer).await?;
         let token = form.get("token").unwrap_or_default();
-        let signing_in = self.is_form_token(&stage, Form::SignIn, token);
-        if !signing_in && !self.is_form_token(&stage, Form::Consent, token) {
+        let is_of = |form| self.is_form_token(form, stage.handle(), &stage.browser, token);
+        let signing_in = is_of(Form::SignIn);
+        if !signing_in && !is_of(Form::Consent) {
             return Err(forbidden());
         }
         let decision = form.get("decision").and_then(Decision::parse);
@@ -104,8 +105,7 @@ impl Endpoints {
 
     /// Who is logged in, for the audit trail; a user may deny while ERPNext is away.
     async fn user_of(&self, stage: &Stage) -> Option<UserName> {
-        let probe = LoginProbe { sid: stage.browser.sid.clone()?, peer: stage.peer.address };
-        self.issuer.directory.login_session(&probe).await.ok().flatten()
+        self.login_user(stage.browser.sid.as_ref()?, stage.peer).await.ok().flatten()
     }
 
     /// Takes the stored request: of several who try, one may go on.
@@ -116,26 +116,15 @@ impl Endpoints {
 
     /// Ends the login session, which the form's token has shown to be the browser's own, and asks for a new one.
     async fn sign_in_again(&self, stage: &Stage) -> Result<Answer, OAuthError> {
+        if self.settings.login_page == LoginPage::Gateway {
+            // Nothing ends before the new login has succeeded.
+            return Ok(see(StatusCode::SEE_OTHER, &format!("{}&other=1", self.login_for(stage)), None));
+        }
         if let Some(sid) = &stage.browser.sid {
             let probe = LoginProbe { sid: sid.clone(), peer: stage.peer.address };
             self.issuer.directory.end_login_session(&probe).await?;
-            self.issuer.store.forget_login(self.logins.hash(sid)).await?;
-            let address = Some(stage.peer.address);
-            self.issuer.record(&AuditEvent { event: "logout", address, ..AuditEvent::default() });
+            self.logouts.end_login(self.logins.hash(sid), LogoutCause::Upstream, stage.peer.address).await?;
         }
-        Ok(see(StatusCode::SEE_OTHER, &self.login_url(stage), None))
+        Ok(see(StatusCode::SEE_OTHER, &self.login_for(stage), None))
     }
-
-    /// A form that another site's page sends says so.
-    fn check_origin(&self, headers: &HeaderMap) -> Result<(), OAuthError> {
-        match headers.get(header::ORIGIN) {
-            Some(origin) if origin.as_bytes() != self.settings.public_origin.as_bytes() => Err(forbidden()),
-            Some(_) | None => Ok(()),
-        }
-    }
-}
-
-fn forbidden() -> OAuthError {
-    OAuthError::new(ErrorCode::AccessDenied, "this form is not valid any more: start again at the application")
-        .with_status(StatusCode::FORBIDDEN)
 }

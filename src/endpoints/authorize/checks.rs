@@ -138,17 +138,15 @@ impl Endpoints {
     /// The subject of `id_token_hint`, which must be an id_token of ours, issued to this client; it may have expired.
     fn check_hint(&self, client: &Client, parameters: &Parameters) -> Result<Option<Subject>, OAuthError> {
         let Some(hint) = parameters.get("id_token_hint") else { return Ok(None) };
-        let claims = self.issuer.signing.verify_hint(hint, &self.settings.public_origin, client.secret.as_ref());
         let refused = || OAuthError::invalid_request("id_token_hint is not an id_token that was issued to this client");
-        let claims = claims.ok_or_else(refused)?;
-        if claims.get("aud").and_then(|aud| aud.as_str()) != Some(client.id.as_str()) {
-            return Err(refused());
-        }
-        claims.get("sub").and_then(|sub| sub.as_str()).map(|sub| Some(Subject::new(sub))).ok_or_else(refused)
+        self.hinted_subject(hint, client).map(Some).ok_or_else(refused)
     }
 
     /// The client of a stored request, which must still allow all of it.
-    pub(super) async fn recheck(&self, request: &AuthorizationRequest) -> Result<Arc<Client>, OAuthError> {
+    pub(in crate::endpoints) async fn recheck(
+        &self,
+        request: &AuthorizationRequest,
+    ) -> Result<Arc<Client>, OAuthError> {
         let client = self.clients.client(&request.client_id).await?;
         let client = client.ok_or_else(|| OAuthError::invalid_request("the client is unknown or disabled"))?;
         let registered = client.redirect_uris.iter().chain(&client.default_redirect_uri);

@@ -1,41 +1,21 @@
 //! Check 9: consent, asked for on our page and remembered where the client can be told apart from another.
 
-use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
-use subtle::ConstantTimeEq;
-
-use super::{Endpoints, Stage, login::add_cookie};
+use super::{Endpoints, Stage};
 use crate::{
     endpoints::{
+        browser::add_cookie,
+        forms::Form,
         pages::Page,
         respond::{Answer, OAuthError},
     },
     issuer::Login,
     oauth::RedirectUri,
-    secret::Secret,
     store::Consent,
     telemetry::audit::AuditEvent,
 };
 
 /// A consent is asked for again after this time.
 const CONSENT_LIFE: std::time::Duration = std::time::Duration::from_secs(180 * 24 * 3600);
-
-/// Our forms. The token of one does not open another: who was asked to sign in again was not asked for consent.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Form {
-    /// Allow, deny, or be somebody else.
-    Consent,
-    /// Sign in again, or deny.
-    SignIn,
-}
-
-impl Form {
-    const fn label(self) -> &'static [u8] {
-        match self {
-            Self::Consent => b"consent",
-            Self::SignIn => b"sign in",
-        }
-    }
-}
 
 impl Endpoints {
     pub(super) async fn needs_consent(&self, stage: &Stage, login: &Login) -> Result<bool, OAuthError> {
@@ -54,12 +34,12 @@ impl Endpoints {
 
     pub(super) async fn consent_page(&self, mut stage: Stage, login: &Login) -> Result<Answer, OAuthError> {
         let cookie = self.store_request(&mut stage).await?;
-        let form_token = self.form_token(&stage, Form::Consent);
+        let form_token = self.form_token(Form::Consent, stage.handle(), &stage.browser);
         let page = Page::Consent {
             client: &stage.client,
             user: &login.user,
             request: &stage.request,
-            handle: stage.handle.as_ref().map(Secret::expose).unwrap_or_default(),
+            handle: stage.handle(),
             form_token: &form_token,
         };
         let mut answer = page.answer(&self.settings, stage.language);
@@ -94,16 +74,5 @@ impl Endpoints {
             ..AuditEvent::default()
         });
         Ok(())
-    }
-
-    /// The token in our forms: it binds a decision to this form, this request and this login session.
-    pub(super) fn form_token(&self, stage: &Stage, form: Form) -> String {
-        let handle = stage.handle.as_ref().map(Secret::expose).unwrap_or_default();
-        let sid = stage.browser.sid.as_ref().map(Secret::expose).unwrap_or_default();
-        URL_SAFE_NO_PAD.encode(self.form_key.hmac(&[form.label(), handle.as_bytes(), sid.as_bytes()]))
-    }
-
-    pub(super) fn is_form_token(&self, stage: &Stage, form: Form, presented: &str) -> bool {
-        self.form_token(stage, form).as_bytes().ct_eq(presented.as_bytes()).into()
     }
 }

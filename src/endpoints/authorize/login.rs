@@ -1,20 +1,20 @@
 //! Check 7 and 8: the user, asked live of ERPNext, and whether the login is young enough.
 
-use bytes::Bytes;
-use http::{Response, StatusCode, header};
+use http::StatusCode;
 
-use super::{Browser, Endpoints, HANDLE, NOT_ALLOWED, Stage, answer::encode, consent::Form};
+use super::{Browser, Endpoints, HANDLE, NOT_ALLOWED, Stage};
 use crate::{
+    config::LoginPage,
     endpoints::{
         METHOD_PATH,
+        browser::{add_cookie, see},
+        forms::Form,
         pages::Page,
-        respond::{Answer, OAuthError, no_store, set},
+        respond::{Answer, OAuthError},
     },
-    erpnext::LoginProbe,
     issuer::{IssueError, Login},
     oauth::{AuthorizationRequest, ErrorCode, TokenHash, TokenKind},
-    secret::Secret,
-    store::{GrantUser, PendingRequest},
+    store::{ClientSession, GrantUser, PendingRequest},
 };
 
 /// How long a stored request waits: a user may have to find a phone, or a new password.
@@ -44,9 +44,7 @@ impl Endpoints {
     /// The user behind the login session.
     pub(super) async fn check_login(&self, stage: &Stage) -> Result<Login, Stop> {
         let sid = stage.browser.sid.as_ref().ok_or(Stop::LoggedOut)?;
-        let probe = LoginProbe { sid: sid.clone(), peer: stage.peer.address };
-        let name = self.issuer.directory.login_session(&probe).await.map_err(OAuthError::from)?;
-        let name = name.ok_or(Stop::LoggedOut)?;
+        let name = self.login_user(sid, stage.peer).await?.ok_or(Stop::LoggedOut)?;
         let user = self.issuer.grant_user(&name).await.map_err(refused)?;
         if stage.request.hinted_subject.as_ref().is_some_and(|hinted| *hinted != user.sub) {
             return Err(Stop::Refused(ErrorCode::LoginRequired, "another user is logged in than id_token_hint names"));
@@ -64,10 +62,11 @@ impl Endpoints {
             return Err(Stop::LoginTooOld(user));
         }
         self.issuer.check_user(&stage.client, &user).await.map_err(refused)?;
-        let candidate = self.unguessable();
-        let expires_at = now.plus(SESSION_LIFE);
-        let session_claim = self.issuer.store.session_claim(hash, &stage.client.id, candidate, expires_at).await;
-        Ok(Login { user, auth_time, session_claim: Some(session_claim.map_err(OAuthError::from)?) })
+        let candidate =
+            ClientSession { client: stage.client.id.clone(), claim: self.unguessable(), user: Some(user.clone()) };
+        let session_claim = self.issuer.store.session_claim(hash, candidate, now.plus(SESSION_LIFE)).await;
+        let session_claim = Some(session_claim.map_err(OAuthError::from)?);
+        Ok(Login { user, auth_time, session_claim, login: Some(hash) })
     }
 
     /// Sends the browser where the request can go on, or the client its error.
@@ -80,16 +79,20 @@ impl Endpoints {
             }
             Stop::LoggedOut => {
                 let cookie = self.store_request(&mut stage).await?;
-                let location = self.login_url(&stage);
-                Ok(see(StatusCode::FOUND, &location, cookie.as_deref()))
+                Ok(see(StatusCode::FOUND, &self.login_for(&stage), cookie.as_deref()))
+            }
+            // Our own page needs no question first: nothing ends before the new login has succeeded.
+            Stop::LoginTooOld(_) if self.settings.login_page == LoginPage::Gateway => {
+                let cookie = self.store_request(&mut stage).await?;
+                Ok(see(StatusCode::FOUND, &self.login_for(&stage), cookie.as_deref()))
             }
             Stop::LoginTooOld(user) => {
                 let cookie = self.store_request(&mut stage).await?;
-                let form_token = self.form_token(&stage, Form::SignIn);
+                let form_token = self.form_token(Form::SignIn, stage.handle(), &stage.browser);
                 let page = Page::SignInAgain {
                     client: &stage.client,
                     user: &user,
-                    handle: stage.handle.as_ref().map(Secret::expose).unwrap_or_default(),
+                    handle: stage.handle(),
                     form_token: &form_token,
                 };
                 let mut answer = page.answer(&self.settings, stage.language);
@@ -103,7 +106,7 @@ impl Endpoints {
     pub(super) async fn to_stored_request(&self, mut stage: Stage) -> Result<Answer, OAuthError> {
         // A form of another site carries no cookie of ours (SameSite): a mark made here would replace the browser's own.
         self.store_for(&mut stage, Browser::nobody()).await?;
-        Ok(see(StatusCode::SEE_OTHER, &self.resume_url(&stage), None))
+        Ok(see(StatusCode::SEE_OTHER, &self.resume_url(stage.handle()), None))
     }
 
     /// Stores the request under a handle, unless it is stored already; gives the `Set-Cookie` that ties the browser to it.
@@ -129,20 +132,14 @@ impl Endpoints {
         Ok(())
     }
 
-    fn resume_url(&self, stage: &Stage) -> String {
-        let handle = stage.handle.as_ref().map(Secret::expose).unwrap_or_default();
+    /// Where a stored request goes on.
+    pub(in crate::endpoints) fn resume_url(&self, handle: &str) -> String {
         format!("{}{METHOD_PATH}authorize?{HANDLE}={handle}", self.settings.public_origin)
     }
 
-    /// ERPNext's login page, which comes back here.
-    pub(super) fn login_url(&self, stage: &Stage) -> String {
-        format!("{}/login?redirect-to={}", self.settings.public_origin, encode(&self.resume_url(stage)))
-    }
-
-    /// 128 random bits as text.
-    pub(super) fn unguessable(&self) -> String {
-        let bytes = self.issuer.random.bytes::<16>();
-        bytes.iter().fold(String::with_capacity(32), |text, byte| text + &format!("{byte:02x}"))
+    /// The login page, which comes back to the stored request.
+    pub(super) fn login_for(&self, stage: &Stage) -> String {
+        self.login_url(&self.resume_url(stage.handle()), Some(stage.handle()))
     }
 }
 
@@ -150,22 +147,5 @@ fn refused(error: IssueError) -> Stop {
     match error {
         IssueError::UserGone | IssueError::RoleMissing => Stop::Refused(ErrorCode::AccessDenied, NOT_ALLOWED),
         other => Stop::Failed(other.into()),
-    }
-}
-
-/// A redirect within our own origin.
-pub(super) fn see(status: StatusCode, location: &str, cookie: Option<&str>) -> Answer {
-    let mut answer = Response::new(Bytes::new());
-    *answer.status_mut() = status;
-    set(&mut answer, header::LOCATION, location);
-    set(&mut answer, header::REFERRER_POLICY, "same-origin");
-    no_store(&mut answer);
-    add_cookie(&mut answer, cookie);
-    answer
-}
-
-pub(super) fn add_cookie(answer: &mut Answer, cookie: Option<&str>) {
-    if let Some(cookie) = cookie {
-        set(answer, header::SET_COOKIE, cookie);
     }
 }

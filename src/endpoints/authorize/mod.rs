@@ -3,7 +3,6 @@
 
 mod answer;
 mod approve;
-mod browser;
 mod checks;
 pub(crate) mod claims_parameter;
 mod consent;
@@ -11,16 +10,18 @@ mod login;
 
 use std::sync::Arc;
 
+pub(super) use answer::encode;
+
 use bytes::Bytes;
 use http::{HeaderMap, Method, Request, StatusCode};
 
 use self::{
     answer::{Destination, Redirect},
-    browser::Browser,
     checks::{Checked, Refusal},
 };
 use super::{
     Endpoints, Peer,
+    browser::Browser,
     limits::Counted,
     media_type,
     pages::Page,
@@ -216,12 +217,12 @@ impl Endpoints {
         }
     }
 
-    fn is_https(&self) -> bool {
+    pub(super) fn is_https(&self) -> bool {
         self.settings.public_origin.starts_with("https://")
     }
 
     /// An error that must not be sent to a redirect URI.
-    fn page_or_json(&self, headers: &HeaderMap, error: &OAuthError) -> Answer {
+    pub(super) fn page_or_json(&self, headers: &HeaderMap, error: &OAuthError) -> Answer {
         if !accepts_html(headers) {
             return error.answer();
         }
@@ -241,6 +242,11 @@ impl Stage {
         endpoints.refuse(&self.destination(), &OAuthError::new(code, description), self.redirect)
     }
 
+    /// The handle under which it is stored; empty if it is not.
+    fn handle(&self) -> &str {
+        self.handle.as_ref().map(Secret::expose).unwrap_or_default()
+    }
+
     fn destination(&self) -> Destination {
         let AuthorizationRequest { redirect_uri, response_mode, state, .. } = &self.request;
         let (uri, mode, language) = (redirect_uri.uri.clone(), *response_mode, self.language);
@@ -254,7 +260,7 @@ fn accepts_html(headers: &HeaderMap) -> bool {
 }
 
 /// The query of a GET, the form of a POST.
-fn authorization_parameters(method: &Method, request: &Request<Bytes>) -> Result<Parameters, OAuthError> {
+pub(super) fn authorization_parameters(method: &Method, request: &Request<Bytes>) -> Result<Parameters, OAuthError> {
     let query = Parameters::urlencoded(request.uri().query().unwrap_or_default().as_bytes())?;
     let parameters = if *method == Method::POST {
         if !query.is_empty() {

@@ -63,6 +63,12 @@ impl KnownClients {
         known
     }
 
+    /// The client with this id, as far as is known.
+    #[must_use]
+    pub fn client(&self, id: &ClientId) -> Option<&Arc<Client>> {
+        self.clients.get(id).filter(|client| client.enabled)
+    }
+
     fn take_up(&mut self, client: &Client) {
         if !client.enabled {
             return;
@@ -231,6 +237,9 @@ mod tests {
             service_user: None,
             id_token_alg: None,
             allowed_roles: Vec::new(),
+            post_logout_redirect_uris: Vec::new(),
+            backchannel_logout_uri: None,
+            ends_with_login: false,
             enabled,
             source: ClientSource::File,
         }

@@ -72,6 +72,9 @@ impl ClientRow {
             service_user: None,
             id_token_alg: None,
             allowed_roles: self.allowed_roles.clone(),
+            post_logout_redirect_uris: Vec::new(),
+            backchannel_logout_uri: None,
+            ends_with_login: false,
             enabled: true,
             source: ClientSource::Erpnext,
         };

@@ -14,9 +14,10 @@ use crate::{
     clock::UnixTime,
     oauth::{ClientId, GrantId, KeyId, Subject, TokenHash, UserName},
     store::{
-        AccessTokenFacts, AllowanceUse, CodeRecord, Consent, Grant, KeptClient, NativeCount, NativeImport, NativeRow,
-        NewGrant, PendingRequest, RefreshOutcome, RefreshStep, RefreshTokenFacts, Revocation, RevocationSeq,
-        ShadowToken, Store, StoreError, StoreResult, StoredSigningKey, TakenCode,
+        AccessTokenFacts, AllowanceUse, ClientSession, CodeRecord, Consent, EndOfLogin, Grant, KeptClient,
+        LogoutNotice, NativeCount, NativeImport, NativeRow, NewGrant, PendingLogout, PendingRequest, RefreshOutcome,
+        RefreshStep, RefreshTokenFacts, Revocation, RevocationSeq, ShadowToken, Store, StoreError, StoreResult,
+        StoredSigningKey, TakenCode,
     },
 };
 
@@ -102,10 +103,44 @@ impl Store for ShadowStore {
     async fn login(&self, _: TokenHash, _: UnixTime) -> StoreResult<Option<UnixTime>> {
         nothing()
     }
-    async fn forget_login(&self, _: TokenHash) -> StoreResult<()> {
+    async fn session_claim(&self, _: TokenHash, _: ClientSession, _: UnixTime) -> StoreResult<String> {
         nothing()
     }
-    async fn session_claim(&self, _: TokenHash, _: &ClientId, _: String, _: UnixTime) -> StoreResult<String> {
+
+    async fn sessions_of_login(&self, _: TokenHash) -> StoreResult<Vec<ClientSession>> {
+        nothing()
+    }
+
+    async fn continue_login(&self, _: TokenHash, _: TokenHash) -> StoreResult<()> {
+        nothing()
+    }
+
+    async fn end_login(&self, _: EndOfLogin) -> StoreResult<Vec<GrantId>> {
+        nothing()
+    }
+
+    async fn put_logout(&self, _: TokenHash, _: PendingLogout) -> StoreResult<()> {
+        nothing()
+    }
+
+    async fn logout(&self, _: TokenHash, _: UnixTime) -> StoreResult<Option<PendingLogout>> {
+        nothing()
+    }
+
+    async fn take_logout(&self, _: TokenHash, _: UnixTime) -> StoreResult<Option<PendingLogout>> {
+        nothing()
+    }
+
+    async fn take_due_notices(
+        &self,
+        _: UnixTime,
+        _: fn(UnixTime, u32) -> UnixTime,
+        _: u32,
+    ) -> StoreResult<Vec<LogoutNotice>> {
+        nothing()
+    }
+
+    async fn drop_notice(&self, _: &LogoutNotice) -> StoreResult<()> {
         nothing()
     }
     async fn shadow_token(&self, user: &UserName, now: UnixTime) -> StoreResult<Option<ShadowToken>> {

@@ -1,9 +1,9 @@
 //! Consents and login sessions.
 
-use super::{DAY, HOUR, Tested, all, hash, later, scopes, start, user};
+use super::{DAY, HOUR, Tested, all, end, hash, later, scopes, start, user};
 use crate::{
     oauth::{ClientId, Subject, UserName},
-    store::Consent,
+    store::{ClientSession, Consent},
 };
 
 const BACK: &str = "https://client.example/back";
@@ -46,13 +46,13 @@ pub async fn a_consent_replaces_the_earlier_one(store: Tested) {
     assert_eq!(kept, Some(narrower));
 }
 
-pub async fn a_login_is_known_until_it_expires_or_is_forgotten(store: Tested) {
+pub async fn a_login_is_known_until_it_expires_or_ends(store: Tested) {
     store.put_login(hash("login"), start(), later(HOUR)).await.expect("put");
     let at = |now| store.login(hash("login"), now);
     assert_eq!(at(start()).await.expect("an answer"), Some(start()));
     assert_eq!(at(later(HOUR)).await.expect("an answer"), None);
     assert_eq!(store.login(hash("other"), start()).await.expect("an answer"), None);
-    store.forget_login(hash("login")).await.expect("forgotten");
+    store.end_login(end("login", &[], &[])).await.expect("ended");
     assert_eq!(at(start()).await.expect("an answer"), None);
 }
 
@@ -60,8 +60,9 @@ pub async fn a_session_claim_is_kept_per_login_and_client(store: Tested) {
     let claim = |login: &'static str, client: &'static str, candidate: &str| {
         let (store, candidate) = (store.clone(), candidate.to_owned());
         async move {
-            let client = ClientId::new(client);
-            store.session_claim(hash(login), &client, candidate, later(HOUR)).await.expect("a claim")
+            let candidate =
+                ClientSession { client: ClientId::new(client), claim: candidate, user: Some(user("alice")) };
+            store.session_claim(hash(login), candidate, later(HOUR)).await.expect("a claim")
         }
     };
     let first = all((0..10).map(|number| claim("login", "client", &format!("candidate {number}")))).await;
@@ -69,6 +70,6 @@ pub async fn a_session_claim_is_kept_per_login_and_client(store: Tested) {
     assert_eq!(claim("login", "client", "later").await, first[0]);
     assert_eq!(claim("login", "other", "later").await, "later");
     assert_eq!(claim("other", "client", "another").await, "another");
-    store.forget_login(hash("login")).await.expect("forgotten");
+    store.end_login(end("login", &[], &[])).await.expect("ended");
     assert_eq!(claim("login", "client", "after the logout").await, "after the logout");
 }

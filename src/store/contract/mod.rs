@@ -7,6 +7,7 @@ mod codes;
 mod consents;
 mod grants;
 mod life;
+mod logouts;
 mod native;
 mod refresh;
 mod requests;
@@ -15,7 +16,8 @@ mod sealed;
 mod upkeep;
 
 pub use self::{
-    codes::*, consents::*, grants::*, life::*, native::*, refresh::*, requests::*, revocations::*, sealed::*, upkeep::*,
+    codes::*, consents::*, grants::*, life::*, logouts::*, native::*, refresh::*, requests::*, revocations::*,
+    sealed::*, upkeep::*,
 };
 
 use std::{sync::Arc, time::Duration};
@@ -74,8 +76,14 @@ macro_rules! store_contract {
             the_feed_tells_each_ended_grant_once_and_in_order,
             a_consent_is_bound_to_client_user_subject_and_redirect_uri,
             a_consent_replaces_the_earlier_one,
-            a_login_is_known_until_it_expires_or_is_forgotten,
+            a_login_is_known_until_it_expires_or_ends,
             a_session_claim_is_kept_per_login_and_client,
+            a_login_session_ends_with_its_grants_and_no_others,
+            a_grant_of_a_login_session_that_has_ended_is_ended,
+            a_login_session_goes_on_in_another,
+            who_is_to_be_told_is_due_until_told,
+            a_notice_is_given_up_in_the_end,
+            a_logout_request_is_found_until_it_is_taken,
             a_shadow_token_is_kept_replaced_and_taken,
             an_active_signing_key_stays,
             a_retired_signing_key_makes_room_and_is_kept,
@@ -147,6 +155,7 @@ fn code(grant: &str) -> CodeRecord {
         session_claim: Some("sid".to_owned()),
         id_token_claims: vec!["email".to_owned()],
         userinfo_claims: vec!["phone_number".to_owned()],
+        login: Some(hash("login")),
         issued_at: start(),
         expires_at: later(Duration::from_secs(600)),
     }
@@ -177,6 +186,7 @@ fn grant(id: &str) -> NewGrant {
             expires_at: later(DAY),
         }),
         from_code: None,
+        in_login: None,
     }
 }
 

@@ -6,7 +6,7 @@ use super::rows::Rows;
 use crate::{
     clock::UnixTime,
     oauth::{ClientId, Subject, TokenHash, UserName},
-    store::{Consent, GrantUser, StoreResult},
+    store::{ClientSession, Consent, GrantUser, StoreResult},
 };
 
 pub fn put_consent(rows: &Rows<'_>, consent: &Consent) -> StoreResult<()> {
@@ -73,25 +73,22 @@ pub fn login(rows: &Rows<'_>, login: TokenHash, now: UnixTime) -> StoreResult<Op
     )
 }
 
-/// Its claims go with it: a login session that ended has no further id_tokens.
-pub fn forget_login(rows: &Rows<'_>, login: TokenHash) -> StoreResult<()> {
-    rows.change("DELETE FROM logins WHERE site = ?1 AND login = ?2", params![rows.site, login])?;
-    rows.change("DELETE FROM session_claims WHERE site = ?1 AND login = ?2", params![rows.site, login])?;
-    Ok(())
-}
-
 pub fn session_claim(
     rows: &Rows<'_>,
     login: TokenHash,
-    client: &ClientId,
-    candidate: String,
+    candidate: ClientSession,
     expires_at: UnixTime,
 ) -> StoreResult<String> {
+    let ClientSession { client, claim, user } = candidate;
+    let (name, sub) = user.map(|user| (user.name, user.sub)).unzip();
     let kept = rows.one(
-        "INSERT INTO session_claims (site, login, client, claim, expires_at) VALUES (?1, ?2, ?3, ?4, ?5)
-         ON CONFLICT DO UPDATE SET expires_at = max(expires_at, excluded.expires_at) RETURNING claim",
-        params![rows.site, login, client, candidate, expires_at],
+        "INSERT INTO session_claims (site, login, client, claim, expires_at, user_name, sub)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
+         ON CONFLICT DO UPDATE SET expires_at = max(expires_at, excluded.expires_at), user_name = excluded.user_name,
+                                   sub = excluded.sub
+         RETURNING claim",
+        params![rows.site, login, client, claim, expires_at, name, sub],
         |row| row.get(0),
     )?;
-    Ok(kept.unwrap_or(candidate))
+    Ok(kept.unwrap_or(claim))
 }

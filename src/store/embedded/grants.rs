@@ -2,7 +2,7 @@
 
 use rusqlite::{Row, params};
 
-use super::{columns::TextList, requests, revocations, rows::Rows};
+use super::{columns::TextList, logouts, requests, revocations, rows::Rows};
 use crate::{
     clock::UnixTime,
     oauth::{GrantId, TokenHash},
@@ -37,7 +37,9 @@ fn read_grant(row: &Row<'_>) -> rusqlite::Result<Grant> {
 }
 
 pub fn issue_grant(rows: &Rows<'_>, new: &NewGrant) -> StoreResult<()> {
-    let lives = new.from_code.map_or(Ok(true), |code| requests::redeem(rows, code))?;
+    let redeemed = new.from_code.map_or(Ok(true), |code| requests::redeem(rows, code))?;
+    let logged_in = new.in_login.map_or(Ok(true), |login| logouts::is_used_for(rows, login, &new.grant.client))?;
+    let lives = redeemed && logged_in;
     let ends =
         new.refresh.as_ref().map_or(new.access.expires_at, |refresh| refresh.expires_at.max(new.access.expires_at));
     let NewGrant { grant, access, refresh, .. } = new;

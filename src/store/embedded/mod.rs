@@ -9,6 +9,7 @@ mod consents;
 mod failure;
 mod file;
 mod grants;
+mod logouts;
 mod native;
 mod reader;
 mod refresh;

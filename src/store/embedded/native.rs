@@ -80,7 +80,10 @@ fn add(rows: &Rows<'_>, native: &NativeRow, now: UnixTime) -> StoreResult<()> {
         issued_at: native.grant.created_at,
         expires_at: native.expires_at,
     };
-    grants::issue_grant(rows, &NewGrant { grant: native.grant.clone(), access, refresh, from_code: None })?;
+    grants::issue_grant(
+        rows,
+        &NewGrant { grant: native.grant.clone(), access, refresh, from_code: None, in_login: None },
+    )?;
     note(rows, native, refresh_hash)
 }
 

@@ -49,7 +49,8 @@ pub fn revoke_client(rows: &Rows<'_>, client: &ClientId, now: UnixTime) -> Store
     Ok(ended)
 }
 
-fn announce(rows: &Rows<'_>, ended: &[GrantId], now: UnixTime) -> StoreResult<()> {
+/// Writes into the feed that these grants have ended.
+pub fn announce(rows: &Rows<'_>, ended: &[GrantId], now: UnixTime) -> StoreResult<()> {
     ended.iter().try_for_each(|grant| append(rows, grant, now))
 }
 

@@ -3,15 +3,16 @@
 use async_trait::async_trait;
 
 use super::{
-    EmbeddedStore, consents, grants, native, refresh, requests, revocations, sealed, upkeep, upstream_clients,
+    EmbeddedStore, consents, grants, logouts, native, refresh, requests, revocations, sealed, upkeep, upstream_clients,
 };
 use crate::{
     clock::UnixTime,
     oauth::{ClientId, GrantId, KeyId, Subject, TokenHash, UserName},
     store::{
-        AccessTokenFacts, AllowanceUse, CodeRecord, Consent, Grant, KeptClient, NativeCount, NativeImport, NativeRow,
-        NewGrant, PendingRequest, RefreshOutcome, RefreshStep, RefreshTokenFacts, Revocation, RevocationSeq,
-        ShadowToken, Store, StoreResult, StoredSigningKey, TakenCode,
+        AccessTokenFacts, AllowanceUse, ClientSession, CodeRecord, Consent, EndOfLogin, Grant, KeptClient,
+        LogoutNotice, NativeCount, NativeImport, NativeRow, NewGrant, PendingLogout, PendingRequest, RefreshOutcome,
+        RefreshStep, RefreshTokenFacts, Revocation, RevocationSeq, ShadowToken, Store, StoreResult, StoredSigningKey,
+        TakenCode,
     },
 };
 
@@ -105,19 +106,51 @@ impl Store for EmbeddedStore {
         self.readers.read(move |rows| consents::login(rows, login, now)).await
     }
 
-    async fn forget_login(&self, login: TokenHash) -> StoreResult<()> {
-        self.writer.write(move |rows| consents::forget_login(rows, login)).await
-    }
-
     async fn session_claim(
         &self,
         login: TokenHash,
-        client: &ClientId,
-        candidate: String,
+        candidate: ClientSession,
         expires_at: UnixTime,
     ) -> StoreResult<String> {
-        let client = client.clone();
-        self.writer.write(move |rows| consents::session_claim(rows, login, &client, candidate, expires_at)).await
+        self.writer.write(move |rows| consents::session_claim(rows, login, candidate, expires_at)).await
+    }
+
+    async fn sessions_of_login(&self, login: TokenHash) -> StoreResult<Vec<ClientSession>> {
+        self.readers.read(move |rows| logouts::sessions_of_login(rows, login)).await
+    }
+
+    async fn continue_login(&self, from: TokenHash, to: TokenHash) -> StoreResult<()> {
+        self.writer.write(move |rows| logouts::continue_login(rows, from, to)).await
+    }
+
+    async fn end_login(&self, end: EndOfLogin) -> StoreResult<Vec<GrantId>> {
+        self.writer.write(move |rows| logouts::end_login(rows, &end)).await
+    }
+
+    async fn put_logout(&self, handle: TokenHash, logout: PendingLogout) -> StoreResult<()> {
+        self.writer.write(move |rows| logouts::put_logout(rows, handle, &logout)).await
+    }
+
+    async fn logout(&self, handle: TokenHash, now: UnixTime) -> StoreResult<Option<PendingLogout>> {
+        self.readers.read(move |rows| logouts::logout(rows, handle, now)).await
+    }
+
+    async fn take_logout(&self, handle: TokenHash, now: UnixTime) -> StoreResult<Option<PendingLogout>> {
+        self.writer.write(move |rows| logouts::take_logout(rows, handle, now)).await
+    }
+
+    async fn take_due_notices(
+        &self,
+        now: UnixTime,
+        again: fn(UnixTime, u32) -> UnixTime,
+        most: u32,
+    ) -> StoreResult<Vec<LogoutNotice>> {
+        self.writer.write(move |rows| logouts::take_due_notices(rows, now, again, most)).await
+    }
+
+    async fn drop_notice(&self, notice: &LogoutNotice) -> StoreResult<()> {
+        let (client, claim) = (notice.client.clone(), notice.claim.clone());
+        self.writer.write(move |rows| logouts::drop_notice(rows, &client, &claim)).await
     }
 
     async fn shadow_token(&self, user: &UserName, now: UnixTime) -> StoreResult<Option<ShadowToken>> {

@@ -33,6 +33,8 @@ pub struct Metrics {
     pub upstream: UpstreamMetrics,
     /// The gateway's own calls to ERPNext.
     pub erpnext: ErpnextMetrics,
+    /// Clients that are told of logouts.
+    pub logouts: LogoutMetrics,
     log_dropped: IntCounter,
     register: Register,
     process: Mutex<ProcessMetrics>,
@@ -52,6 +54,7 @@ impl Metrics {
             edge: EdgeMetrics::new(&register),
             upstream: UpstreamMetrics::new(&register),
             erpnext: ErpnextMetrics::new(&register),
+            logouts: LogoutMetrics::new(&register),
             log_dropped: register.counter(
                 "empress_log_dropped_total",
                 "Requests that the access log does not have, because they came faster than it was read",
@@ -109,6 +112,22 @@ impl AccessMetrics {
     /// What a token had opened was ended with it.
     pub fn ended(&self) {
         self.ended.inc();
+    }
+}
+
+/// Clients that are told of logouts.
+#[derive(Clone)]
+pub struct LogoutMetrics(IntCounterVec);
+
+impl LogoutMetrics {
+    fn new(register: &Register) -> Self {
+        let help = "Attempts to tell a client of a logout, by outcome: told, refused, failed (and tried again)";
+        Self(register.counters("empress_logout_notices_total", help, &["outcome"]))
+    }
+
+    /// A client was told, or not.
+    pub fn notice(&self, outcome: &'static str) {
+        self.0.with_label_values(&[outcome]).inc();
     }
 }
 

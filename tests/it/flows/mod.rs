@@ -6,6 +6,8 @@ mod erpnext_clients;
 mod failures;
 mod forwarding;
 mod id_tokens;
+mod login;
+mod logout;
 mod main_job;
 mod methods;
 mod native_tokens;

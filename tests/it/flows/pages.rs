@@ -39,15 +39,32 @@ fn the_pages_speak_the_users_language() {
         ("de-AT,en;q=0.5", "de", "Erlauben"),
         ("fr", "fr", "Autoriser"),
         ("es-MX", "es", "Permitir"),
-        ("hi", "en", "Allow"),
+        ("pt-BR,pt;q=0.9,en;q=0.8", "pt", "Permitir"),
+        ("ar-EG", "ar", "السماح"),
+        ("hi;q=0.9, it", "hi", "अनुमति दें"),
+        ("zh-CN,zh;q=0.9", "zh-Hans", "允许"),
+        ("it, de;q=0", "en", "Allow"),
     ] {
         browser.language = language;
         let page = browser.get(&authorize_url(SHOP, &[]));
-        assert!(page.text().contains(&format!("<html lang=\"{lang}\">")), "{language}: {page}");
+        let dir = if lang == "ar" { "rtl" } else { "ltr" };
+        assert!(page.text().contains(&format!("<html lang=\"{lang}\" dir=\"{dir}\">")), "{language}: {page}");
+        assert_eq!(page.header("content-language"), Some(lang));
         assert!(page.text().contains(allow), "{language}: {page}");
     }
-    let page = browser.get(&authorize_url(SHOP, &[("ui_locales", "fr-CA en")]));
-    assert!(page.text().contains("Autoriser"), "{page}");
+    for (asked, lang) in [
+        ("en", "en"),
+        ("de", "de"),
+        ("xx es-AR", "es"),
+        ("fr-CA en", "fr"),
+        ("pt_BR", "pt"),
+        ("ar", "ar"),
+        ("hi-IN", "hi"),
+        ("zh-Hans-CN", "zh-Hans"),
+    ] {
+        let page = browser.get(&authorize_url(SHOP, &[("ui_locales", asked)]));
+        assert!(page.text().contains(&format!("<html lang=\"{lang}\"")), "{asked}: {page}");
+    }
 }
 
 #[test]

@@ -9,6 +9,7 @@ mod gateway;
 mod http;
 mod jwt;
 mod ports;
+mod receiver;
 mod wait;
 mod websocket;
 
@@ -26,6 +27,7 @@ pub use self::{
     http::{Answer, Connection, Request},
     jwt::{claims, claims_by_jwks, claims_by_secret, header},
     ports::Port,
+    receiver::Receiver,
     wait::{Over, pause, until},
     websocket::WebSocket,
 };

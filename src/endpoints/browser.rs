@@ -1,7 +1,13 @@
-//! The browser behind a request: its login session's cookie, and our own small cookie that ties a stored request to it.
+//! The browser behind a request: its login session's cookie, our own small cookie that ties a stored request to it, and
+//! where it is sent within our own origin.
 
-use http::{HeaderMap, header};
+use bytes::Bytes;
+use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
 
+use super::{
+    Endpoints,
+    respond::{Answer, no_store, set},
+};
 use crate::{oauth::TokenHash, secret::Secret};
 
 /// Our cookie. `__Host-` binds it to the origin, and needs https (RFC 6265bis §4.1.3.2).
@@ -41,9 +47,34 @@ impl Browser {
             return (TokenHash::of(mark.expose()), None);
         }
         let mark = fresh();
+        (TokenHash::of(&mark), Some(self.marking_cookie(&mark)))
+    }
+}
+
+/// Whether it can be known again, and by what.
+impl Browser {
+    pub(super) const fn mark(&self) -> Option<&Secret> {
+        self.mark.as_ref()
+    }
+
+    pub(super) const fn is_marked(&self) -> bool {
+        self.mark.is_some()
+    }
+
+    /// Marks it if it has no mark; gives the `Set-Cookie` that it needs then.
+    pub(super) fn mark_with(&mut self, fresh: impl FnOnce() -> String) -> Option<String> {
+        if self.is_marked() {
+            return None;
+        }
+        let mark = fresh();
+        let cookie = self.marking_cookie(&mark);
+        self.mark = Some(Secret::new(mark));
+        Some(cookie)
+    }
+
+    fn marking_cookie(&self, mark: &str) -> String {
         let secure = if self.https { "; Secure" } else { "" };
-        let cookie = format!("{}={mark}; Path=/; HttpOnly; SameSite=Lax{secure}", cookie_name(self.https));
-        (TokenHash::of(&mark), Some(cookie))
+        format!("{}={mark}; Path=/; HttpOnly; SameSite=Lax{secure}", cookie_name(self.https))
     }
 }
 
@@ -65,10 +96,41 @@ fn values_of(line: &str, name: &str) -> Vec<String> {
     pairs.filter(|(other, _)| *other == name).map(|(_, value)| value.trim_matches('"').to_owned()).collect()
 }
 
+/// A redirect within our own origin.
+pub(super) fn see(status: StatusCode, location: &str, cookie: Option<&str>) -> Answer {
+    let mut answer = Response::new(Bytes::new());
+    *answer.status_mut() = status;
+    set(&mut answer, header::LOCATION, location);
+    set(&mut answer, header::REFERRER_POLICY, "same-origin");
+    no_store(&mut answer);
+    add_cookie(&mut answer, cookie);
+    answer
+}
+
+pub(super) fn add_cookie(answer: &mut Answer, cookie: Option<&str>) {
+    if let Some(cookie) = cookie {
+        set(answer, header::SET_COOKIE, cookie);
+    }
+}
+
+/// Takes ERPNext's five cookies from a browser, as its own logout does (transcript 62).
+pub(super) fn expired_login_cookies(https: bool) -> impl Iterator<Item = HeaderValue> {
+    const EXPIRED: &str = "Expires=Thu, 01 Jan 1970 00:00:00 GMT; Max-Age=0; Path=/; SameSite=Lax";
+    let secure = if https { "; Secure" } else { "" };
+    let cookies = ["sid", "user_id", "full_name", "system_user", "user_image"].into_iter();
+    cookies.filter_map(move |name| HeaderValue::try_from(format!("{name}=; {EXPIRED}{secure}")).ok())
+}
+
+impl Endpoints {
+    /// 128 random bits as text.
+    pub(super) fn unguessable(&self) -> String {
+        let bytes = self.issuer.random.bytes::<16>();
+        bytes.iter().fold(String::with_capacity(32), |text, byte| text + &format!("{byte:02x}"))
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use http::HeaderValue;
-
     use super::*;
 
     fn headers(cookie: &'static str) -> HeaderMap {

@@ -1,6 +1,10 @@
 //! The rows of the store, as values.
 
+mod logouts;
+
 use serde::{Deserialize, Serialize};
+
+pub use logouts::{ClientSession, EndOfLogin, LogoutNotice, PendingLogout};
 
 use crate::{
     clock::UnixTime,
@@ -61,6 +65,9 @@ pub struct CodeRecord {
     /// The claims of userinfo that `claims` asks for by name.
     #[serde(default)]
     pub userinfo_claims: Vec<String>,
+    /// The login session that it was given in, if it is to end with that.
+    #[serde(default)]
+    pub login: Option<TokenHash>,
     /// When it was made.
     pub issued_at: UnixTime,
     /// When it is too old.
@@ -136,6 +143,8 @@ pub struct NewGrant {
     pub refresh: Option<NewRefreshToken>,
     /// The code that it comes from.
     pub from_code: Option<TokenHash>,
+    /// The login session that it ends with.
+    pub in_login: Option<TokenHash>,
 }
 
 /// What the store knows of an active access token.

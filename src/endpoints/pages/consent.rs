@@ -1,0 +1,56 @@
+//! Allow or deny.
+
+use askama::Template;
+use url::Url;
+
+use super::Frame;
+use crate::{
+    endpoints::{EndpointSettings, METHOD_PATH},
+    oauth::{AuthorizationRequest, Client},
+    store::GrantUser,
+};
+
+#[derive(Template)]
+#[template(path = "consent.html")]
+pub(super) struct ConsentPage<'a> {
+    frame: Frame<'a>,
+    heading: String,
+    user: &'a str,
+    meanings: Vec<String>,
+    action: String,
+    handle: &'a str,
+    form_token: &'a str,
+    goes_to: String,
+}
+
+impl<'a> ConsentPage<'a> {
+    pub(super) fn new(
+        frame: Frame<'a>,
+        settings: &EndpointSettings,
+        (client, user): (&Client, &'a GrantUser),
+        request: &AuthorizationRequest,
+        (handle, form_token): (&'a str, &'a str),
+    ) -> Self {
+        let (texts, rules) = (frame.texts, settings.rules.load());
+        let meaning = |scope: &str| {
+            texts.meaning(scope, &settings.site_name, client.scopes.name_claims(), &rules.opened_by(scope))
+        };
+        Self {
+            frame,
+            heading: texts.with("consent-heading", &[("app", &client.name), ("site", &settings.site_name)]),
+            user: user.name.as_str(),
+            meanings: request.consent_scopes().iter().map(|scope| meaning(scope.as_str())).collect(),
+            action: format!("{METHOD_PATH}approve"),
+            handle,
+            form_token,
+            goes_to: texts.with("goes-to", &[("place", &place(&request.redirect_uri.uri))]),
+        }
+    }
+}
+
+/// The place that a redirect URI leads to, as a person would name it.
+fn place(uri: &str) -> String {
+    let parsed = Url::parse(uri).ok();
+    let host = parsed.as_ref().and_then(Url::host_str).map(str::to_owned);
+    host.or_else(|| parsed.map(|url| format!("{}:", url.scheme()))).unwrap_or_default()
+}

@@ -1,0 +1,153 @@
+//! Our HTML pages. They work without JavaScript, load nothing, and can't be framed.
+
+mod consent;
+mod frame;
+mod login;
+mod logout;
+#[cfg(test)]
+mod tests;
+
+use askama::Template;
+use bytes::Bytes;
+use http::{Response, StatusCode, header};
+
+pub(super) use self::login::LoginForm;
+pub(super) use self::login::LoginProblem;
+use self::{
+    consent::ConsentPage,
+    frame::Frame,
+    login::{LoginPage, SignInAgainPage},
+    logout::{EndSessionPage, LoggedOutPage},
+};
+use super::{
+    EndpointSettings,
+    respond::{Answer, OAuthError, no_store, set},
+    texts::{Language, Texts},
+};
+use crate::{
+    oauth::{AuthorizationRequest, Client, RedirectUri},
+    store::GrantUser,
+};
+
+/// Sends the form by itself; a button stands there for browsers that run no scripts.
+const SUBMIT: &str = "document.forms[0].submit()";
+
+/// A page with what it shows. No `Debug`: some of it is for the browser alone.
+pub(super) enum Page<'a> {
+    /// Allow or deny.
+    Consent {
+        client: &'a Client,
+        user: &'a GrantUser,
+        request: &'a AuthorizationRequest,
+        handle: &'a str,
+        form_token: &'a str,
+    },
+    /// User name and password.
+    Login(LoginForm<'a>),
+    /// The application wants a fresh login.
+    SignInAgain { client: &'a Client, user: &'a GrantUser, handle: &'a str, form_token: &'a str },
+    /// Log out or not. `leads_to`: the origins that the browser may be sent to afterwards.
+    EndSession {
+        client: Option<&'a Client>,
+        user: &'a str,
+        handle: &'a str,
+        form_token: &'a str,
+        leads_to: &'a [String],
+    },
+    /// Logged out, or not.
+    LoggedOut { stayed: bool },
+    /// Something that must not be sent to the application.
+    Error { error: &'a OAuthError },
+    /// The answer to the application, as a form.
+    FormPost { uri: &'a str, parameters: &'a [(&'a str, String)] },
+}
+
+#[derive(Template)]
+#[template(path = "error.html")]
+struct ErrorPage<'a> {
+    frame: Frame<'a>,
+    code: &'a str,
+    description: &'a str,
+}
+
+#[derive(Template)]
+#[template(path = "form_post.html")]
+struct FormPostPage<'a> {
+    frame: Frame<'a>,
+    uri: &'a str,
+    parameters: &'a [(&'a str, String)],
+    script: &'a str,
+}
+
+impl Page<'_> {
+    /// The page as an answer, with the headers that keep it to itself.
+    pub(super) fn answer(&self, settings: &EndpointSettings, language: Language) -> Answer {
+        let frame = Frame::new(Texts::of(language));
+        let html = self.render(settings, frame).unwrap_or_else(|error| {
+            tracing::error!(%error, "a page can't be rendered");
+            String::new()
+        });
+        let mut answer = Response::new(Bytes::from(html));
+        *answer.status_mut() = StatusCode::OK;
+        set(&mut answer, header::CONTENT_TYPE, "text/html; charset=utf-8");
+        set(&mut answer, header::CONTENT_SECURITY_POLICY, &frame.policy(self.script(), &self.form_action()));
+        set(&mut answer, header::X_FRAME_OPTIONS, "DENY");
+        set(&mut answer, header::X_CONTENT_TYPE_OPTIONS, "nosniff");
+        // With "no-referrer" browsers would send our own forms with `Origin: null` (decision 17).
+        set(&mut answer, header::REFERRER_POLICY, "same-origin");
+        set(&mut answer, header::CONTENT_LANGUAGE, language.as_str());
+        no_store(&mut answer);
+        answer
+    }
+
+    fn render(&self, settings: &EndpointSettings, frame: Frame<'_>) -> askama::Result<String> {
+        match *self {
+            Self::Consent { client, user, request, handle, form_token } => {
+                ConsentPage::new(frame, settings, (client, user), request, (handle, form_token)).render()
+            }
+            Self::Login(ref form) => LoginPage::new(frame, settings, form).render(),
+            Self::SignInAgain { client, user, handle, form_token } => {
+                SignInAgainPage::new(frame, (client, user), (handle, form_token)).render()
+            }
+            Self::EndSession { client, user, handle, form_token, .. } => {
+                EndSessionPage::new(frame, settings, (client, user), (handle, form_token)).render()
+            }
+            Self::LoggedOut { stayed } => LoggedOutPage::new(frame, stayed).render(),
+            Self::Error { error } => {
+                ErrorPage { frame, code: error.code.as_str(), description: error.description.as_ref() }.render()
+            }
+            Self::FormPost { uri, parameters } => FormPostPage { frame, uri, parameters, script: SUBMIT }.render(),
+        }
+    }
+
+    const fn script(&self) -> Option<&'static str> {
+        match self {
+            Self::FormPost { .. } => Some(SUBMIT),
+            _ => None,
+        }
+    }
+
+    /// Where the page's form may lead, redirects included.
+    fn form_action(&self) -> String {
+        match self {
+            Self::FormPost { uri, .. } => origin(uri),
+            Self::Consent { request, .. } => own_and([origin(&request.redirect_uri.uri)]),
+            Self::SignInAgain { client, .. } => own_and(origins_of(client)),
+            Self::Login(form) => own_and(form.client.map(origins_of).into_iter().flatten()),
+            Self::EndSession { leads_to, .. } => own_and(leads_to.iter().cloned()),
+            Self::LoggedOut { .. } | Self::Error { .. } => "'none'".to_owned(),
+        }
+    }
+}
+
+fn own_and(origins: impl IntoIterator<Item = String>) -> String {
+    origins.into_iter().filter(|origin| !origin.is_empty()).fold("'self'".to_owned(), |all, next| all + " " + &next)
+}
+
+fn origins_of(client: &Client) -> impl Iterator<Item = String> {
+    client.redirect_uris.iter().map(RedirectUri::origin_or_scheme)
+}
+
+fn origin(uri: &str) -> String {
+    RedirectUri::parse(uri).map(|uri| uri.origin_or_scheme()).unwrap_or_default()
+}

@@ -1,0 +1,73 @@
+# Zustimmung
+consent-title = Zugriff erlauben?
+consent-heading = { $app } möchte auf { $site } zugreifen
+signed-in-as = Angemeldet als
+consent-list = Wenn Sie es erlauben, kann die Anwendung:
+allow = Erlauben
+deny = Ablehnen
+switch-user = Mit einem anderen Konto anmelden
+goes-to = Sie werden zu { $place } zurückgeleitet.
+
+# Erneute Anmeldung
+again-title = Erneut anmelden
+again-why = { $app } bittet Sie, sich erneut anzumelden.
+again-button = Erneut anmelden
+cancel = Abbrechen
+
+# Anmeldung
+login-title = Bei { $site } anmelden
+login-why = { $app } bittet Sie, sich anzumelden.
+login-user = E-Mail-Adresse oder Benutzername
+login-password = Passwort
+login-button = Anmelden
+login-elsewhere = Andere Arten der Anmeldung, oder Passwort vergessen
+login-wrong = Der Benutzername oder das Passwort ist falsch.
+login-too-many =
+    { $count ->
+        [one] Zu viele Fehlversuche. Versuchen Sie es in einer Minute noch einmal.
+       *[other] Zu viele Fehlversuche. Versuchen Sie es in { $count } Minuten noch einmal.
+    }
+login-unavailable = Die Anmeldung ist im Moment nicht möglich. Versuchen Sie es in ein paar Minuten noch einmal.
+
+# Abmeldung
+logout-title = Von { $site } abmelden?
+logout-why = { $app } bittet Sie, sich abzumelden.
+logout-button = Abmelden
+logout-stay = Angemeldet bleiben
+logged-out-title = Sie sind abgemeldet
+logged-out-text = Sie können diese Seite jetzt schließen.
+stayed-title = Sie sind weiterhin angemeldet
+stayed-text = Es wurde nichts geändert. Sie können diese Seite jetzt schließen.
+
+# Fehler
+error-title = Diese Anfrage kann nicht fortgesetzt werden
+error-text = Die Anwendung hat eine Anfrage geschickt, die nicht beantwortet werden kann. Gehen Sie zurück zur Anwendung und versuchen Sie es noch einmal; wenn es wieder geschieht, sagen Sie es ihren Betreibern.
+error-details = Für die Betreiber:
+
+# Der Weg zurück zur Anwendung
+continue-title = Weiter
+continue-button = Weiter zur Anwendung
+
+# Was Berechtigungen bedeuten
+scope-all = auf { $site } alles tun, was Sie dürfen
+scope-openid = Ihren Namen, Ihre E-Mail-Adresse, Ihr Bild und Ihre Rollen sehen
+scope-identity = Sie wiedererkennen
+scope-profile = Ihren Namen und Ihr Bild sehen
+scope-email = Ihre E-Mail-Adresse sehen
+scope-phone = Ihre Telefonnummer sehen
+scope-address = Ihre Postanschrift sehen
+scope-roles = Ihre Rollen sehen
+scope-offline = den Zugriff behalten, während Sie nicht angemeldet sind
+scope-other = die Berechtigung „{ $scope }“ in Ihrem Namen nutzen
+documents = { $doctype } { $actions }
+all-documents = Dokumente jeder Art
+call = die Methode { $method } aufrufen
+read = lesen
+create = anlegen
+change = ändern
+delete = löschen
+
+# Aufzählungen
+list-next = { $first }, { $second }
+list-last = { $first } und { $second }
+phrases = { $first }; { $second }

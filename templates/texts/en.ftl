@@ -1,0 +1,73 @@
+# Consent
+consent-title = Allow access?
+consent-heading = { $app } asks for access to { $site }
+signed-in-as = Signed in as
+consent-list = If you allow it, the application can:
+allow = Allow
+deny = Deny
+switch-user = Sign in as somebody else
+goes-to = You will be sent back to { $place }.
+
+# A fresh login is wanted
+again-title = Sign in again
+again-why = { $app } asks you to sign in again before it goes on.
+again-button = Sign in again
+cancel = Cancel
+
+# Login
+login-title = Sign in to { $site }
+login-why = { $app } asks you to sign in.
+login-user = E-mail address or user name
+login-password = Password
+login-button = Sign in
+login-elsewhere = Other ways to sign in, or password forgotten
+login-wrong = The user name or the password is wrong.
+login-too-many =
+    { $count ->
+        [one] Too many failed attempts. Try again in a minute.
+       *[other] Too many failed attempts. Try again in { $count } minutes.
+    }
+login-unavailable = Signing in is not possible at the moment. Try again in a few minutes.
+
+# Logout
+logout-title = Sign out of { $site }?
+logout-why = { $app } asks you to sign out.
+logout-button = Sign out
+logout-stay = Stay signed in
+logged-out-title = You are signed out
+logged-out-text = You can close this page now.
+stayed-title = You are still signed in
+stayed-text = Nothing was changed. You can close this page now.
+
+# Errors
+error-title = This request can’t go on
+error-text = The application sent a request that can’t be answered. Go back to the application and try again; if it happens again, tell the people who run it.
+error-details = For them:
+
+# The way back to the application
+continue-title = Continue
+continue-button = Continue to the application
+
+# What scopes mean
+scope-all = do everything on { $site } that you may do
+scope-openid = see your name, e-mail address, picture and roles
+scope-identity = recognise you
+scope-profile = see your name and picture
+scope-email = see your e-mail address
+scope-phone = see your telephone number
+scope-address = see your postal address
+scope-roles = see your roles
+scope-offline = keep its access while you are not signed in
+scope-other = use the permission “{ $scope }” on your behalf
+documents = { $actions } { $doctype }
+all-documents = documents of every type
+call = call the method { $method }
+read = read
+create = create
+change = change
+delete = delete
+
+# Lists: all but the last member, the last one, and whole phrases
+list-next = { $first }, { $second }
+list-last = { $first } and { $second }
+phrases = { $first }; { $second }

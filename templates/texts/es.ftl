@@ -1,0 +1,73 @@
+# Consentimiento
+consent-title = ¿Permitir el acceso?
+consent-heading = { $app } pide acceso a { $site }
+signed-in-as = Sesión iniciada como
+consent-list = Si lo permite, la aplicación podrá:
+allow = Permitir
+deny = Rechazar
+switch-user = Iniciar sesión con otra cuenta
+goes-to = Volverá a { $place }.
+
+# Iniciar sesión de nuevo
+again-title = Iniciar sesión de nuevo
+again-why = { $app } le pide que inicie sesión de nuevo antes de continuar.
+again-button = Iniciar sesión de nuevo
+cancel = Cancelar
+
+# Inicio de sesión
+login-title = Iniciar sesión en { $site }
+login-why = { $app } le pide que inicie sesión.
+login-user = Correo electrónico o nombre de usuario
+login-password = Contraseña
+login-button = Iniciar sesión
+login-elsewhere = Otras formas de iniciar sesión, o contraseña olvidada
+login-wrong = El nombre de usuario o la contraseña no son correctos.
+login-too-many =
+    { $count ->
+        [one] Demasiados intentos fallidos. Inténtelo de nuevo dentro de un minuto.
+       *[other] Demasiados intentos fallidos. Inténtelo de nuevo dentro de { $count } minutos.
+    }
+login-unavailable = En este momento no es posible iniciar sesión. Inténtelo de nuevo dentro de unos minutos.
+
+# Cierre de sesión
+logout-title = ¿Cerrar la sesión en { $site }?
+logout-why = { $app } le pide que cierre la sesión.
+logout-button = Cerrar sesión
+logout-stay = Seguir con la sesión
+logged-out-title = Ha cerrado la sesión
+logged-out-text = Ya puede cerrar esta página.
+stayed-title = Su sesión sigue abierta
+stayed-text = No se ha cambiado nada. Ya puede cerrar esta página.
+
+# Errores
+error-title = Esta solicitud no puede continuar
+error-text = La aplicación envió una solicitud que no se puede responder. Vuelva a la aplicación e inténtelo de nuevo; si vuelve a ocurrir, avise a sus responsables.
+error-details = Para ellos:
+
+# La vuelta a la aplicación
+continue-title = Continuar
+continue-button = Continuar a la aplicación
+
+# Qué significan los permisos
+scope-all = hacer en { $site } todo lo que usted puede hacer
+scope-openid = ver su nombre, correo electrónico, foto y roles
+scope-identity = reconocerle
+scope-profile = ver su nombre y foto
+scope-email = ver su correo electrónico
+scope-phone = ver su número de teléfono
+scope-address = ver su dirección postal
+scope-roles = ver sus roles
+scope-offline = mantener su acceso cuando no tenga la sesión iniciada
+scope-other = usar el permiso «{ $scope }» en su nombre
+documents = { $actions } { $doctype }
+all-documents = documentos de cualquier tipo
+call = llamar al método { $method }
+read = leer
+create = crear
+change = modificar
+delete = eliminar
+
+# Enumeraciones
+list-next = { $first }, { $second }
+list-last = { $first } y { $second }
+phrases = { $first }; { $second }

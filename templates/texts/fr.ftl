@@ -1,0 +1,73 @@
+# Consentement
+consent-title = Autoriser l’accès ?
+consent-heading = { $app } demande l’accès à { $site }
+signed-in-as = Connecté en tant que
+consent-list = Si vous l’autorisez, l’application pourra :
+allow = Autoriser
+deny = Refuser
+switch-user = Se connecter avec un autre compte
+goes-to = Vous serez renvoyé vers { $place }.
+
+# Nouvelle connexion
+again-title = Se reconnecter
+again-why = { $app } vous demande de vous reconnecter avant de continuer.
+again-button = Se reconnecter
+cancel = Annuler
+
+# Connexion
+login-title = Se connecter à { $site }
+login-why = { $app } vous demande de vous connecter.
+login-user = Adresse e-mail ou nom d’utilisateur
+login-password = Mot de passe
+login-button = Se connecter
+login-elsewhere = Autres moyens de se connecter, ou mot de passe oublié
+login-wrong = Le nom d’utilisateur ou le mot de passe est incorrect.
+login-too-many =
+    { $count ->
+        [one] Trop de tentatives échouées. Réessayez dans une minute.
+       *[other] Trop de tentatives échouées. Réessayez dans { $count } minutes.
+    }
+login-unavailable = La connexion est impossible pour le moment. Réessayez dans quelques minutes.
+
+# Déconnexion
+logout-title = Se déconnecter de { $site } ?
+logout-why = { $app } vous demande de vous déconnecter.
+logout-button = Se déconnecter
+logout-stay = Rester connecté
+logged-out-title = Vous êtes déconnecté
+logged-out-text = Vous pouvez maintenant fermer cette page.
+stayed-title = Vous êtes toujours connecté
+stayed-text = Rien n’a été modifié. Vous pouvez maintenant fermer cette page.
+
+# Erreurs
+error-title = Cette demande ne peut pas aboutir
+error-text = L’application a envoyé une demande à laquelle il est impossible de répondre. Retournez à l’application et réessayez ; si cela se reproduit, prévenez ses responsables.
+error-details = Pour eux :
+
+# Le retour à l’application
+continue-title = Continuer
+continue-button = Continuer vers l’application
+
+# Le sens des autorisations
+scope-all = faire sur { $site } tout ce que vous pouvez y faire
+scope-openid = voir votre nom, votre adresse e-mail, votre photo et vos rôles
+scope-identity = vous reconnaître
+scope-profile = voir votre nom et votre photo
+scope-email = voir votre adresse e-mail
+scope-phone = voir votre numéro de téléphone
+scope-address = voir votre adresse postale
+scope-roles = voir vos rôles
+scope-offline = garder son accès lorsque vous n’êtes pas connecté
+scope-other = utiliser l’autorisation « { $scope } » en votre nom
+documents = { $actions } { $doctype }
+all-documents = les documents de tout type
+call = appeler la méthode { $method }
+read = lire
+create = créer
+change = modifier
+delete = supprimer
+
+# Énumérations
+list-next = { $first }, { $second }
+list-last = { $first } et { $second }
+phrases = { $first } ; { $second }

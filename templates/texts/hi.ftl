@@ -1,0 +1,73 @@
+# सहमति
+consent-title = पहुँच की अनुमति दें?
+consent-heading = { $app } को { $site } तक पहुँच चाहिए
+signed-in-as = साइन इन किया हुआ खाता:
+consent-list = अनुमति देने पर यह ऐप्लिकेशन ये काम कर सकेगा:
+allow = अनुमति दें
+deny = मना करें
+switch-user = किसी और खाते से साइन इन करें
+goes-to = आपको वापस { $place } पर भेजा जाएगा।
+
+# फिर से साइन इन
+again-title = फिर से साइन इन करें
+again-why = आगे बढ़ने से पहले { $app } आपसे फिर से साइन इन करने को कहता है।
+again-button = फिर से साइन इन करें
+cancel = रद्द करें
+
+# साइन इन
+login-title = { $site } में साइन इन करें
+login-why = { $app } आपसे साइन इन करने को कहता है।
+login-user = ईमेल पता या उपयोगकर्ता नाम
+login-password = पासवर्ड
+login-button = साइन इन करें
+login-elsewhere = साइन इन करने के दूसरे तरीके, या पासवर्ड भूल गए
+login-wrong = उपयोगकर्ता नाम या पासवर्ड गलत है।
+login-too-many =
+    { $count ->
+        [one] बहुत बार गलत कोशिश हुई। एक मिनट बाद फिर से कोशिश करें।
+       *[other] बहुत बार गलत कोशिश हुई। { $count } मिनट बाद फिर से कोशिश करें।
+    }
+login-unavailable = इस समय साइन इन नहीं हो सकता। कुछ मिनट बाद फिर से कोशिश करें।
+
+# साइन आउट
+logout-title = { $site } से साइन आउट करें?
+logout-why = { $app } आपसे साइन आउट करने को कहता है।
+logout-button = साइन आउट करें
+logout-stay = साइन इन रहें
+logged-out-title = आप साइन आउट हो चुके हैं
+logged-out-text = अब आप यह पेज बंद कर सकते हैं।
+stayed-title = आप अब भी साइन इन हैं
+stayed-text = कुछ नहीं बदला। अब आप यह पेज बंद कर सकते हैं।
+
+# गड़बड़ियाँ
+error-title = यह अनुरोध आगे नहीं बढ़ सकता
+error-text = ऐप्लिकेशन ने ऐसा अनुरोध भेजा जिसका जवाब नहीं दिया जा सकता। ऐप्लिकेशन पर वापस जाकर फिर से कोशिश करें; अगर ऐसा दोबारा हो, तो उसे चलाने वालों को बताएँ।
+error-details = उनके लिए:
+
+# ऐप्लिकेशन पर वापसी
+continue-title = आगे बढ़ें
+continue-button = ऐप्लिकेशन पर आगे बढ़ें
+
+# अनुमतियों का मतलब
+scope-all = { $site } पर वह सब करना जो आप कर सकते हैं
+scope-openid = आपका नाम, ईमेल पता, तस्वीर और भूमिकाएँ देखना
+scope-identity = आपको पहचानना
+scope-profile = आपका नाम और तस्वीर देखना
+scope-email = आपका ईमेल पता देखना
+scope-phone = आपका फ़ोन नंबर देखना
+scope-address = आपका डाक पता देखना
+scope-roles = आपकी भूमिकाएँ देखना
+scope-offline = आपके साइन इन न होने पर भी पहुँच बनाए रखना
+scope-other = आपकी ओर से “{ $scope }” अनुमति का उपयोग करना
+documents = { $doctype } { $actions }
+all-documents = हर तरह के दस्तावेज़
+call = { $method } मेथड चलाना
+read = पढ़ना
+create = बनाना
+change = बदलना
+delete = हटाना
+
+# सूचियाँ
+list-next = { $first }, { $second }
+list-last = { $first } और { $second }
+phrases = { $first }; { $second }

@@ -1,0 +1,72 @@
+# 授权
+consent-title = 允许访问吗？
+consent-heading = { $app } 请求访问 { $site }
+signed-in-as = 当前登录用户：
+consent-list = 如果您允许，该应用可以：
+allow = 允许
+deny = 拒绝
+switch-user = 使用其他账号登录
+goes-to = 您将返回 { $place }。
+
+# 重新登录
+again-title = 重新登录
+again-why = { $app } 要求您重新登录后再继续。
+again-button = 重新登录
+cancel = 取消
+
+# 登录
+login-title = 登录 { $site }
+login-why = { $app } 要求您登录。
+login-user = 电子邮箱或用户名
+login-password = 密码
+login-button = 登录
+login-elsewhere = 其他登录方式，或忘记密码
+login-wrong = 用户名或密码错误。
+login-too-many =
+    { $count ->
+       *[other] 失败次数过多。请在 { $count } 分钟后重试。
+    }
+login-unavailable = 目前无法登录。请几分钟后重试。
+
+# 退出登录
+logout-title = 要退出 { $site } 吗？
+logout-why = { $app } 要求您退出登录。
+logout-button = 退出登录
+logout-stay = 保持登录
+logged-out-title = 您已退出登录
+logged-out-text = 现在可以关闭此页面。
+stayed-title = 您仍处于登录状态
+stayed-text = 没有任何更改。现在可以关闭此页面。
+
+# 错误
+error-title = 此请求无法继续
+error-text = 该应用发送了无法处理的请求。请返回该应用重试；如果再次出现，请告知其运营者。
+error-details = 供运营者参考：
+
+# 返回应用
+continue-title = 继续
+continue-button = 继续前往应用
+
+# 权限的含义
+scope-all = 在 { $site } 上执行您有权执行的一切操作
+scope-openid = 查看您的姓名、电子邮箱、头像和角色
+scope-identity = 识别您的身份
+scope-profile = 查看您的姓名和头像
+scope-email = 查看您的电子邮箱
+scope-phone = 查看您的电话号码
+scope-address = 查看您的邮寄地址
+scope-roles = 查看您的角色
+scope-offline = 在您未登录时保持访问
+scope-other = 代表您使用权限“{ $scope }”
+documents = { $actions } { $doctype }
+all-documents = 所有类型的单据
+call = 调用方法 { $method }
+read = 读取
+create = 创建
+change = 修改
+delete = 删除
+
+# 列举
+list-next = { $first }、{ $second }
+list-last = { $first }和{ $second }
+phrases = { $first }；{ $second }
