@@ -144,20 +144,38 @@ advisories() {
     "$deny" --locked check advisories
 }
 
-openid_client() {
-    local folder=$target/clients/openid-client
+# The libraries that the tests of one language use, as their lock file has them.
+javascript_libraries() {
+    local folder=$target/clients/javascript
     mkdir -p "$folder" &&
-        cp tests/clients/openid-client/* tests/clients/openid-client/.npmrc "$folder/" &&
-        npm ci --prefix "$folder" --silent --no-audit --no-fund &&
-        # Node 18 has WebCrypto behind this option; later ones have it anyhow.
-        NODE_OPTIONS=--experimental-global-webcrypto node "$folder/test.mjs" "$demo"
+        cp tests/clients/javascript/* tests/clients/javascript/.npmrc "$folder/" &&
+        npm ci --prefix "$folder" --silent --no-audit --no-fund
 }
 
-authlib() {
-    local folder=$target/clients/authlib
+javascript() {
+    # Node 18 has WebCrypto behind this option; later ones have it anyhow.
+    NODE_OPTIONS=--experimental-global-webcrypto node "$target/clients/javascript/$1.mjs" "$demo"
+}
+
+python_libraries() {
+    local folder=$target/clients/python
     [ -x "$folder/bin/python" ] || python3 -m venv "$folder" || return 1
-    "$folder/bin/pip" install --quiet --disable-pip-version-check -r tests/clients/authlib/requirements.txt &&
-        "$folder/bin/python" -B tests/clients/authlib/test.py "$demo"
+    "$folder/bin/pip" install --quiet --disable-pip-version-check -r tests/clients/python/requirements.txt
+}
+
+python() {
+    "$target/clients/python/bin/python" -B "tests/clients/python/test_$1.py" "$demo"
+}
+
+# A package of its own, so that the gateway's Cargo.lock does not have what it needs.
+rust_library() {
+    cargo fmt --check --manifest-path tests/clients/rust/Cargo.toml &&
+        CARGO_TARGET_DIR=$target/clients/rust \
+            cargo build --locked --quiet --manifest-path tests/clients/rust/Cargo.toml
+}
+
+openidconnect() {
+    "$target/clients/rust/debug/empress-gateway-rust-test" "$demo"
 }
 
 browser() {
@@ -221,8 +239,17 @@ if wants supply; then
     fi
 fi
 if wants clients; then
-    run 'openid-client' openid_client || true
-    run 'Authlib' authlib || true
+    if run 'the libraries of npm' javascript_libraries; then
+        run 'openid-client' javascript openid-client || true
+        run 'oauth4webapi' javascript oauth4webapi || true
+    fi
+    if run 'the libraries of PyPI' python_libraries; then
+        run 'Authlib' python authlib || true
+        run 'requests-oauthlib' python requests_oauthlib || true
+    fi
+    if run 'the library of crates.io' rust_library; then
+        run 'openidconnect' openidconnect || true
+    fi
 fi
 if wants browser; then
     run 'Chromium' browser || true

@@ -11,15 +11,14 @@ use super::{
 use crate::{
     erpnext::KnownClients,
     issuer::JWKS_MAX_AGE,
-    oauth::{ResponseType, SigningAlgorithm, user_claims},
+    oauth::{SigningAlgorithm, user_claims},
 };
 
 /// Where the endpoints stand on the public origin.
 pub const METHOD_PATH: &str = "/api/method/frappe.integrations.oauth2.";
 
-/// The claims of an id_token that are not the user's (OpenID Connect Core §2, §3.1.3.6, §3.3.2.11).
-const PROTOCOL_CLAIMS: [&str; 11] =
-    ["sub", "iss", "aud", "exp", "iat", "auth_time", "nonce", "at_hash", "c_hash", "azp", "sid"];
+/// The claims of an id_token that are not the user's (OpenID Connect Core §2, §3.1.3.6).
+const PROTOCOL_CLAIMS: [&str; 10] = ["sub", "iss", "aud", "exp", "iat", "auth_time", "nonce", "at_hash", "azp", "sid"];
 
 /// The documents change with the configuration and, in scopes and grant types, with the clients.
 const METADATA_MAX_AGE: &str = "public, max-age=3600";
@@ -58,9 +57,10 @@ fn document(value: &Value, cache_control: &str) -> Answer {
 fn metadata(settings: &EndpointSettings, clients: &KnownClients) -> Value {
     let origin = &settings.public_origin;
     let method = |name: &str| format!("{origin}{METHOD_PATH}{name}");
-    let response_types: Vec<String> =
-        std::iter::once(ResponseType::CODE).chain(ResponseType::IMPLICIT).map(|kind| kind.to_string()).collect();
+    // `none` names a public client, which introspection is not for: there it is no more than to say nothing of a client.
     let client_auth = ["client_secret_basic", "client_secret_post", "none"];
+    let open_introspection = clients.open_introspection && !settings.introspection_needs_client;
+    let introspection_auth = if open_introspection { &client_auth[..] } else { &client_auth[..2] };
     let algorithms: Vec<&str> = settings.signing_algorithms.iter().map(|alg| SigningAlgorithm::as_str(*alg)).collect();
     json!({
         "issuer": origin,
@@ -72,17 +72,17 @@ fn metadata(settings: &EndpointSettings, clients: &KnownClients) -> Value {
         "end_session_endpoint": method("end_session"),
         "jwks_uri": format!("{origin}/.well-known/jwks.json"),
         "scopes_supported": clients.scopes,
-        "response_types_supported": response_types,
+        "response_types_supported": clients.response_types,
         "response_modes_supported": ["query", "fragment", "form_post"],
         "grant_types_supported": clients.grant_types,
         "subject_types_supported": ["public"],
         "id_token_signing_alg_values_supported": algorithms,
         "token_endpoint_auth_methods_supported": client_auth,
         "revocation_endpoint_auth_methods_supported": client_auth,
-        "introspection_endpoint_auth_methods_supported": client_auth,
+        "introspection_endpoint_auth_methods_supported": introspection_auth,
         "code_challenge_methods_supported": ["S256"],
         "prompt_values_supported": ["none", "login", "consent", "select_account"],
-        "claims_supported": PROTOCOL_CLAIMS.into_iter().chain(user_claims()).collect::<Vec<_>>(),
+        "claims_supported": claims(clients),
         "ui_locales_supported": Language::ALL.map(Language::as_str),
         "claim_types_supported": ["normal"],
         "claims_parameter_supported": true,
@@ -94,4 +94,10 @@ fn metadata(settings: &EndpointSettings, clients: &KnownClients) -> Value {
         "backchannel_logout_session_supported": true,
         "frontchannel_logout_supported": false,
     })
+}
+
+/// `c_hash` comes beside a code (OpenID Connect Core §3.3.2.11).
+fn claims(clients: &KnownClients) -> Vec<&'static str> {
+    let has_hybrid = clients.response_types.iter().any(|response_type| response_type.code && response_type.id_token);
+    PROTOCOL_CLAIMS.into_iter().chain(has_hybrid.then_some("c_hash")).chain(user_claims()).collect()
 }

@@ -4,7 +4,7 @@ use std::{fmt, str::FromStr};
 
 use serde::{Deserialize, Serialize};
 
-use super::{ClientId, RedirectUri, ResponseType, Scopes, UserName};
+use super::{ClientId, RedirectUri, ResponseType, Scope, Scopes, UserName};
 use crate::secret::Secret;
 
 /// A registered client, whatever its source.
@@ -67,6 +67,24 @@ impl Client {
     #[must_use]
     pub fn allows(&self, allowance: Allowance) -> bool {
         self.allow.contains(allowance) || (self.mode == ClientMode::Compat && allowance.is_compat())
+    }
+
+    /// Whether it may ask the authorization endpoint for this.
+    #[must_use]
+    pub fn may_ask_for(&self, response_type: ResponseType) -> bool {
+        if response_type.uses_fragment() {
+            self.allows(Allowance::Implicit) || self.response_types.contains(&response_type)
+        } else {
+            self.response_types.contains(&ResponseType::CODE)
+        }
+    }
+
+    /// Whether it may be granted this scope. Where `openid` is registered, the standard scopes of OpenID Connect are allowed
+    /// too (decision 20). `roles` is with `openid` where the client registered no family of claims: `openid` means it then.
+    #[must_use]
+    pub fn may_be_granted(&self, scope: &str) -> bool {
+        let by_openid = Scope::OIDC_STANDARD.contains(&scope) || (scope == "roles" && !self.scopes.name_claims());
+        self.scopes.contains(scope) || (self.scopes.contains(Scope::OPENID) && by_openid)
     }
 
     /// Whether what it is granted without `offline_access` ends at the end session endpoint (decision 31). ERPNext's own

@@ -14,6 +14,7 @@ mod support;
 
 mod canary;
 mod cli;
+mod conformance;
 mod durability;
 mod edge;
 mod flows;

@@ -71,7 +71,7 @@ impl Endpoints {
         // Without an OpenID Connect request there is nobody to tell of.
         let asked = parameters.get("claims").filter(|_| scopes.contains(Scope::OPENID));
         let claims = claims_parameter::asked_claims(asked)?;
-        let may_hear = |claim: &String| scope_of_claim(claim).is_some_and(|scope| may_be_granted(client, scope));
+        let may_hear = |claim: &String| scope_of_claim(claim).is_some_and(|scope| client.may_be_granted(scope));
         let prompt = Prompt::parse(parameters.get("prompt").unwrap_or_default());
         Ok(AuthorizationRequest {
             client_id: client.id.clone(),
@@ -151,8 +151,8 @@ impl Endpoints {
         let client = client.ok_or_else(|| OAuthError::invalid_request("the client is unknown or disabled"))?;
         let registered = client.redirect_uris.iter().chain(&client.default_redirect_uri);
         let unchanged = registered.into_iter().any(|uri| uri.matches(&request.redirect_uri.uri))
-            && may_ask_for(&client, request.response_type)
-            && request.consent_scopes().iter().all(|scope| may_be_granted(&client, scope.as_str()));
+            && client.may_ask_for(request.response_type)
+            && request.consent_scopes().iter().all(|scope| client.may_be_granted(scope.as_str()));
         if unchanged {
             Ok(client)
         } else {
@@ -230,18 +230,10 @@ fn check_response_type(client: &Client, parameters: &Parameters) -> Result<Respo
         parameters.get("response_type").ok_or_else(|| OAuthError::invalid_request("response_type is missing"))?;
     let parsed = ResponseType::parse(text)
         .map_err(|_| OAuthError::new(ErrorCode::UnsupportedResponseType, "this response_type is not supported"))?;
-    if may_ask_for(client, parsed) {
+    if client.may_ask_for(parsed) {
         Ok(parsed)
     } else {
         Err(OAuthError::new(ErrorCode::UnauthorizedClient, "the client may not use this response_type"))
-    }
-}
-
-fn may_ask_for(client: &Client, response_type: ResponseType) -> bool {
-    if response_type.uses_fragment() {
-        client.allows(Allowance::Implicit) || client.response_types.contains(&response_type)
-    } else {
-        client.response_types.contains(&ResponseType::CODE)
     }
 }
 
@@ -264,7 +256,7 @@ fn check_scopes(client: &Client, parameters: &Parameters) -> Result<Scopes, OAut
     if asked.is_empty() {
         return Ok(client.scopes.clone());
     }
-    let known = |scope: &str| may_be_granted(client, scope);
+    let known = |scope: &str| client.may_be_granted(scope);
     if !asked.contains(Scope::OPENID) {
         return if asked.iter().all(|scope| known(scope.as_str())) {
             Ok(asked)
@@ -276,13 +268,6 @@ fn check_scopes(client: &Client, parameters: &Parameters) -> Result<Scopes, OAut
         return Err(invalid("the scope openid is not registered for this client"));
     }
     Ok(asked.filtered(known))
-}
-
-/// Where `openid` is registered, the standard scopes of OpenID Connect are allowed too (decision 20). `roles` is with
-/// `openid` where the client registered no family of claims: `openid` means it then.
-fn may_be_granted(client: &Client, scope: &str) -> bool {
-    let by_openid = Scope::OIDC_STANDARD.contains(&scope) || (scope == "roles" && !client.scopes.name_claims());
-    client.scopes.contains(scope) || (client.scopes.contains(Scope::OPENID) && by_openid)
 }
 
 fn check_max_age(parameters: &Parameters) -> Result<Option<u64>, OAuthError> {

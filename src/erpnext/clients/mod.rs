@@ -20,10 +20,7 @@ pub use self::{
     upstream::{ClientChanges, UpstreamClients},
 };
 use super::DirectoryError;
-use crate::oauth::{Client, ClientId, GrantType, Scope};
-
-/// The scopes that the site has whatever its clients are.
-const COMMON_SCOPES: [&str; 3] = [Scope::ALL, Scope::OPENID, "roles"];
+use crate::oauth::{Allowance, Client, ClientId, GrantType, ResponseType, Scope};
 
 /// Where a `client_id` is looked up.
 pub struct ClientRegistry {
@@ -40,17 +37,22 @@ pub struct KnownClients {
     clients: HashMap<ClientId, Arc<Client>>,
     /// The origins of all redirect URIs, as browsers spell them in `Origin`: where scripts of registered clients run.
     pub redirect_origins: BTreeSet<String>,
-    /// The scopes that some client may be granted, and those that any may.
+    /// `openid`, and the scopes that some client may be granted.
     pub scopes: Vec<String>,
-    /// The grant types that some client may use.
+    /// The grant types that some client may use, and those of the code flow.
     pub grant_types: Vec<GrantType>,
+    /// The response types that some client may ask for, and `code`.
+    pub response_types: Vec<ResponseType>,
+    /// Whether introspection answers nobody in particular for some client's tokens.
+    pub open_introspection: bool,
 }
 
 impl KnownClients {
     fn new(clients: Vec<Client>) -> Self {
         let mut known = Self {
-            scopes: COMMON_SCOPES.into_iter().chain(Scope::OIDC_STANDARD).map(str::to_owned).collect(),
+            scopes: vec![Scope::OPENID.to_owned()],
             grant_types: vec![GrantType::AuthorizationCode, GrantType::RefreshToken],
+            response_types: vec![ResponseType::CODE],
             ..Self::default()
         };
         for client in clients {
@@ -73,21 +75,25 @@ impl KnownClients {
         }
         let uris = client.redirect_uris.iter().chain(&client.default_redirect_uri);
         self.redirect_origins.extend(uris.filter_map(|uri| origin(uri.as_str())));
-        for scope in client.scopes.iter().map(Scope::as_str) {
-            if !self.scopes.iter().any(|known| known == scope) {
-                self.scopes.push(scope.to_owned());
-            }
+        let standard = Scope::OIDC_STANDARD.into_iter().chain(["roles"]).filter(|scope| client.may_be_granted(scope));
+        for scope in client.scopes.iter().map(Scope::as_str).chain(standard) {
+            add(&mut self.scopes, &scope.to_owned());
         }
-        for grant_type in &client.grant_types {
-            if !self.grant_types.contains(grant_type) {
-                self.grant_types.push(*grant_type);
-            }
-        }
+        client.grant_types.iter().for_each(|grant_type| add(&mut self.grant_types, grant_type));
+        let implicit = ResponseType::IMPLICIT.iter().filter(|response_type| client.may_ask_for(**response_type));
+        implicit.for_each(|response_type| add(&mut self.response_types, response_type));
+        self.open_introspection |= client.allows(Allowance::OpenIntrospection);
     }
 
     /// All of them, in no order.
     pub fn iter(&self) -> impl Iterator<Item = &Arc<Client>> {
         self.clients.values()
+    }
+}
+
+fn add<T: Clone + PartialEq>(list: &mut Vec<T>, value: &T) {
+    if !list.contains(value) {
+        list.push(value.clone());
     }
 }
 

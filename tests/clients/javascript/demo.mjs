@@ -59,3 +59,34 @@ export class Browser {
     return new URL(answer.location)
   }
 }
+
+let passed = 0
+let failed = 0
+
+/** Runs `work`, and notes how it went. The name is the sentence. */
+export async function test(name, work) {
+  try {
+    await work()
+    passed += 1
+    console.log(`ok    ${name}`)
+  } catch (error) {
+    failed += 1
+    console.log(`FAIL  ${name}\n      ${error.stack}\n      ${JSON.stringify(error.cause) ?? ''}`)
+  }
+}
+
+/** The last line, and the exit code. */
+export function finish(library) {
+  console.log(`${library}: ${passed} passed, ${failed} failed`)
+  process.exitCode = failed || !passed ? 1 : 0
+}
+
+/** The program that the command line names. */
+export function theDemo() {
+  const [, self, program] = process.argv
+  if (!program) {
+    console.error(`usage: node ${self} PATH-OF-THE-DEMO`)
+    process.exit(2)
+  }
+  return program
+}

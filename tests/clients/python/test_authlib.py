@@ -1,73 +1,18 @@
-"""Authlib against the gateway, as a Flask application uses it: `python test.py target/debug/examples/demo`"""
+"""Authlib against the gateway, as a Flask application uses it: `python test_authlib.py target/debug/examples/demo`"""
 
-import json
 import os
-import re
-import subprocess
 import sys
-import traceback
-from contextlib import contextmanager
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import urlsplit
 
-import requests
 from authlib.integrations.base_client.errors import OAuthError
 from authlib.integrations.flask_client import OAuth
 from authlib.integrations.requests_client import OAuth2Session
 from flask import Flask, jsonify
 
+from demo import METHODS, browse, finish, running_demo, test, the_demo
+
 # The gateway of the demo is on loopback, without TLS.
 os.environ["AUTHLIB_INSECURE_TRANSPORT"] = "1"
-
-METHODS = "/api/method/frappe.integrations.oauth2."
-RESULTS = []
-
-
-def test(function):
-    """Runs it with what follows, and notes how it went. The name is the sentence."""
-
-    def run(*arguments):
-        name = function.__name__.replace("_", " ")
-        try:
-            result = function(*arguments)
-        except Exception:  # whatever goes wrong is a failed test
-            RESULTS.append(False)
-            print(f"FAIL  {name}\n{traceback.format_exc()}", flush=True)
-            return None
-        RESULTS.append(True)
-        print(f"ok    {name}", flush=True)
-        return result
-
-    return run
-
-
-@contextmanager
-def running_demo(program):
-    """The demo's description; it ends when its standard input closes."""
-    with subprocess.Popen([program, "--machine"], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
-        try:
-            yield json.loads(process.stdout.readline())
-        finally:
-            process.stdin.close()
-            process.wait(timeout=30)
-
-
-def browse(demo, url, user):
-    """What a browser does with an authorization request: login, consent. The URL that it comes back to."""
-    browser = requests.Session()
-    browser.headers["Accept"] = "text/html"
-    answer = browser.get(url, allow_redirects=False)
-    if answer.is_redirect and urlsplit(answer.headers["Location"]).path == "/login":
-        login = {"cmd": "login", "usr": user["name"], "pwd": user["password"]}
-        browser.post(demo["gateway"] + "/", data=login).raise_for_status()
-        back = parse_qs(urlsplit(answer.headers["Location"]).query)["redirect-to"][0]
-        answer = browser.get(back, allow_redirects=False)
-    if answer.status_code == 200:
-        fields = dict(re.findall(r'name="(handle|token)" value="([^"]*)"', answer.text))
-        form = {**fields, "decision": "allow"}
-        origin = {"Origin": demo["gateway"]}
-        answer = browser.post(demo["gateway"] + METHODS + "approve", data=form, headers=origin, allow_redirects=False)
-    assert answer.is_redirect, f"{answer.status_code} {answer.text}"
-    return answer.headers["Location"]
 
 
 def application(demo, client):
@@ -187,9 +132,7 @@ def flow(demo, client, user):
 
 
 def main():
-    if len(sys.argv) != 2:
-        sys.exit("usage: test.py PATH-OF-THE-DEMO")
-    with running_demo(sys.argv[1]) as demo:
+    with running_demo(the_demo()) as demo:
         alice, bob = demo["users"][:2]
         print("a confidential client", flush=True)
         flow(demo, demo["clients"]["demo-web"], alice)
@@ -197,9 +140,7 @@ def main():
         flow(demo, demo["clients"]["demo-app"], bob)
         print("a backend", flush=True)
         client_credentials_give_a_token_of_the_service_user(demo, demo["clients"]["demo-service"], bob)
-    failed = RESULTS.count(False)
-    print(f"Authlib: {len(RESULTS) - failed} passed, {failed} failed")
-    return 1 if failed or not RESULTS else 0
+    return finish("Authlib")
 
 
 if __name__ == "__main__":

@@ -1,21 +1,7 @@
-// openid-client against the gateway: `node test.mjs target/debug/examples/demo`
+// openid-client against the gateway: `node openid-client.mjs target/debug/examples/demo`
 import assert from 'node:assert/strict'
 import * as oidc from 'openid-client'
-import { Browser, withDemo } from './demo.mjs'
-
-let passed = 0
-let failed = 0
-
-async function test(name, work) {
-  try {
-    await work()
-    passed += 1
-    console.log(`ok    ${name}`)
-  } catch (error) {
-    failed += 1
-    console.log(`FAIL  ${name}\n      ${error.stack}\n      ${JSON.stringify(error.cause) ?? ''}`)
-  }
-}
+import { Browser, finish, test, theDemo, withDemo } from './demo.mjs'
 
 /** Discovery; id_tokens are verified with the keys of JWKS, though they come straight from the token endpoint. */
 async function discover(demo, id, authentication, algorithm = 'oidc') {
@@ -154,15 +140,9 @@ async function others(demo) {
   })
 }
 
-const program = process.argv[2]
-if (!program) {
-  console.error('usage: node test.mjs PATH-OF-THE-DEMO')
-  process.exit(2)
-}
-await withDemo(program, async (demo) => {
+await withDemo(theDemo(), async (demo) => {
   await confidential(demo)
   await publicClient(demo)
   await others(demo)
 })
-console.log(`openid-client: ${passed} passed, ${failed} failed`)
-process.exitCode = failed || !passed ? 1 : 0
+finish('openid-client')

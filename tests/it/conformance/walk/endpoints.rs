@@ -1,0 +1,76 @@
+//! Each endpoint answers as what it is called, and to its methods alone.
+
+use jsonwebtoken::Algorithm;
+
+use super::Walk;
+use crate::{
+    standin::ALICE,
+    support::{Answer, Browser, Request, SHOP, authorize_url, claims_by_jwks, client_request, parameters},
+};
+
+/// Refuses every method but these, and says which there are.
+fn takes_only(walk: &Walk, path: &str, methods: &[&str]) {
+    for method in ["GET", "POST", "PUT", "PATCH", "DELETE"] {
+        let answer = walk.gateway.send(&Request::new(method, path).header("Content-Length", "0"));
+        assert_eq!(answer.status == 405, !methods.contains(&method), "{method} {path}: {answer}");
+        if answer.status == 405 {
+            let allowed = answer.header("allow").unwrap_or_default();
+            assert!(methods.iter().all(|method| allowed.contains(method)), "{method} {path}: {answer}");
+        }
+    }
+}
+
+fn is_error(answer: &Answer, status: u16, code: &str) {
+    assert_eq!((answer.status, answer.error().as_str()), (status, code), "{answer}");
+}
+
+pub fn authorization(walk: &Walk, path: &str) {
+    takes_only(walk, path, &["GET", "POST"]);
+    is_error(&walk.gateway.get(path), 400, "invalid_request");
+    let url = authorize_url(SHOP, &[]);
+    let query = url.strip_prefix(path).and_then(|rest| rest.strip_prefix('?')).expect("it is where requests go");
+    assert!(Browser::new(&walk.gateway).get(&url).location().contains("/login?"));
+    let pairs = parameters(query);
+    let pairs: Vec<_> = pairs.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+    assert_eq!(walk.gateway.send(&Request::form(path, &pairs)).status, 303);
+}
+
+pub fn token(walk: &Walk, path: &str) {
+    takes_only(walk, path, &["POST"]);
+    is_error(&walk.gateway.send(&Request::form(path, &[("grant_type", "authorization_code")])), 401, "invalid_client");
+    let tokens = walk.gateway.tokens(ALICE, SHOP, &[]);
+    walk.gateway.acts_as(&tokens.access, ALICE);
+}
+
+pub fn userinfo(walk: &Walk, path: &str) {
+    takes_only(walk, path, &["GET", "POST"]);
+    let answer = walk.gateway.get(path);
+    assert!(answer.status == 401 && answer.header("www-authenticate").is_some(), "{answer}");
+    let tokens = walk.gateway.tokens(ALICE, SHOP, &[]);
+    let answer = walk.gateway.send(&Request::get(path).bearer(&tokens.access));
+    assert_eq!(answer.json()["email"], ALICE);
+}
+
+pub fn revocation(walk: &Walk, path: &str) {
+    takes_only(walk, path, &["POST"]);
+    let tokens = walk.gateway.tokens(ALICE, SHOP, &[]);
+    let (_, name) = path.rsplit_once('.').expect("a method");
+    let answer = walk.gateway.send(&client_request(SHOP, name, &[("token", &tokens.access)]));
+    assert_eq!(answer.status, 200, "{answer}");
+    walk.gateway.refuses("a revoked token", &tokens.access);
+}
+
+pub fn introspection(walk: &Walk, path: &str) {
+    takes_only(walk, path, &["POST"]);
+    let tokens = walk.gateway.tokens(ALICE, SHOP, &[]);
+    let (_, name) = path.rsplit_once('.').expect("a method");
+    let answer = walk.gateway.send(&client_request(SHOP, name, &[("token", &tokens.access)]));
+    assert_eq!(answer.json()["active"], true, "{answer}");
+}
+
+pub fn jwks(walk: &Walk, path: &str) {
+    assert_eq!(path, "/.well-known/jwks.json");
+    takes_only(walk, path, &["GET"]);
+    let tokens = walk.gateway.tokens(ALICE, SHOP, &[]);
+    claims_by_jwks(&walk.gateway, SHOP, Algorithm::RS256, &tokens.id_token);
+}
