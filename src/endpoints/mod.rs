@@ -3,6 +3,7 @@
 pub(crate) mod authorize;
 mod browser;
 mod client_auth;
+mod connected_apps;
 mod cors;
 mod discovery;
 mod end_session;
@@ -135,7 +136,7 @@ impl Endpoints {
 
     /// What is for browsers costs the store a row or ERPNext a call, whoever asks: each address may do so much of it.
     fn check_browser(&self, endpoint: Endpoint, peer: Peer) -> Result<(), OAuthError> {
-        if !matches!(endpoint, Endpoint::Authorize | Endpoint::Login | Endpoint::EndSession) {
+        if !matches!(endpoint, Endpoint::Authorize | Endpoint::ConnectedApps | Endpoint::Login | Endpoint::EndSession) {
             return Ok(());
         }
         let (limit, address, now) = (&self.limits.authorize, Counted::address(peer.address), self.issuer.clock.now());
@@ -148,6 +149,7 @@ impl Endpoints {
         match endpoint {
             Endpoint::Authorize => self.authorize(method, request, peer).await,
             Endpoint::Approve => self.approve(request, peer).await,
+            Endpoint::ConnectedApps => self.connected_apps(method, request, peer).await,
             Endpoint::Login => self.login(method, request, peer).await,
             Endpoint::EndSession => self.end_session(method, request, peer).await,
             Endpoint::Token => self.token(request, peer).await,
@@ -203,7 +205,9 @@ impl Endpoints {
 
 const fn allowed_methods(endpoint: Endpoint) -> &'static str {
     match endpoint {
-        Endpoint::Authorize | Endpoint::Login | Endpoint::EndSession | Endpoint::Userinfo => "GET, HEAD, POST, OPTIONS",
+        Endpoint::Authorize | Endpoint::ConnectedApps | Endpoint::Login | Endpoint::EndSession | Endpoint::Userinfo => {
+            "GET, HEAD, POST, OPTIONS"
+        }
         Endpoint::Approve | Endpoint::Token | Endpoint::Revoke | Endpoint::Introspect | Endpoint::Register => {
             "POST, OPTIONS"
         }

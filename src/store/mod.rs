@@ -16,10 +16,10 @@ use async_trait::async_trait;
 
 pub use embedded::EmbeddedStore;
 pub use records::{
-    AccessTokenFacts, AllowanceUse, ClientSession, CodeRecord, Consent, EndOfLogin, Grant, GrantUser, KeptClient,
-    KeySuccession, LogoutNotice, NativeCount, NativeImport, NativeRow, NativeState, NewAccessToken, NewGrant,
-    NewRefreshToken, PendingLogout, PendingRequest, RefreshOutcome, RefreshStep, RefreshSuccession, RefreshTokenFacts,
-    Revocation, RevocationSeq, ShadowToken, StoredSigningKey, TakenCode,
+    AccessTokenFacts, AllowanceUse, ClientSession, CodeRecord, Connection, Consent, EndOfLogin, Grant, GrantUser,
+    KeptClient, KeySuccession, LogoutNotice, NativeCount, NativeImport, NativeRow, NativeState, NewAccessToken,
+    NewGrant, NewRefreshToken, PendingLogout, PendingRequest, RefreshOutcome, RefreshStep, RefreshSuccession,
+    RefreshTokenFacts, Revocation, RevocationSeq, ShadowToken, StoredSigningKey, TakenCode,
 };
 
 use crate::{
@@ -115,6 +115,16 @@ pub trait Store: Send + Sync + 'static {
     async fn continue_login(&self, from: TokenHash, to: TokenHash) -> StoreResult<()>;
     /// Forgets a login session, and with it ends the grants and notes the clients that it is said to; tells which grants.
     async fn end_login(&self, end: EndOfLogin) -> StoreResult<Vec<GrantId>>;
+
+    // What a user has allowed clients
+
+    /// What this user, by name and subject, has allowed clients: grants that live and consents that are remembered, a row for
+    /// each client and list of scopes, in the order of clients.
+    async fn connections(&self, user: &GrantUser, now: UnixTime) -> StoreResult<Vec<Connection>>;
+    /// Ends all grants of a user for a client, and forgets the consents; tells which grants.
+    async fn end_connection(&self, user: &UserName, client: &ClientId, now: UnixTime) -> StoreResult<Vec<GrantId>>;
+    /// Notes when grants were used.
+    async fn note_uses(&self, uses: Vec<(GrantId, UnixTime)>) -> StoreResult<()>;
 
     // Logout
 

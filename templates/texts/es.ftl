@@ -71,3 +71,18 @@ delete = eliminar
 list-next = { $first }, { $second }
 list-last = { $first } y { $second }
 phrases = { $first }; { $second }
+# Connected applications
+apps-title = Aplicaciones conectadas
+apps-intro = Estas aplicaciones pueden usar { $site } en su nombre:
+apps-none = Ninguna aplicación puede usar { $site } en su nombre.
+apps-since = Acceso desde { $date }
+apps-used = Último uso: { $date }
+apps-unused = Sin uso reciente
+apps-only-consent = Ahora no tiene acceso; lo volvería a obtener sin preguntarle.
+apps-end = Retirar el acceso de { $app }
+apps-hidden =
+    { $count ->
+        [one] No se muestra una más.
+       *[other] No se muestran { $count } más.
+    }
+

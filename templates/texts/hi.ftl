@@ -71,3 +71,18 @@ delete = हटाना
 list-next = { $first }, { $second }
 list-last = { $first } और { $second }
 phrases = { $first }; { $second }
+# Connected applications
+apps-title = जुड़े हुए ऐप्लिकेशन
+apps-intro = ये ऐप्लिकेशन आपकी ओर से { $site } का उपयोग कर सकते हैं:
+apps-none = कोई भी ऐप्लिकेशन आपकी ओर से { $site } का उपयोग नहीं कर सकता।
+apps-since = { $date } से पहुँच है
+apps-used = पिछला उपयोग: { $date }
+apps-unused = हाल में उपयोग नहीं हुआ
+apps-only-consent = अभी इसकी पहुँच नहीं है; आपसे पूछे बिना इसे फिर मिल जाएगी।
+apps-end = { $app } की पहुँच समाप्त करें
+apps-hidden =
+    { $count ->
+        [one] { $count } और नहीं दिखाया गया है।
+       *[other] { $count } और नहीं दिखाए गए हैं।
+    }
+

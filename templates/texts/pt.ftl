@@ -71,3 +71,18 @@ delete = excluir
 list-next = { $first }, { $second }
 list-last = { $first } e { $second }
 phrases = { $first }; { $second }
+# Connected applications
+apps-title = Aplicativos conectados
+apps-intro = Estes aplicativos podem usar { $site } em seu nome:
+apps-none = Nenhum aplicativo pode usar { $site } em seu nome.
+apps-since = Acesso desde { $date }
+apps-used = Último uso em { $date }
+apps-unused = Sem uso recente
+apps-only-consent = Não tem acesso no momento; voltaria a tê-lo sem perguntar a você.
+apps-end = Encerrar o acesso de { $app }
+apps-hidden =
+    { $count ->
+        [one] Mais um não é mostrado.
+       *[other] Mais { $count } não são mostrados.
+    }
+

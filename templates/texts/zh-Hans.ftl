@@ -70,3 +70,17 @@ delete = 删除
 list-next = { $first }、{ $second }
 list-last = { $first }和{ $second }
 phrases = { $first }；{ $second }
+# Connected applications
+apps-title = 已连接的应用
+apps-intro = 以下应用可以代表您使用 { $site }：
+apps-none = 没有应用可以代表您使用 { $site }。
+apps-since = 自 { $date } 起有访问权限
+apps-used = 上次使用：{ $date }
+apps-unused = 最近未使用
+apps-only-consent = 目前没有访问权限；它可以不经询问再次获得。
+apps-end = 终止 { $app } 的访问
+apps-hidden =
+    { $count ->
+       *[other] 还有 { $count } 个未显示。
+    }
+

@@ -15,10 +15,10 @@ use crate::{
     clock::UnixTime,
     oauth::{ClientId, GrantId, KeyId, Subject, TokenHash, UserName},
     store::{
-        AccessTokenFacts, AllowanceUse, ClientSession, CodeRecord, Consent, EndOfLogin, Grant, KeptClient,
-        KeySuccession, LogoutNotice, NativeCount, NativeImport, NativeRow, NewGrant, PendingLogout, PendingRequest,
-        RefreshOutcome, RefreshStep, RefreshTokenFacts, Revocation, RevocationSeq, ShadowToken, Store, StoreError,
-        StoreResult, StoredSigningKey, TakenCode,
+        AccessTokenFacts, AllowanceUse, ClientSession, CodeRecord, Connection, Consent, EndOfLogin, Grant, GrantUser,
+        KeptClient, KeySuccession, LogoutNotice, NativeCount, NativeImport, NativeRow, NewGrant, PendingLogout,
+        PendingRequest, RefreshOutcome, RefreshStep, RefreshTokenFacts, Revocation, RevocationSeq, ShadowToken, Store,
+        StoreError, StoreResult, StoredSigningKey, TakenCode,
     },
 };
 
@@ -172,6 +172,18 @@ impl Store for FakeStore {
     }
 
     async fn end_login(&self, _: EndOfLogin) -> StoreResult<Vec<GrantId>> {
+        away()
+    }
+
+    async fn connections(&self, _: &GrantUser, _: UnixTime) -> StoreResult<Vec<Connection>> {
+        away()
+    }
+
+    async fn end_connection(&self, _: &UserName, _: &ClientId, _: UnixTime) -> StoreResult<Vec<GrantId>> {
+        away()
+    }
+
+    async fn note_uses(&self, _: Vec<(GrantId, UnixTime)>) -> StoreResult<()> {
         away()
     }
 

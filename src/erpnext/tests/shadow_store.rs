@@ -14,10 +14,10 @@ use crate::{
     clock::UnixTime,
     oauth::{ClientId, GrantId, KeyId, Subject, TokenHash, UserName},
     store::{
-        AccessTokenFacts, AllowanceUse, ClientSession, CodeRecord, Consent, EndOfLogin, Grant, KeptClient,
-        KeySuccession, LogoutNotice, NativeCount, NativeImport, NativeRow, NewGrant, PendingLogout, PendingRequest,
-        RefreshOutcome, RefreshStep, RefreshTokenFacts, Revocation, RevocationSeq, ShadowToken, Store, StoreError,
-        StoreResult, StoredSigningKey, TakenCode,
+        AccessTokenFacts, AllowanceUse, ClientSession, CodeRecord, Connection, Consent, EndOfLogin, Grant, GrantUser,
+        KeptClient, KeySuccession, LogoutNotice, NativeCount, NativeImport, NativeRow, NewGrant, PendingLogout,
+        PendingRequest, RefreshOutcome, RefreshStep, RefreshTokenFacts, Revocation, RevocationSeq, ShadowToken, Store,
+        StoreError, StoreResult, StoredSigningKey, TakenCode,
     },
 };
 
@@ -116,6 +116,18 @@ impl Store for ShadowStore {
     }
 
     async fn end_login(&self, _: EndOfLogin) -> StoreResult<Vec<GrantId>> {
+        nothing()
+    }
+
+    async fn connections(&self, _: &GrantUser, _: UnixTime) -> StoreResult<Vec<Connection>> {
+        nothing()
+    }
+
+    async fn end_connection(&self, _: &UserName, _: &ClientId, _: UnixTime) -> StoreResult<Vec<GrantId>> {
+        nothing()
+    }
+
+    async fn note_uses(&self, _: Vec<(GrantId, UnixTime)>) -> StoreResult<()> {
         nothing()
     }
 

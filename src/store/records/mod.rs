@@ -1,9 +1,11 @@
 //! The rows of the store, as values.
 
+mod connections;
 mod logouts;
 
 use serde::{Deserialize, Serialize};
 
+pub use connections::Connection;
 pub use logouts::{ClientSession, EndOfLogin, LogoutNotice, PendingLogout};
 
 use crate::{
@@ -150,6 +152,8 @@ pub struct NewGrant {
 /// What the store knows of an active access token.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AccessTokenFacts {
+    /// When a token of the grant was last looked up, to an hour.
+    pub last_used: Option<UnixTime>,
     /// Its grant.
     pub grant: Grant,
     /// Its own scopes.
