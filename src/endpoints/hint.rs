@@ -6,12 +6,14 @@ use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde_json::Value;
 
 use super::{Endpoints, respond::OAuthError};
-use crate::oauth::{Client, ClientId, Subject};
+use crate::oauth::{Allowance, Client, ClientId, Subject};
 
 impl Endpoints {
     /// The subject of a hint that was issued to this client; `None` for anything else.
     pub(super) fn hinted_subject(&self, hint: &str, client: &Client) -> Option<Subject> {
-        let claims = self.issuer.signing.verify_hint(hint, &self.settings.public_origin, client.secret.as_ref())?;
+        // Only who gets id_tokens signed by its secret may show one that is: everybody else could have made it himself.
+        let secret = client.secret.as_ref().filter(|_| client.allows(Allowance::Hs256));
+        let claims = self.issuer.signing.verify_hint(hint, &self.settings.public_origin, secret)?;
         if claims.get("aud").and_then(Value::as_str) != Some(client.id.as_str()) {
             return None;
         }

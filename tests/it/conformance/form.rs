@@ -29,7 +29,8 @@ impl Form {
             buttons: Vec::new(),
         };
         for tag in tags(body, "<input") {
-            let name = attribute(tag, "name").unwrap_or_else(|| panic!("a field without a name: {page}"));
+            // One without a name is not sent.
+            let Some(name) = attribute(tag, "name") else { continue };
             if attribute(tag, "type").as_deref() == Some("hidden") {
                 made.hidden.push((name, attribute(tag, "value").unwrap_or_default()));
             } else {
@@ -43,6 +44,18 @@ impl Form {
 
     pub fn has_button(&self, value: &str) -> bool {
         self.buttons.iter().any(|(_, other)| other == value)
+    }
+
+    /// Whether it asks for a password.
+    pub fn is_login(&self) -> bool {
+        self.blank.iter().any(|name| name == "pwd")
+    }
+
+    /// What is sent when these fields are filled in.
+    pub fn filled(&self, values: &[(&str, &str)]) -> Vec<(String, String)> {
+        let filled = values.iter().filter(|(name, _)| self.blank.iter().any(|blank| blank == name));
+        let filled = filled.map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        self.hidden.iter().cloned().chain(filled).collect()
     }
 
     /// What is sent when this button is pressed.

@@ -5,7 +5,7 @@ use super::{
     suite::{Mode, SITE},
 };
 use crate::{
-    standin::ALICE,
+    standin::{ALICE, ALICE_PASSWORD},
     support::{Answer, Browser, Request, TestGateway, parameters},
 };
 
@@ -71,9 +71,11 @@ impl<'g> Visitor<'g> {
             answer = match (answer.header("location").map(str::to_owned), Form::of(&answer)) {
                 (Some(location), _) => {
                     assert!(matches!(answer.status, 302 | 303), "{answer}");
-                    self.go(&location, &mut visit)
+                    let path = location.strip_prefix(&self.gateway.url());
+                    self.browser.get(path.unwrap_or_else(|| panic!("where does {location} lead?")))
                 }
                 (None, Some(form)) => {
+                    visit.logins += usize::from(form.is_login());
                     visit.passed.push(answer);
                     self.fill_in(&form)
                 }
@@ -86,22 +88,13 @@ impl<'g> Visitor<'g> {
         panic!("it goes round in circles: {answer}");
     }
 
-    fn go(&mut self, location: &str, visit: &mut Visit) -> Answer {
-        let origin = self.gateway.url();
-        let path = location.strip_prefix(&origin).unwrap_or_else(|| panic!("where does {location} lead?"));
-        let Some(query) = path.strip_prefix("/login?") else { return self.browser.get(path) };
-        // ERPNext's own page, whose script logs in.
-        visit.logins += 1;
-        self.browser.login(ALICE);
-        let back = parameters(query).into_iter().find(|(name, _)| name == "redirect-to").expect("the way back");
-        self.browser.get(&back.1)
-    }
-
     fn fill_in(&mut self, form: &Form) -> Answer {
-        let buttons = ["allow", "sign_in", "logout"];
-        let button = buttons.into_iter().find(|button| form.has_button(button));
-        let button = button.unwrap_or_else(|| panic!("what shall be done with {form:?}?"));
-        let fields = form.pressed(button);
+        let fields = if form.is_login() {
+            form.filled(&[("usr", ALICE), ("pwd", ALICE_PASSWORD)])
+        } else {
+            let button = ["allow", "sign_in", "logout"].into_iter().find(|button| form.has_button(button));
+            form.pressed(button.unwrap_or_else(|| panic!("what shall be done with {form:?}?")))
+        };
         let fields: Vec<_> = fields.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
         self.browser.post(&form.action, &fields)
     }

@@ -5,6 +5,7 @@ mod authorization;
 mod claims;
 mod client_auth;
 mod endpoints;
+mod logout;
 mod tokens;
 
 use std::cell::OnceCell;
@@ -13,8 +14,15 @@ use serde_json::{Map, Value};
 
 use crate::{
     standin::ALICE,
-    support::{APP, Client, EDDSA, ES256, IMPLICIT, LEGACY, PASSWORD, POST, SCOPED, SERVICE, SHOP, Setup, TestGateway},
+    support::{
+        APP, Client, EDDSA, ES256, IMPLICIT, LEGACY, PASSWORD, POST, Receiver, SCOPED, SERVICE, SHOP, Setup,
+        TestGateway,
+    },
 };
+
+/// The client that is told of logouts.
+const TOLD: Client =
+    SHOP.named("told", "https://told.example/cb").with_secret("canary-secret-of-told-0123456789abcdef");
 
 /// The gateway whose document it is.
 struct Walk {
@@ -23,6 +31,8 @@ struct Walk {
     clients: Vec<Client>,
     /// The claims that are told of Alice, once they have been asked for.
     told: OnceCell<Map<String, Value>>,
+    /// The server of [`TOLD`].
+    receiver: Receiver,
 }
 
 /// How a value is seen to be true.
@@ -38,7 +48,7 @@ enum Check {
 }
 
 /// Every key of the document.
-const CHECKS: [(&str, Check); 29] = [
+const CHECKS: [(&str, Check); 30] = [
     ("issuer", Check::Issuer),
     ("authorization_endpoint", Check::Endpoint("authorize", endpoints::authorization)),
     ("token_endpoint", Check::Endpoint("get_token", endpoints::token)),
@@ -68,9 +78,10 @@ const CHECKS: [(&str, Check); 29] = [
     // What is not taken needs no registration.
     ("require_request_uri_registration", Check::Flag(|walk| authorization::takes(walk, "request_uri"))),
     ("authorization_response_iss_parameter_supported", Check::Flag(authorization::names_the_issuer)),
-    ("backchannel_logout_supported", Check::Flag(|_| false)),
-    ("backchannel_logout_session_supported", Check::Flag(|_| false)),
-    ("frontchannel_logout_supported", Check::Flag(|_| false)),
+    ("end_session_endpoint", Check::Endpoint("end_session", logout::endpoint)),
+    ("backchannel_logout_supported", Check::Flag(|walk| logout::notice(walk).is_some())),
+    ("backchannel_logout_session_supported", Check::Flag(|walk| logout::names_the_session(walk))),
+    ("frontchannel_logout_supported", Check::Flag(logout::loads_a_page_of_the_client)),
     ("registration_endpoint", Check::Endpoint("register_client", |_, _| panic!("it is not built"))),
 ];
 
@@ -100,8 +111,17 @@ fn discovery_of_a_site_without_lax_clients_lists_less() {
 impl Walk {
     /// Alice has a picture too: of everything that a claim tells she has something.
     fn new(setup: Setup, clients: Vec<Client>) -> Self {
+        let receiver = Receiver::start();
+        let setup = setup.client(&format!(
+            "id = '{}'\nsecret = '{}'\nredirect_uris = ['{}']\npost_logout_redirect_uris = ['{}']\nbackchannel_logout_uri = '{}'",
+            TOLD.id,
+            TOLD.secret,
+            TOLD.redirect_uri,
+            logout::AFTER,
+            receiver.url("/told"),
+        ));
         let gateway = setup.start_on(|site| site.set_image(ALICE, Some("/files/alice.png")));
-        Self { gateway, clients, told: OnceCell::new() }
+        Self { gateway, clients, told: OnceCell::new(), receiver }
     }
 
     fn document(&self) -> Value {
