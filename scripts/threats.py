@@ -18,7 +18,6 @@ LATER = {
     "dynamic client registration": range(64, 67),
     "the device flow": [70],
     "pushed authorization requests": [71],
-    "logout by the client": [72],
     "DPoP": [74],
     "client assertions": [75],
     "the second store": [90],

@@ -11,6 +11,7 @@ mod forged;
 mod headers;
 mod introspection;
 mod invalidation;
+mod logout;
 mod paths;
 mod public_listener;
 mod redirects;
