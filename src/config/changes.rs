@@ -127,6 +127,7 @@ impl Config {
         keys.extend(differing!(old, self, registration, [enabled]));
         keys.extend(differing!(old, self, cors, [allowed_origins]));
         keys.extend(differing!(old, self, login, [page]));
+        keys.extend(differing!(old, self, pages, [site_name, logo_file, logo, colour]));
         keys.extend(differing!(old, self, log, [format, audit_file]));
         keys
     }

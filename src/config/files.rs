@@ -9,7 +9,7 @@ use std::{
 
 use zeroize::Zeroizing;
 
-use super::{Config, document::Document, findings::Findings, problem::Problems};
+use super::{Config, LARGEST_LOGO, Logo, document::Document, findings::Findings, problem::Problems};
 use crate::secret::Secret;
 
 /// What stands for the directory of systemd's credentials in the path of a file.
@@ -50,6 +50,7 @@ pub(super) fn load(path: &Path, credentials: Option<&Path>, api_key: ApiKeyFile)
     }
     reader.read_client_secrets(&mut config);
     reader.check_key_files(&mut config);
+    reader.read_logo(&mut config);
     reader.check_own_permissions(path, &config);
     let problems = reader.findings.into_problems();
     if problems.is_empty() { Ok(config) } else { Err(with_file(Problems::new(problems))) }
@@ -125,6 +126,29 @@ impl Reader<'_> {
         if self.expand("store.secret_key_file", key_file) && key_file.exists() {
             let opened = self.open("store.secret_key_file", key_file);
             drop(opened);
+        }
+    }
+
+    /// Everybody who sees a page sees it: it may be anybody's to read.
+    fn read_logo(&mut self, config: &mut Config) {
+        const AT: &str = "pages.logo_file";
+        let Some(file) = &mut config.pages.logo_file else { return };
+        if !self.expand(AT, file) {
+            return;
+        }
+        let mut bytes = Vec::new();
+        let opened = fs::metadata(&*file).and_then(|metadata| {
+            if metadata.is_file() { fs::File::open(&*file) } else { Err(io::Error::other("not a file")) }
+        });
+        if let Err(error) = opened.and_then(|opened| opened.take(LARGEST_LOGO + 1).read_to_end(&mut bytes)) {
+            return self.findings.add(AT, cannot_be_read(file, &error));
+        }
+        if bytes.len() as u64 > LARGEST_LOGO {
+            return self.findings.add(AT, format!("{} has more than 64 KiB: make it smaller", file.display()));
+        }
+        config.pages.logo = Logo::of(bytes);
+        if config.pages.logo.is_none() {
+            self.findings.add(AT, format!("{} is no PNG, JPEG, WebP or SVG image", file.display()));
         }
     }
 

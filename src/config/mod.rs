@@ -17,6 +17,7 @@ mod limits;
 mod log;
 mod login;
 mod optional;
+mod pages;
 mod problem;
 mod registration;
 mod revocation;
@@ -45,6 +46,7 @@ pub use self::{
     limits::LimitsSettings,
     log::LogSettings,
     login::{LoginPage, LoginSettings},
+    pages::{Colour, LARGEST_LOGO, Logo, PagesSettings},
     problem::{Problem, Problems},
     registration::RegistrationSettings,
     revocation::RevocationSettings,
@@ -94,6 +96,8 @@ pub struct Config {
     pub cors: CorsSettings,
     /// `[login]`
     pub login: LoginSettings,
+    /// `[pages]`
+    pub pages: PagesSettings,
     /// `[log]`
     pub log: LogSettings,
     /// `[[client]]`

@@ -29,6 +29,7 @@ use client_auth::CheckedClient;
 pub use cors::Origins;
 pub use discovery::METHOD_PATH;
 pub use limits::{Allotment, Counted, Limit, LoginName};
+pub use pages::Look;
 pub use respond::{Answer, OAuthError};
 
 use self::parameters::{BadParameters, Parameters};
@@ -57,6 +58,8 @@ pub struct EndpointSettings {
     pub signing_algorithms: Vec<SigningAlgorithm>,
     /// Origins whose scripts may read, besides those of clients.
     pub allowed_origins: Origins,
+    /// How the pages look.
+    pub look: Look,
     /// Where users log in.
     pub login_page: LoginPage,
     /// Introspection needs client credentials.

@@ -11,7 +11,7 @@ use crate::{
     backchannel::Backchannel,
     clock::{Clock, SystemClock},
     config::{ClientSettings, ClientSync, Config, LimitsSettings, NativeTokens as NativeTokensSetting, Rate},
-    endpoints::{Allotment, EndpointSettings, Endpoints, Limit, Limits},
+    endpoints::{Allotment, EndpointSettings, Endpoints, Limit, Limits, Look},
     erpnext::{
         ClientRegistry, ClientRules, DirectoryError, Erpnext, ErpnextSettings, Ground, Hooks, NativeTokens, UserChange,
     },
@@ -289,7 +289,11 @@ pub(super) fn signing_algorithms(config: &Config) -> Vec<SigningAlgorithm> {
 fn endpoint_settings(config: &Config, algorithms: &[SigningAlgorithm]) -> anyhow::Result<EndpointSettings> {
     Ok(EndpointSettings {
         public_origin: config.server.public_url.as_str().to_owned(),
-        site_name: config.server.public_url.origin().host().to_owned(),
+        site_name: match config.pages.site_name.trim() {
+            "" => config.server.public_url.origin().host().to_owned(),
+            name => name.to_owned(),
+        },
+        look: Look::new(&config.pages),
         signing_algorithms: algorithms.to_vec(),
         allowed_origins: config.cors.allowed_origins.iter().map(|origin| origin.as_str().to_owned()).collect(),
         login_page: config.login.page,

@@ -210,3 +210,25 @@ fn a_secret_that_no_key_names_is_read_as_strictly() {
     assert!(problems.contains("--admin-key-file: ") && problems.contains("chmod 0600"), "{problems}");
     assert!(read(&folder.0.path().join("missing")).is_err());
 }
+
+#[test]
+fn a_logo_is_read_from_its_file_and_must_be_an_image() {
+    let folder = Folder::new();
+    let key = folder.file("erpnext.key", "key:secret\n", 0o600);
+    let with =
+        |logo: &Path| format!("erpnext.api_key_file = \"{}\"\npages.logo_file = \"{}\"", key.display(), logo.display());
+    let svg = folder.file("logo.svg", "<svg xmlns=\"http://www.w3.org/2000/svg\"/>", 0o644);
+    let config = folder.load(&with(&svg)).unwrap_or_else(|problems| panic!("{problems}"));
+    assert_eq!(config.pages.logo.expect("a logo").media_type, "image/svg+xml");
+    for (name, bytes, part) in [
+        ("page.html", b"<html>".to_vec(), "no PNG"),
+        ("empty.png", Vec::new(), "no PNG"),
+        ("large.png", [&b"\x89PNG\r\n\x1a\n"[..], &[0; 64 * 1024]].concat(), "more than 64 KiB"),
+    ] {
+        let file = folder.file(name, bytes, 0o644);
+        folder.assert_wrong(&with(&file), "pages.logo_file", part);
+    }
+    folder.assert_wrong(&with(&folder.0.path().join("missing.png")), "pages.logo_file", "cannot be read");
+    folder.assert_wrong(&with(folder.0.path()), "pages.logo_file", "not a file");
+    folder.assert_wrong(&format!("{}\npages.colour = \"red\"", with(&svg)), "pages.colour", "#rrggbb");
+}

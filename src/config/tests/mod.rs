@@ -55,6 +55,7 @@ fn the_shipped_file_names_every_key() {
         "registration",
         "cors",
         "login",
+        "pages",
         "log",
     ] {
         let found = problems(&format!("{section}.no_such_key = 1"));

@@ -5,6 +5,7 @@ mod consent;
 mod frame;
 mod login;
 mod logout;
+mod look;
 #[cfg(test)]
 mod tests;
 
@@ -12,6 +13,7 @@ use askama::Template;
 use bytes::Bytes;
 use http::{Response, StatusCode, header};
 
+pub use self::look::Look;
 pub(super) use self::{
     connected_apps::ConnectedApp,
     login::{LoginForm, LoginProblem},
@@ -88,7 +90,7 @@ struct FormPostPage<'a> {
 impl Page<'_> {
     /// The page as an answer, with the headers that keep it to itself.
     pub(super) fn answer(&self, settings: &EndpointSettings, language: Language) -> Answer {
-        let frame = Frame::new(Texts::of(language));
+        let frame = Frame::new(Texts::of(language), settings);
         let html = self.render(settings, frame).unwrap_or_else(|error| {
             tracing::error!(%error, "a page can't be rendered");
             String::new()

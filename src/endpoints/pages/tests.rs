@@ -6,6 +6,7 @@ fn settings() -> EndpointSettings {
         site_name: "erp.example".to_owned(),
         signing_algorithms: Vec::new(),
         allowed_origins: super::super::Origins::new(),
+        look: super::Look::new(&crate::config::PagesSettings::default()),
         login_page: crate::config::LoginPage::Erpnext,
         introspection_needs_client: false,
         revocation_needs_client: false,
