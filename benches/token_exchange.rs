@@ -9,7 +9,7 @@ use std::{sync::Arc, time::Duration};
 use criterion::{BatchSize, Criterion, Throughput};
 use empress_gateway::{
     clock::ManualClock,
-    issuer::{AllowanceCounter, Issuer, IssuerSettings, Login, PresentedCode, SigningKeys},
+    issuer::{AllowanceCounter, Issuer, IssuerSettings, KeyLives, Login, PresentedCode, SigningKeys},
     oauth::{AuthorizationRequest, Prompt, RedirectTarget, ResponseMode, ResponseType, SigningAlgorithm, TokenMint},
     random::OsRandom,
     secret::Secret,
@@ -55,7 +55,9 @@ fn request() -> AuthorizationRequest {
 }
 
 async fn issuer(store: Arc<dyn Store>, algorithm: SigningAlgorithm) -> Issuer {
-    let signing = SigningKeys::load(Arc::clone(&store), &[algorithm], NOW).await.expect("a key");
+    let day = Duration::from_secs(86_400);
+    let lives = KeyLives { token: Duration::from_secs(3600), hint: 30 * day, rotation: 90 * day };
+    let signing = SigningKeys::load(Arc::clone(&store), &[algorithm], lives, NOW).await.expect("a key");
     let audit = tempfile::NamedTempFile::new().expect("a file");
     Issuer {
         store,

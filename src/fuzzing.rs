@@ -17,8 +17,9 @@ pub fn field_values<'f>(fields: &'f Fields, name: &'f str) -> Vec<&'f Value> {
     fields.values(name).collect()
 }
 
-/// What a `claims` parameter asks of the id_token: the names of claims, and the subject. `None`: it is malformed.
+/// What a `claims` parameter asks for: the names of the id_token's claims and of userinfo's, and the subject. `None`: it is
+/// malformed, or can't be met.
 #[must_use]
-pub fn asked_claims(text: &str) -> Option<(Vec<String>, Option<Subject>)> {
-    claims_parameter::asked_claims(Some(text)).ok().map(|asked| (asked.names, asked.sub))
+pub fn asked_claims(text: &str) -> Option<(Vec<String>, Vec<String>, Option<Subject>)> {
+    claims_parameter::asked_claims(Some(text)).ok().map(|asked| (asked.id_token, asked.userinfo, asked.sub))
 }

@@ -2,13 +2,16 @@
 //! signatures that a forger could make; between 0x1e and 0x1f stands what is to be encoded.
 #![no_main]
 
-use std::sync::{Arc, LazyLock};
+use std::{
+    sync::{Arc, LazyLock},
+    time::Duration,
+};
 
 use aws_lc_rs::hmac;
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use empress_gateway::{
     clock::UnixTime,
-    issuer::SigningKeys,
+    issuer::{KeyLives, SigningKeys},
     oauth::{SigningAlgorithm, SiteId},
     secret::{Secret, SecretKey},
     store::EmbeddedStore,
@@ -41,18 +44,21 @@ impl Ground {
         let key = SecretKey::new([1; 32]);
         let store = EmbeddedStore::open(&place.path().join("db"), SiteId::new("site"), &key).expect("a store");
         let algorithms = [SigningAlgorithm::Rs256, SigningAlgorithm::Es256, SigningAlgorithm::EdDsa];
-        let keys = SigningKeys::load(Arc::new(store), &algorithms, NOW).await.expect("keys");
+        let day = Duration::from_secs(86_400);
+        let lives = KeyLives { token: Duration::from_secs(60), hint: day, rotation: day };
+        let keys = SigningKeys::load(Arc::new(store), &algorithms, lives, NOW).await.expect("keys");
         let claims = |issuer: &str| match json!({"iss": issuer, "sub": "1", "aud": "c", "exp": 1, "iat": 1}) {
             Value::Object(claims) => claims,
             _ => Map::new(),
         };
         let secret = Secret::new("the client's secret");
-        let mut genuine = vec![SigningKeys::sign_with_secret(&secret, &claims(ISSUER)).expect("signed")];
+        let mut genuine = vec![SigningKeys::sign_with_secret(&secret, "JWT", &claims(ISSUER)).expect("signed")];
         for algorithm in algorithms {
-            genuine.push(keys.sign(algorithm, claims(ISSUER)).await.expect("signed"));
+            genuine.push(keys.sign(algorithm, "JWT", claims(ISSUER), NOW).await.expect("signed"));
         }
-        let foreign = keys.sign(SigningAlgorithm::Es256, claims("https://other.example")).await.expect("signed");
-        let jwks = keys.jwks(std::time::Duration::from_secs(60), NOW);
+        let foreign =
+            keys.sign(SigningAlgorithm::Es256, "JWT", claims("https://other.example"), NOW).await.expect("signed");
+        let jwks = keys.jwks(NOW);
         let mut known = vec![Vec::new(), b"secret".to_vec(), jwks.to_string().into_bytes()];
         for jwk in jwks["keys"].as_array().expect("keys") {
             known.push(jwk.to_string().into_bytes());

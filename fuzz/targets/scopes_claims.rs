@@ -76,11 +76,14 @@ fn scopes(text: &str) {
 }
 
 fn claims(text: &str) {
-    let Some((names, subject)) = asked_claims(text) else { return };
+    let Some((id_token, userinfo, subject)) = asked_claims(text) else { return };
     let claims: Value = serde_json::from_str(text).expect("JSON");
-    let members = claims["id_token"].as_object();
-    assert!(names.len() <= 64);
-    assert!(names.iter().all(|name| members.is_some_and(|members| members.contains_key(name))), "{text}");
-    let named = members.and_then(|members| members.get("sub")?.get("value")?.as_str());
+    for (names, place) in [(&id_token, "id_token"), (&userinfo, "userinfo")] {
+        let members = claims[place].as_object();
+        assert!(names.len() <= 64);
+        assert!(names.iter().all(|name| members.is_some_and(|members| members.contains_key(name))), "{text}");
+    }
+    let sub = |place| claims[place].as_object()?.get("sub")?.get("value")?.as_str();
+    let named = sub("id_token").or_else(|| sub("userinfo"));
     assert_eq!(subject.as_ref().map(|subject| subject.as_str()), named, "{text}");
 }

@@ -9,6 +9,7 @@ use super::{
     AccessGround,
     cache::{CachedToken, Missed, TokenCache},
     invalidation::Invalidation,
+    uses::Uses,
 };
 use crate::{
     clock::UnixTime,
@@ -57,6 +58,7 @@ pub(super) struct Introspector {
     cache: TokenCache,
     ttl: Duration,
     pub(super) invalidation: Invalidation,
+    pub(super) uses: Uses,
 }
 
 /// A token that is worth a look-up.
@@ -70,7 +72,12 @@ struct Asked<'a> {
 
 impl Introspector {
     pub(super) fn new(settings: &CacheSettings) -> Self {
-        Self { cache: TokenCache::new(settings), ttl: settings.ttl, invalidation: Invalidation::default() }
+        Self {
+            cache: TokenCache::new(settings),
+            ttl: settings.ttl,
+            invalidation: Invalidation::default(),
+            uses: Uses::default(),
+        }
     }
 
     pub(super) async fn introspect(
@@ -144,6 +151,7 @@ impl Introspector {
         if let (Some(natives), Some(_)) = (&ground.natives, native) {
             natives.note_use(hash, now);
         }
+        self.uses.note(&facts, now);
         let by_role = !client.allowed_roles.is_empty();
         Ok(Arc::new(CachedToken {
             stamp: self.invalidation.stamp(began, &facts.grant.id),

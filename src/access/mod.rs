@@ -11,6 +11,7 @@ mod invalidation;
 mod permit;
 #[cfg(test)]
 mod tests;
+mod uses;
 
 use std::{sync::Arc, time::Duration};
 
@@ -67,6 +68,18 @@ impl AccessCheck {
     #[must_use]
     pub fn invalidation(&self) -> Invalidation {
         self.introspector.invalidation.clone()
+    }
+
+    /// Writes when grants were last used, as far as the store has not heard of it. What can't be written is noted again with
+    /// the next use.
+    pub async fn write_uses(&self) {
+        let uses = self.introspector.uses.take();
+        if uses.is_empty() {
+            return;
+        }
+        if let Err(error) = self.ground.store.note_uses(uses).await {
+            tracing::error!(%error, "when grants were used can't be written");
+        }
     }
 
     /// Whether a request may go upstream on these terms. `None`: it carries no bearer token of ours to act on and goes as

@@ -30,7 +30,7 @@ pub struct TokensSettings {
     pub access_format: AccessFormat,
     /// How id_tokens are signed. Default RS256: every library knows it.
     pub id_token_alg: SigningAlgorithm,
-    /// How often a new signing key is made. Default 90 days.
+    /// How long a signing key signs before the next one takes over. Default 90 days.
     #[serde(deserialize_with = "duration")]
     pub key_rotation: Duration,
 }

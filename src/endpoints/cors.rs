@@ -29,7 +29,9 @@ fn readers(endpoint: Endpoint) -> Readers {
         Endpoint::Token | Endpoint::Revoke | Endpoint::Userinfo | Endpoint::Introspect | Endpoint::Register => {
             Readers::Clients
         }
-        Endpoint::Authorize | Endpoint::Approve | Endpoint::Login | Endpoint::EndSession => Readers::Nobody,
+        Endpoint::Authorize | Endpoint::Approve | Endpoint::ConnectedApps | Endpoint::Login | Endpoint::EndSession => {
+            Readers::Nobody
+        }
     }
 }
 

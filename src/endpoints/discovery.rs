@@ -6,9 +6,11 @@ use serde_json::{Value, json};
 use super::{
     EndpointSettings, Endpoints,
     respond::{Answer, json as json_answer, set},
+    texts::Language,
 };
 use crate::{
     erpnext::KnownClients,
+    issuer::JWKS_MAX_AGE,
     oauth::{SigningAlgorithm, user_claims},
 };
 
@@ -20,8 +22,6 @@ const PROTOCOL_CLAIMS: [&str; 10] = ["sub", "iss", "aud", "exp", "iat", "auth_ti
 
 /// The documents change with the configuration and, in scopes and grant types, with the clients.
 const METADATA_MAX_AGE: &str = "public, max-age=3600";
-/// Clients must see a new key soon after it signs.
-const JWKS_MAX_AGE: &str = "public, max-age=300";
 
 impl Endpoints {
     pub(super) fn discovery(&self) -> Answer {
@@ -42,8 +42,8 @@ impl Endpoints {
     }
 
     pub(super) fn jwks(&self) -> Answer {
-        let keys = self.issuer.signing.jwks(self.issuer.settings.access_ttl, self.issuer.clock.now());
-        document(&keys, JWKS_MAX_AGE)
+        let keys = self.issuer.signing.jwks(self.issuer.clock.now());
+        document(&keys, &format!("public, max-age={}", JWKS_MAX_AGE.as_secs()))
     }
 }
 
@@ -83,6 +83,7 @@ fn metadata(settings: &EndpointSettings, clients: &KnownClients) -> Value {
         "code_challenge_methods_supported": ["S256"],
         "prompt_values_supported": ["none", "login", "consent", "select_account"],
         "claims_supported": claims(clients),
+        "ui_locales_supported": Language::ALL.map(Language::as_str),
         "claim_types_supported": ["normal"],
         "claims_parameter_supported": true,
         "request_parameter_supported": false,

@@ -19,6 +19,8 @@ pub(super) enum Form {
     SignOut,
     /// User name and password.
     Login,
+    /// End what an application may do.
+    EndAccess,
 }
 
 impl Form {
@@ -28,6 +30,7 @@ impl Form {
             Self::SignIn => b"sign in",
             Self::SignOut => b"sign out",
             Self::Login => b"login",
+            Self::EndAccess => b"end access",
         }
     }
 }

@@ -19,7 +19,7 @@ use super::{
 };
 use crate::{
     config::LoginPage,
-    erpnext::{LOGIN_LIFE, LogIn, LoginCookies, LoginProbe},
+    erpnext::{LogIn, LoginCookies, LoginProbe},
     issuer::LogoutCause,
     oauth::{Client, TokenHash, UserName},
     secret::Secret,
@@ -123,21 +123,12 @@ impl Endpoints {
         }
     }
 
-    /// Ends what the new login takes the place of, and goes on where the login was asked for.
+    /// Goes on where the login was asked for. What can't be finished leaves no login session behind that nobody has.
     async fn logged_in_with(&self, visitor: Visitor, cookies: LoginCookies) -> Result<Answer, OAuthError> {
-        let (now, peer) = (self.issuer.clock.now(), visitor.peer.address);
-        let user = self.login_user(&cookies.sid, visitor.peer).await?.ok_or_else(forbidden)?;
-        let login = self.logins.hash(&cookies.sid);
-        self.issuer.store.put_login(login, now, now.plus(LOGIN_LIFE)).await?;
-        if let Some(old) = visitor.browser.sid.as_ref().filter(|old| **old != cookies.sid) {
-            self.take_over(old, login, &user, visitor.peer).await?;
+        if let Err(error) = self.take_over(&visitor, &cookies).await {
+            self.end_upstream(&cookies.sid, visitor.peer).await;
+            return Err(error);
         }
-        self.issuer.record(&AuditEvent {
-            event: "login",
-            user: Some(user.as_str()),
-            address: Some(peer),
-            ..AuditEvent::default()
-        });
         let mut answer = see(StatusCode::SEE_OTHER, &self.back(&visitor), None);
         for cookie in cookies.lines {
             answer.headers_mut().append(header::SET_COOKIE, cookie);
@@ -145,20 +136,35 @@ impl Endpoints {
         Ok(answer)
     }
 
-    /// The browser's earlier login session ends. To clients it goes on where the same user has logged in again.
-    async fn take_over(&self, old: &Secret, new: TokenHash, user: &UserName, peer: Peer) -> Result<(), OAuthError> {
-        let before = self.login_user(old, peer).await?;
-        let hash = self.logins.hash(old);
-        if before.as_ref() == Some(user) {
-            self.issuer.store.continue_login(hash, new).await?;
-        } else {
-            self.logouts.end_login(hash, LogoutCause::Upstream, peer.address).await?;
+    /// Takes note of a new login session, and ends the browser's earlier one. To clients that one goes on where the same
+    /// user has logged in again.
+    async fn take_over(&self, visitor: &Visitor, cookies: &LoginCookies) -> Result<(), OAuthError> {
+        let (store, now, address) = (&self.issuer.store, self.issuer.clock.now(), visitor.peer.address);
+        let user = self.login_user(&cookies.sid, visitor.peer).await?.ok_or_else(forbidden)?;
+        let login = self.logins.hash(&cookies.sid);
+        store.put_login(login, now, now.plus(cookies.life)).await?;
+        if let Some(old) = visitor.browser.sid.as_ref().filter(|old| **old != cookies.sid) {
+            let (before, earlier) = (self.login_user(old, visitor.peer).await?, self.logins.hash(old));
+            if before.as_ref() == Some(&user) {
+                store.continue_login(earlier, login).await?;
+            } else {
+                self.logouts.end_login(earlier, LogoutCause::Upstream, address).await?;
+            }
+            if before.is_some() {
+                self.end_upstream(old, visitor.peer).await;
+            }
         }
-        if before.is_some() {
-            let probe = LoginProbe { sid: old.clone(), peer: peer.address };
-            self.issuer.directory.end_login_session(&probe).await?;
-        }
+        let (user, address) = (Some(user.as_str()), Some(address));
+        self.issuer.record(&AuditEvent { event: "login", user, address, ..AuditEvent::default() });
         Ok(())
+    }
+
+    /// Ends a login session that the browser is not to have any more; one that stays is ERPNext's to let expire.
+    async fn end_upstream(&self, sid: &Secret, peer: Peer) {
+        let probe = LoginProbe { sid: sid.clone(), peer: peer.address };
+        if let Err(error) = self.issuer.directory.end_login_session(&probe).await {
+            tracing::warn!(%error, "a login session that another has taken the place of can't be ended");
+        }
     }
 
     /// Whose login session this is, asked live; `None`: nobody's.

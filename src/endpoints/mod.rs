@@ -3,6 +3,7 @@
 pub(crate) mod authorize;
 mod browser;
 mod client_auth;
+mod connected_apps;
 mod cors;
 mod discovery;
 mod end_session;
@@ -73,7 +74,7 @@ pub struct Limits {
     pub token_failures: Limit,
     /// "Not active" answers to callers without credentials.
     pub introspection_misses: Limit,
-    /// Authorization requests.
+    /// Authorization requests, and what else browsers ask for.
     pub authorize: Limit,
     /// Failed logins that pass on their way to the upstream.
     pub login_failures: Limit,
@@ -125,15 +126,30 @@ impl Endpoints {
             return answer;
         }
         let headers = request.headers().clone();
-        let mut answer = self.dispatch(endpoint, &method, request, peer).await;
+        let mut answer = match self.check_browser(endpoint, peer) {
+            Ok(()) => self.dispatch(endpoint, &method, request, peer).await,
+            Err(error) => self.page_or_json(&headers, &error),
+        };
         self.open_to_origin(endpoint, &headers, &mut answer);
         answer
+    }
+
+    /// What is for browsers costs the store a row or ERPNext a call, whoever asks: each address may do so much of it.
+    fn check_browser(&self, endpoint: Endpoint, peer: Peer) -> Result<(), OAuthError> {
+        if !matches!(endpoint, Endpoint::Authorize | Endpoint::ConnectedApps | Endpoint::Login | Endpoint::EndSession) {
+            return Ok(());
+        }
+        let (limit, address, now) = (&self.limits.authorize, Counted::address(peer.address), self.issuer.clock.now());
+        limit.check(&address, now).map_err(OAuthError::too_many)?;
+        limit.count(address, now);
+        Ok(())
     }
 
     async fn dispatch(&self, endpoint: Endpoint, method: &Method, request: Request<Bytes>, peer: Peer) -> Answer {
         match endpoint {
             Endpoint::Authorize => self.authorize(method, request, peer).await,
             Endpoint::Approve => self.approve(request, peer).await,
+            Endpoint::ConnectedApps => self.connected_apps(method, request, peer).await,
             Endpoint::Login => self.login(method, request, peer).await,
             Endpoint::EndSession => self.end_session(method, request, peer).await,
             Endpoint::Token => self.token(request, peer).await,
@@ -189,7 +205,9 @@ impl Endpoints {
 
 const fn allowed_methods(endpoint: Endpoint) -> &'static str {
     match endpoint {
-        Endpoint::Authorize | Endpoint::Login | Endpoint::EndSession | Endpoint::Userinfo => "GET, HEAD, POST, OPTIONS",
+        Endpoint::Authorize | Endpoint::ConnectedApps | Endpoint::Login | Endpoint::EndSession | Endpoint::Userinfo => {
+            "GET, HEAD, POST, OPTIONS"
+        }
         Endpoint::Approve | Endpoint::Token | Endpoint::Revoke | Endpoint::Introspect | Endpoint::Register => {
             "POST, OPTIONS"
         }

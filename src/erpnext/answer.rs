@@ -54,6 +54,14 @@ impl Answer {
         &self.cookies
     }
 
+    /// How long the browser is to keep the login session, in seconds.
+    pub(super) fn sid_max_age(&self) -> Option<u64> {
+        let mut lines = self.cookies.iter().filter_map(|line| line.to_str().ok());
+        let sid = lines.rfind(|line| line.starts_with("sid="))?;
+        let ages = sid.split(';').filter_map(|part| part.trim().split_once('='));
+        ages.filter(|(name, _)| name.eq_ignore_ascii_case("max-age")).find_map(|(_, age)| age.parse().ok())
+    }
+
     /// The answer to a call of the gateway's account; `None` on 404. `needs` says which right the call takes.
     pub(super) fn for_account(self, needs: &str) -> Result<Option<Self>, DirectoryError> {
         match self.status {
@@ -93,10 +101,15 @@ impl Answer {
     }
 }
 
+/// The values that are nobody's: of a guest, and, while a login still asks for a second factor, of whom Frappe works as
+/// meanwhile (seen on 15.44.2).
+const NOBODYS: [&str; 2] = ["Guest", "Administrator"];
+
 /// Whether the text can be the `sid` of a login session: anything else is never sent on.
 pub(super) fn is_login_sid(sid: &str) -> bool {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
-    (1..=140).contains(&sid.len()) && sid.bytes().all(plain) && !sid.eq_ignore_ascii_case("Guest")
+    let nobodys = NOBODYS.iter().any(|nobodys| sid.eq_ignore_ascii_case(nobodys));
+    (1..=140).contains(&sid.len()) && sid.bytes().all(plain) && !nobodys
 }
 
 fn sid_that_is_set(headers: &HeaderMap) -> Option<Secret> {
@@ -124,11 +137,14 @@ mod tests {
         assert_eq!(sid(&["sid=Guest; Path=/"]), None);
         assert_eq!(sid(&["sid=ab12; Path=/", "sid=; Path=/"]), None);
         assert_eq!(sid(&[]), None);
+        let age = |cookies: &[&str]| answer(200, cookies).sid_max_age();
+        assert_eq!(age(&["sid=ab12; Expires=x; Max-Age=864000; HttpOnly"]), Some(864_000));
+        assert_eq!(age(&["user_id=x; Max-Age=1", "sid=ab12; HttpOnly"]), None);
     }
 
     #[test]
     fn what_can_be_no_sid_is_not_sent_on() {
-        for sid in ["", "Guest", "guest", "a;b", "a b", "a\r\nb", "ä"] {
+        for sid in ["", "Guest", "guest", "Administrator", "a;b", "a b", "a\r\nb", "ä"] {
             assert!(!is_login_sid(sid), "{sid:?}");
         }
         assert!(is_login_sid("3b929b4b0509e2305a9081343ed369c666ae94cda023977147d3fdeb"));

@@ -1,6 +1,6 @@
 //! What the other parts may ask of the upstream's users, and the answers' types. No word of Frappe here.
 
-use std::{net::IpAddr, sync::Arc};
+use std::{net::IpAddr, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use http::HeaderValue;
@@ -77,6 +77,8 @@ pub struct LoginCookies {
     pub sid: Secret,
     /// `Set-Cookie`, each line.
     pub lines: Vec<HeaderValue>,
+    /// How long the login session lives.
+    pub life: Duration,
 }
 
 /// How young an answer must be.

@@ -56,7 +56,10 @@ pub(super) async fn log_in(
     };
     let answer = agent.send(call).await?;
     match answer.sid() {
-        Some(sid) => Ok(LogIn::In(LoginCookies { sid: sid.clone(), lines: answer.cookies().to_vec() })),
+        Some(sid) => {
+            let life = answer.sid_max_age().map_or(LOGIN_LIFE, Duration::from_secs);
+            Ok(LogIn::In(LoginCookies { sid: sid.clone(), lines: answer.cookies().to_vec(), life }))
+        }
         None => judge_without_session(&answer),
     }
 }

@@ -44,7 +44,7 @@ impl Issuer {
             IdTokenClaims::Full => told,
             IdTokenClaims::Minimal => told.into_iter().filter(|(name, _)| opened.asked.contains(name)).collect(),
         });
-        self.sign_for(client, "JWT", claims).await
+        self.sign_for(client, "JWT", claims, parts.now).await
     }
 
     /// Signs claims as the client wants its id_tokens signed; `kind` goes into the header `typ`.
@@ -54,8 +54,9 @@ impl Issuer {
     pub(super) async fn sign_for(
         &self,
         client: &Client,
-        kind: &str,
+        kind: &'static str,
         claims: Map<String, Value>,
+        now: UnixTime,
     ) -> Result<String, IssueError> {
         match self.algorithm_for(client) {
             SigningAlgorithm::Hs256 => {
@@ -63,7 +64,7 @@ impl Issuer {
                 let secret = client.secret.as_ref().ok_or(IssueError::NoSecretToSignWith)?;
                 Ok(SigningKeys::sign_with_secret(secret, kind, &claims)?)
             }
-            asymmetric => Ok(self.signing.sign(asymmetric, kind, claims).await?),
+            asymmetric => Ok(self.signing.sign(asymmetric, kind, claims, now).await?),
         }
     }
 

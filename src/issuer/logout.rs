@@ -145,7 +145,7 @@ impl Logouts {
         if let Some(sub) = &notice.sub {
             put("sub", sub.as_str().into());
         }
-        self.issuer.sign_for(client, "logout+jwt", claims).await
+        self.issuer.sign_for(client, "logout+jwt", claims, now).await
     }
 }
 

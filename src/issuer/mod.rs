@@ -21,7 +21,7 @@ pub use id_token::IdTokenParts;
 pub use logout::{LogoutCause, Logouts};
 pub use refusal::{GrantRefusal, IssueError};
 pub use revocation::PresentedToken;
-pub use signing::{SigningError, SigningKeys};
+pub use signing::{HEARD_OF, JWKS_MAX_AGE, KeyLives, KeyPhase, KeyRound, KeyTimes, LEAD, SigningError, SigningKeys};
 
 use crate::{
     clock::{Clock, UnixTime},

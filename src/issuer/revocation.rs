@@ -163,6 +163,18 @@ impl Issuer {
         Ok(())
     }
 
+    /// Ends all grants of a user for one client, and forgets the consents; tells how many grants.
+    ///
+    /// # Errors
+    /// When the store can't keep it: the grants go on then.
+    pub async fn end_connection(&self, user: &UserName, client: &ClientId) -> Result<u64, IssueError> {
+        let ended = self.store.end_connection(user, client, self.clock.now()).await?;
+        for grant in &ended {
+            (self.grant_ended)(grant);
+        }
+        Ok(ended.len() as u64)
+    }
+
     /// Ends all grants of a user who is gone.
     ///
     /// # Errors

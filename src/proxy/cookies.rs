@@ -15,6 +15,8 @@ const LOGIN_SESSION: &[u8] = b"sid";
 const LONGEST_NAME: usize = 140;
 /// The value of it that is nobody's.
 const GUEST: &[u8] = b"Guest";
+/// What Frappe sets while a login still asks for a second factor: nobody has logged in, and nobody out (seen on 15.44.2).
+const PENDING: &[u8] = b"Administrator";
 
 /// What an answer says of the browser's login session.
 #[derive(PartialEq, Eq)]
@@ -82,7 +84,7 @@ pub(super) fn login_sessions(headers: &impl Fields) -> impl Iterator<Item = &str
 }
 
 fn is_login_session(sid: &[u8]) -> bool {
-    !sid.is_empty() && sid != GUEST
+    !sid.is_empty() && sid != GUEST && sid != PENDING
 }
 
 /// What an answer to a request says of the browser's login session; ERPNext repeats the cookie with every answer.
@@ -91,7 +93,7 @@ pub(super) fn login_change<'a>(request: &impl Fields, answer: &'a impl Fields) -
         let (name, sid) = pairs(value).next()?;
         (name.trim_ascii() == LOGIN_SESSION).then(|| (sid.trim_ascii(), value))
     });
-    let (sid, value) = set?;
+    let (sid, value) = set.filter(|(sid, _)| *sid != PENDING)?;
     if !is_login_session(sid) {
         return login_sessions(request).next().map(|_| LoginChange::Ended);
     }
@@ -156,6 +158,9 @@ mod tests {
         assert_eq!(login_change(&sent(&["sid=old; x=1"]), &answer), began);
         assert_eq!(login_change(&sent(&["sid=Guest"]), &answer), began);
         assert_eq!(login_change(&sent(&["x=1; sid=new"]), &answer), None);
+        let pending = set(&["sid=Administrator; Max-Age=612000; HttpOnly"]);
+        assert_eq!(login_change(&sent(&[]), &pending), None);
+        assert_eq!(login_change(&sent(&["sid=old"]), &pending), None, "a second factor is asked for");
     }
 
     #[test]

@@ -13,6 +13,8 @@ pub enum Endpoint {
     Authorize,
     /// The consent decision.
     Approve,
+    /// Which applications may act for a user.
+    ConnectedApps,
     /// The gateway's own login page.
     Login,
     /// OpenID Connect RP-Initiated Logout 1.0 §2
@@ -53,6 +55,7 @@ impl Endpoint {
         match self {
             Self::Authorize => "authorize",
             Self::Approve => "approve",
+            Self::ConnectedApps => "connected_apps",
             Self::Login => "login",
             Self::EndSession => "end_session",
             Self::Token => "token",
@@ -71,6 +74,7 @@ impl Endpoint {
         match name {
             "authorize" => Some(Self::Authorize),
             "approve" => Some(Self::Approve),
+            "connected_apps" => Some(Self::ConnectedApps),
             "login" => Some(Self::Login),
             "end_session" => Some(Self::EndSession),
             "get_token" => Some(Self::Token),

@@ -13,6 +13,7 @@ use super::{
     site::Site,
     upkeep::{ClientUpkeep, NativeUpkeep},
 };
+use crate::issuer::{HEARD_OF, KeyRound};
 
 /// Counts of used allowances are written this often.
 const COUNTS_INTERVAL: Duration = Duration::from_secs(10);
@@ -21,14 +22,14 @@ const PURGE_INTERVAL: Duration = Duration::from_secs(60);
 const PURGE_BATCH: u32 = 100;
 /// What was counted for the audit trail is written this often.
 const TALLY_INTERVAL: Duration = Duration::from_secs(60);
-/// Whether a signing key is due for rotation, or another process has rotated some, is looked at this often.
+/// Whether a signing key is due for rotation, or another process has rotated some, is looked at this often. A round or
+/// two may fail before another process counts on it.
 const KEYS_INTERVAL: Duration = Duration::from_secs(10);
+const _: () = assert!(3 * KEYS_INTERVAL.as_secs() < HEARD_OF.as_secs());
 
 /// How often things are done.
 #[derive(Clone, Copy, Debug)]
 pub struct Periods {
-    /// A signing key is rotated when it is so old.
-    pub key_rotation: Duration,
     /// ERPNext's clients, and the tokens that it issued, are asked for this often.
     pub client_sync: Duration,
 }
@@ -57,7 +58,7 @@ impl Background {
         let revocations = self.site.access.follow_revocations(self.shutdown.clone());
         let counts = self.every(COUNTS_INTERVAL, || counts::write(&self.site));
         let purge = self.every(PURGE_INTERVAL, || self.purge());
-        let keys = self.every(KEYS_INTERVAL, || self.rotate_keys());
+        let keys = self.every(KEYS_INTERVAL, || self.keep_keys_up());
         let tally = self.every(TALLY_INTERVAL, || self.write_tally());
         let logouts = self.site.backchannel.run(self.shutdown.clone());
         tokio::join!(erpnext, clients, natives, revocations, counts, purge, keys, tally, logouts);
@@ -90,11 +91,13 @@ impl Background {
         }
     }
 
-    async fn rotate_keys(&self) {
+    async fn keep_keys_up(&self) {
         let now = self.site.clock.now();
-        match self.site.issuer.signing.rotate_older_than(self.periods.key_rotation, now).await {
-            Ok(0) => {}
-            Ok(count) => tracing::info!(count, "signing keys rotated"),
+        match self.site.issuer.signing.keep_up(now).await {
+            Ok(round) if round == KeyRound::default() => {}
+            Ok(KeyRound { published, removed }) => {
+                tracing::info!(published, removed, "signing keys to come are published, or old ones removed");
+            }
             Err(error) => tracing::error!(%error, "the signing keys can't be rotated yet"),
         }
     }

@@ -2,12 +2,13 @@
 
 use super::site::Site;
 
-/// Writes the counts of used allowances, and when ERPNext's own tokens were used. What can't be written waits for the
+/// Writes the counts of used allowances, and when grants and ERPNext's own tokens were used. What can't be written waits for the
 /// next time.
 pub(super) async fn write(site: &Site) {
     if let Some(natives) = &site.natives {
         natives.write_uses().await;
     }
+    site.access.write_uses().await;
     let uses = site.issuer.allowances.take();
     if uses.is_empty() {
         return;

@@ -152,7 +152,7 @@ pub fn ask_parts(config: &Config) -> anyhow::Result<Vec<NotReady>> {
 }
 
 const fn periods(config: &Config) -> Periods {
-    Periods { key_rotation: config.tokens.key_rotation, client_sync: config.erpnext.client_sync_interval }
+    Periods { client_sync: config.erpnext.client_sync_interval }
 }
 
 /// What is not ready, and which of several upstreams does not answer.

@@ -15,7 +15,7 @@ use crate::{
     erpnext::{
         ClientRegistry, ClientRules, DirectoryError, Erpnext, ErpnextSettings, Ground, Hooks, NativeTokens, UserChange,
     },
-    issuer::{AllowanceCounter, Issuer, IssuerSettings, Logouts, SigningKeys},
+    issuer::{AllowanceCounter, Issuer, IssuerSettings, KeyLives, Logouts, SigningKeys},
     oauth::{Allowance, Client, ClientId, ClientMode, LoginHasher, SigningAlgorithm, SiteId, TokenMint, UserName},
     random::{OsRandom, Random},
     route::{CurrentRouter, Router},
@@ -98,7 +98,7 @@ impl Site {
             user_ttl: config.erpnext.user_ttl,
         };
         let access = Arc::new(AccessCheck::new(ground, &config.cache));
-        let signing = io.block_on(SigningKeys::load(Arc::clone(&store), &algorithms, clock.now()));
+        let signing = io.block_on(SigningKeys::load(Arc::clone(&store), &algorithms, key_lives(config), clock.now()));
         let signing = Arc::new(signing.context("the signing keys can't be read or made")?);
         let invalidation = access.invalidation();
         let used = Arc::clone(metrics);
@@ -258,6 +258,11 @@ fn issuer_settings(config: &Config) -> IssuerSettings {
         code_ttl: tokens.code_ttl,
         id_token_alg: tokens.id_token_alg,
     }
+}
+
+pub(super) const fn key_lives(config: &Config) -> KeyLives {
+    let tokens = &config.tokens;
+    KeyLives { token: tokens.access_ttl, hint: tokens.refresh_ttl, rotation: tokens.key_rotation }
 }
 
 /// The gateway's own algorithm first, then those that clients have instead.

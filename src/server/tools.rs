@@ -16,6 +16,7 @@ use crate::{
     clock::{Clock, SystemClock},
     config::{Config, NativeTokens as NativeTokensSetting},
     erpnext::{Erpnext, Ground, Hooks, NativeTokens},
+    issuer::KeyLives,
     oauth::{Client, TokenMint},
     random::OsRandom,
     store::{Store, secret_key},
@@ -47,6 +48,8 @@ pub struct Tools {
     pub natives: Option<NativeTokens>,
     /// Recognises tokens.
     pub mint: TokenMint,
+    /// How long signing keys live.
+    pub key_lives: KeyLives,
     /// The time.
     pub clock: Arc<dyn Clock>,
     audit_file: Option<PathBuf>,
@@ -84,7 +87,8 @@ impl Tools {
         let accepts = config.erpnext.native_tokens == NativeTokensSetting::Accept;
         let natives = accepts.then(|| erpnext.native_tokens());
         let (audit_file, store_file) = (config.log.audit_file.clone(), settings.path.clone());
-        Ok(Self { runtime, store, erpnext, natives, mint: TokenMint::new(&secret_key), clock, audit_file, store_file })
+        let (mint, key_lives) = (TokenMint::new(&secret_key), site::key_lives(config));
+        Ok(Self { runtime, store, erpnext, natives, mint, key_lives, clock, audit_file, store_file })
     }
 
     /// The registered clients: those of the configuration, and those that ERPNext had when the gateway asked last.

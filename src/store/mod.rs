@@ -16,10 +16,10 @@ use async_trait::async_trait;
 
 pub use embedded::EmbeddedStore;
 pub use records::{
-    AccessTokenFacts, AllowanceUse, ClientSession, CodeRecord, Consent, EndOfLogin, Grant, GrantUser, KeptClient,
-    LogoutNotice, NativeCount, NativeImport, NativeRow, NativeState, NewAccessToken, NewGrant, NewRefreshToken,
-    PendingLogout, PendingRequest, RefreshOutcome, RefreshStep, RefreshSuccession, RefreshTokenFacts, Revocation,
-    RevocationSeq, ShadowToken, StoredSigningKey, TakenCode,
+    AccessTokenFacts, AllowanceUse, ClientSession, CodeRecord, Connection, Consent, EndOfLogin, Grant, GrantUser,
+    KeptClient, KeySuccession, LogoutNotice, NativeCount, NativeImport, NativeRow, NativeState, NewAccessToken,
+    NewGrant, NewRefreshToken, PendingLogout, PendingRequest, RefreshOutcome, RefreshStep, RefreshSuccession,
+    RefreshTokenFacts, Revocation, RevocationSeq, ShadowToken, StoredSigningKey, TakenCode,
 };
 
 use crate::{
@@ -116,6 +116,16 @@ pub trait Store: Send + Sync + 'static {
     /// Forgets a login session, and with it ends the grants and notes the clients that it is said to; tells which grants.
     async fn end_login(&self, end: EndOfLogin) -> StoreResult<Vec<GrantId>>;
 
+    // What a user has allowed clients
+
+    /// What this user, by name and subject, has allowed clients: grants that live and consents that are remembered, a row for
+    /// each client and list of scopes, in the order of clients.
+    async fn connections(&self, user: &GrantUser, now: UnixTime) -> StoreResult<Vec<Connection>>;
+    /// Ends all grants of a user for a client, and forgets the consents; tells which grants.
+    async fn end_connection(&self, user: &UserName, client: &ClientId, now: UnixTime) -> StoreResult<Vec<GrantId>>;
+    /// Notes when grants were used.
+    async fn note_uses(&self, uses: Vec<(GrantId, UnixTime)>) -> StoreResult<()>;
+
     // Logout
 
     /// Keeps a logout request under its handle until it expires.
@@ -144,13 +154,19 @@ pub trait Store: Send + Sync + 'static {
     /// Forgets the shadow token of a user and gives it back, so that it can be deleted upstream.
     async fn take_shadow_token(&self, user: &UserName) -> StoreResult<Option<ShadowToken>>;
 
-    /// All signing keys, the retired ones too, oldest first.
+    /// All signing keys, those to come and the retired ones too, oldest first.
     async fn signing_keys(&self) -> StoreResult<Vec<StoredSigningKey>>;
-    /// Keeps a signing key, unless an active one of its algorithm is there already; gives the one that is kept, so that
-    /// two processes that start together sign with the same.
+    /// Keeps the first signing key of an algorithm, unless one without successor is there already; gives the one that is
+    /// kept, so that two processes that start together sign with the same.
     async fn put_signing_key(&self, key: StoredSigningKey) -> StoreResult<StoredSigningKey>;
-    /// Takes a key out of use for signing.
-    async fn retire_signing_key(&self, key: &KeyId, now: UnixTime) -> StoreResult<()>;
+    /// Puts a successor beside a key and notes for both when the one follows the other. If there is a successor already
+    /// which does not sign before that time, it is brought forward and the given one left out; if there is any other, or
+    /// the key is gone, nothing happens.
+    async fn succeed_signing_key(&self, step: KeySuccession) -> StoreResult<()>;
+    /// Puts these keys in the place of all that there are; tells how many those were.
+    async fn replace_signing_keys(&self, keys: Vec<StoredSigningKey>) -> StoreResult<u64>;
+    /// Removes keys that have a successor.
+    async fn forget_signing_keys(&self, keys: Vec<KeyId>) -> StoreResult<()>;
 
     // What ERPNext has
 

@@ -56,7 +56,7 @@ continue-button = المتابعة إلى التطبيق
 scope-all = فعل كل ما يُسمح لك به على { $site }
 scope-openid = رؤية اسمك وبريدك الإلكتروني وصورتك وأدوارك
 scope-identity = التعرّف عليك
-scope-profile = رؤية اسمك وصورتك
+scope-profile = الاطلاع على اسمك وصورتك وبقية بيانات ملفك الشخصي (مثل الجنس وتاريخ الميلاد واللغة والمنطقة الزمنية)
 scope-email = رؤية بريدك الإلكتروني
 scope-phone = رؤية رقم هاتفك
 scope-address = رؤية عنوانك البريدي
@@ -75,3 +75,22 @@ delete = حذف
 list-next = { $first } و{ $second }
 list-last = { $first } و{ $second }
 phrases = { $first }؛ { $second }
+# Connected applications
+apps-title = التطبيقات المتصلة
+apps-intro = يمكن لهذه التطبيقات استخدام { $site } نيابةً عنك:
+apps-none = لا يمكن لأي تطبيق استخدام { $site } نيابةً عنك.
+apps-since = الوصول منذ { $date }
+apps-used = آخر استخدام في { $date }
+apps-unused = لم يُستخدم مؤخرًا
+apps-only-consent = ليس لديه وصول حاليًا، وسيحصل عليه مجددًا دون أن يسألك.
+apps-end = إنهاء وصول { $app }
+apps-hidden =
+    { $count ->
+        [zero] لا توجد تطبيقات أخرى.
+        [one] يوجد تطبيق آخر غير معروض.
+        [two] يوجد تطبيقان آخران غير معروضين.
+        [few] توجد { $count } تطبيقات أخرى غير معروضة.
+        [many] يوجد { $count } تطبيقًا آخر غير معروض.
+       *[other] يوجد { $count } تطبيق آخر غير معروض.
+    }
+

@@ -52,7 +52,7 @@ continue-button = Weiter zur Anwendung
 scope-all = auf { $site } alles tun, was Sie dürfen
 scope-openid = Ihren Namen, Ihre E-Mail-Adresse, Ihr Bild und Ihre Rollen sehen
 scope-identity = Sie wiedererkennen
-scope-profile = Ihren Namen und Ihr Bild sehen
+scope-profile = Ihren Namen, Ihr Bild und Ihre weiteren Angaben zur Person sehen (etwa Geschlecht, Geburtsdatum, Sprache und Zeitzone)
 scope-email = Ihre E-Mail-Adresse sehen
 scope-phone = Ihre Telefonnummer sehen
 scope-address = Ihre Postanschrift sehen
@@ -71,3 +71,18 @@ delete = löschen
 list-next = { $first }, { $second }
 list-last = { $first } und { $second }
 phrases = { $first }; { $second }
+# Connected applications
+apps-title = Verbundene Anwendungen
+apps-intro = Diese Anwendungen dürfen { $site } in Ihrem Namen nutzen:
+apps-none = Keine Anwendung darf { $site } in Ihrem Namen nutzen.
+apps-since = Zugriff seit { $date }
+apps-used = Zuletzt genutzt am { $date }
+apps-unused = In letzter Zeit nicht genutzt
+apps-only-consent = Hat zurzeit keinen Zugriff; sie bekäme ihn wieder, ohne Sie zu fragen.
+apps-end = Zugriff von { $app } beenden
+apps-hidden =
+    { $count ->
+        [one] Eine weitere wird nicht gezeigt.
+       *[other] { $count } weitere werden nicht gezeigt.
+    }
+

@@ -39,6 +39,21 @@ logged-out-text = You can close this page now.
 stayed-title = You are still signed in
 stayed-text = Nothing was changed. You can close this page now.
 
+# Connected applications
+apps-title = Connected applications
+apps-intro = These applications may use { $site } on your behalf:
+apps-none = No application may use { $site } on your behalf.
+apps-since = Access since { $date }
+apps-used = Last used on { $date }
+apps-unused = Not used lately
+apps-only-consent = Has no access at the moment; it would get it again without asking you.
+apps-end = End the access of { $app }
+apps-hidden =
+    { $count ->
+        [one] One more is not shown.
+       *[other] { $count } more are not shown.
+    }
+
 # Errors
 error-title = This request can’t go on
 error-text = The application sent a request that can’t be answered. Go back to the application and try again; if it happens again, tell the people who run it.
@@ -52,7 +67,7 @@ continue-button = Continue to the application
 scope-all = do everything on { $site } that you may do
 scope-openid = see your name, e-mail address, picture and roles
 scope-identity = recognise you
-scope-profile = see your name and picture
+scope-profile = see your name, your picture and what else you have entered about yourself (such as gender, date of birth, language and time zone)
 scope-email = see your e-mail address
 scope-phone = see your telephone number
 scope-address = see your postal address

@@ -52,7 +52,7 @@ continue-button = Continuar a la aplicación
 scope-all = hacer en { $site } todo lo que usted puede hacer
 scope-openid = ver su nombre, correo electrónico, foto y roles
 scope-identity = reconocerle
-scope-profile = ver su nombre y foto
+scope-profile = ver su nombre, su foto y los demás datos de su perfil (como sexo, fecha de nacimiento, idioma y zona horaria)
 scope-email = ver su correo electrónico
 scope-phone = ver su número de teléfono
 scope-address = ver su dirección postal
@@ -71,3 +71,18 @@ delete = eliminar
 list-next = { $first }, { $second }
 list-last = { $first } y { $second }
 phrases = { $first }; { $second }
+# Connected applications
+apps-title = Aplicaciones conectadas
+apps-intro = Estas aplicaciones pueden usar { $site } en su nombre:
+apps-none = Ninguna aplicación puede usar { $site } en su nombre.
+apps-since = Acceso desde { $date }
+apps-used = Último uso: { $date }
+apps-unused = Sin uso reciente
+apps-only-consent = Ahora no tiene acceso; lo volvería a obtener sin preguntarle.
+apps-end = Retirar el acceso de { $app }
+apps-hidden =
+    { $count ->
+        [one] No se muestra una más.
+       *[other] No se muestran { $count } más.
+    }
+

@@ -52,7 +52,7 @@ continue-button = Continuer vers l’application
 scope-all = faire sur { $site } tout ce que vous pouvez y faire
 scope-openid = voir votre nom, votre adresse e-mail, votre photo et vos rôles
 scope-identity = vous reconnaître
-scope-profile = voir votre nom et votre photo
+scope-profile = voir votre nom, votre photo et les autres informations de votre profil (comme le sexe, la date de naissance, la langue et le fuseau horaire)
 scope-email = voir votre adresse e-mail
 scope-phone = voir votre numéro de téléphone
 scope-address = voir votre adresse postale
@@ -71,3 +71,18 @@ delete = supprimer
 list-next = { $first }, { $second }
 list-last = { $first } et { $second }
 phrases = { $first } ; { $second }
+# Connected applications
+apps-title = Applications connectées
+apps-intro = Ces applications peuvent utiliser { $site } en votre nom :
+apps-none = Aucune application ne peut utiliser { $site } en votre nom.
+apps-since = Accès depuis le { $date }
+apps-used = Dernière utilisation le { $date }
+apps-unused = Pas utilisée récemment
+apps-only-consent = N’a pas d’accès en ce moment ; elle l’obtiendrait de nouveau sans vous demander.
+apps-end = Mettre fin à l’accès de { $app }
+apps-hidden =
+    { $count ->
+        [one] Une autre n’est pas affichée.
+       *[other] { $count } autres ne sont pas affichées.
+    }
+

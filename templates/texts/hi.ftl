@@ -52,7 +52,7 @@ continue-button = ऐप्लिकेशन पर आगे बढ़ें
 scope-all = { $site } पर वह सब करना जो आप कर सकते हैं
 scope-openid = आपका नाम, ईमेल पता, तस्वीर और भूमिकाएँ देखना
 scope-identity = आपको पहचानना
-scope-profile = आपका नाम और तस्वीर देखना
+scope-profile = आपका नाम, आपकी तस्वीर और आपकी प्रोफ़ाइल की अन्य जानकारी (जैसे लिंग, जन्म तिथि, भाषा और समय क्षेत्र) देखना
 scope-email = आपका ईमेल पता देखना
 scope-phone = आपका फ़ोन नंबर देखना
 scope-address = आपका डाक पता देखना
@@ -71,3 +71,18 @@ delete = हटाना
 list-next = { $first }, { $second }
 list-last = { $first } और { $second }
 phrases = { $first }; { $second }
+# Connected applications
+apps-title = जुड़े हुए ऐप्लिकेशन
+apps-intro = ये ऐप्लिकेशन आपकी ओर से { $site } का उपयोग कर सकते हैं:
+apps-none = कोई भी ऐप्लिकेशन आपकी ओर से { $site } का उपयोग नहीं कर सकता।
+apps-since = { $date } से पहुँच है
+apps-used = पिछला उपयोग: { $date }
+apps-unused = हाल में उपयोग नहीं हुआ
+apps-only-consent = अभी इसकी पहुँच नहीं है; आपसे पूछे बिना इसे फिर मिल जाएगी।
+apps-end = { $app } की पहुँच समाप्त करें
+apps-hidden =
+    { $count ->
+        [one] { $count } और नहीं दिखाया गया है।
+       *[other] { $count } और नहीं दिखाए गए हैं।
+    }
+

@@ -52,7 +52,7 @@ continue-button = Continuar para o aplicativo
 scope-all = fazer em { $site } tudo o que você pode fazer
 scope-openid = ver seu nome, e-mail, foto e funções
 scope-identity = reconhecer você
-scope-profile = ver seu nome e sua foto
+scope-profile = ver seu nome, sua foto e os outros dados do seu perfil (como gênero, data de nascimento, idioma e fuso horário)
 scope-email = ver seu e-mail
 scope-phone = ver seu número de telefone
 scope-address = ver seu endereço postal
@@ -71,3 +71,18 @@ delete = excluir
 list-next = { $first }, { $second }
 list-last = { $first } e { $second }
 phrases = { $first }; { $second }
+# Connected applications
+apps-title = Aplicativos conectados
+apps-intro = Estes aplicativos podem usar { $site } em seu nome:
+apps-none = Nenhum aplicativo pode usar { $site } em seu nome.
+apps-since = Acesso desde { $date }
+apps-used = Último uso em { $date }
+apps-unused = Sem uso recente
+apps-only-consent = Não tem acesso no momento; voltaria a tê-lo sem perguntar a você.
+apps-end = Encerrar o acesso de { $app }
+apps-hidden =
+    { $count ->
+        [one] Mais um não é mostrado.
+       *[other] Mais { $count } não são mostrados.
+    }
+

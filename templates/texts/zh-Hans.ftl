@@ -51,7 +51,7 @@ continue-button = 继续前往应用
 scope-all = 在 { $site } 上执行您有权执行的一切操作
 scope-openid = 查看您的姓名、电子邮箱、头像和角色
 scope-identity = 识别您的身份
-scope-profile = 查看您的姓名和头像
+scope-profile = 查看您的姓名、头像和个人资料中的其他信息（例如性别、出生日期、语言和时区）
 scope-email = 查看您的电子邮箱
 scope-phone = 查看您的电话号码
 scope-address = 查看您的邮寄地址
@@ -70,3 +70,17 @@ delete = 删除
 list-next = { $first }、{ $second }
 list-last = { $first }和{ $second }
 phrases = { $first }；{ $second }
+# Connected applications
+apps-title = 已连接的应用
+apps-intro = 以下应用可以代表您使用 { $site }：
+apps-none = 没有应用可以代表您使用 { $site }。
+apps-since = 自 { $date } 起有访问权限
+apps-used = 上次使用：{ $date }
+apps-unused = 最近未使用
+apps-only-consent = 目前没有访问权限；它可以不经询问再次获得。
+apps-end = 终止 { $app } 的访问
+apps-hidden =
+    { $count ->
+       *[other] 还有 { $count } 个未显示。
+    }
+

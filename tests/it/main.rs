@@ -19,6 +19,7 @@ mod durability;
 mod edge;
 mod flows;
 mod hardening;
+mod keys;
 mod layering;
 mod move_in;
 mod no_downtime;

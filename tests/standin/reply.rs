@@ -45,6 +45,8 @@ pub enum Cookies {
     Session,
     /// Those of the session, and then all five deleted.
     Cleared,
+    /// Those of a login that still asks for a second factor: `sid` alone, of whom Frappe works as meanwhile.
+    Pending,
 }
 
 impl Reply {

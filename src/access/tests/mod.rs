@@ -83,7 +83,7 @@ impl Scene {
             userinfo_claims: Vec::new(),
         };
         let (issued_at, expires_at) = (self.clock.now(), self.clock.now().plus(LIFE));
-        let facts = AccessTokenFacts { grant, scopes, issued_at, expires_at };
+        let facts = AccessTokenFacts { grant, scopes, issued_at, expires_at, last_used: None };
         self.store.tokens.lock().expect("no panic").insert(minted.hash, facts);
         minted.text.expose().to_owned()
     }

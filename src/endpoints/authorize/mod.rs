@@ -22,7 +22,6 @@ use self::{
 use super::{
     Endpoints, Peer,
     browser::Browser,
-    limits::Counted,
     media_type,
     pages::Page,
     parameters::Parameters,
@@ -57,19 +56,12 @@ pub(super) struct Stage {
 
 impl Endpoints {
     pub(super) async fn authorize(&self, method: &Method, request: Request<Bytes>, peer: Peer) -> Answer {
-        let now = self.issuer.clock.now();
-        let address = Counted::address(peer.address);
-        if let Err(seconds) = self.limits.authorize.check(&address, now) {
-            return self.page_or_json(request.headers(), &OAuthError::too_many(seconds));
-        }
-        self.limits.authorize.count(address, now);
-        let parameters = match authorization_parameters(method, &request) {
-            Ok(parameters) => parameters,
-            Err(error) => return self.page_or_json(request.headers(), &error),
-        };
-        let answer = match parameters.get(HANDLE) {
-            Some(handle) if *method == Method::GET => self.resume(handle, request.headers(), peer).await,
-            Some(_) | None => self.begin(method, &parameters, request.headers(), peer).await,
+        let answer = match authorization_parameters(method, &request) {
+            Err(error) => Err(error),
+            Ok(parameters) => match parameters.get(HANDLE) {
+                Some(handle) if *method == Method::GET => self.resume(handle, request.headers(), peer).await,
+                Some(_) | None => self.begin(method, &parameters, request.headers(), peer).await,
+            },
         };
         answer.unwrap_or_else(|error| self.page_or_json(request.headers(), &error))
     }

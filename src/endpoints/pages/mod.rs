@@ -1,5 +1,6 @@
 //! Our HTML pages. They work without JavaScript, load nothing, and can't be framed.
 
+mod connected_apps;
 mod consent;
 mod frame;
 mod login;
@@ -11,9 +12,12 @@ use askama::Template;
 use bytes::Bytes;
 use http::{Response, StatusCode, header};
 
-pub(super) use self::login::LoginForm;
-pub(super) use self::login::LoginProblem;
+pub(super) use self::{
+    connected_apps::ConnectedApp,
+    login::{LoginForm, LoginProblem},
+};
 use self::{
+    connected_apps::ConnectedAppsPage,
     consent::ConsentPage,
     frame::Frame,
     login::{LoginPage, SignInAgainPage},
@@ -54,6 +58,8 @@ pub(super) enum Page<'a> {
         form_token: &'a str,
         leads_to: &'a [String],
     },
+    /// Which applications may act for the user; `hidden`: how many more there are.
+    ConnectedApps { user: &'a GrantUser, apps: &'a [ConnectedApp], hidden: usize },
     /// Logged out, or not.
     LoggedOut { stayed: bool },
     /// Something that must not be sent to the application.
@@ -112,6 +118,9 @@ impl Page<'_> {
             Self::EndSession { client, user, handle, form_token, .. } => {
                 EndSessionPage::new(frame, settings, (client, user), (handle, form_token)).render()
             }
+            Self::ConnectedApps { user, apps, hidden } => {
+                ConnectedAppsPage::new(frame, settings, (user, apps, hidden)).render()
+            }
             Self::LoggedOut { stayed } => LoggedOutPage::new(frame, stayed).render(),
             Self::Error { error } => {
                 ErrorPage { frame, code: error.code.as_str(), description: error.description.as_ref() }.render()
@@ -135,6 +144,7 @@ impl Page<'_> {
             Self::SignInAgain { client, .. } => own_and(origins_of(client)),
             Self::Login(form) => own_and(form.client.map(origins_of).into_iter().flatten()),
             Self::EndSession { leads_to, .. } => own_and(leads_to.iter().cloned()),
+            Self::ConnectedApps { .. } => own_and([]),
             Self::LoggedOut { .. } | Self::Error { .. } => "'none'".to_owned(),
         }
     }

@@ -60,16 +60,16 @@ fn every_message_can_be_said_in_every_language() {
 fn the_pages_say_only_what_there_is_and_all_of_it() {
     let said = Regex::new(r#"\.(?:say|with|count|pair)\(\s*"([a-z-]+)""#).expect("a pattern");
     let mut names = BTreeSet::new();
-    let mut folders = vec!["templates".to_owned(), "src/endpoints".to_owned()];
+    let here = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut folders = vec![here.join("templates"), here.join("src/endpoints")];
     while let Some(folder) = folders.pop() {
-        let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join(&folder);
-        for entry in std::fs::read_dir(path).expect("a folder") {
-            let entry = entry.expect("an entry");
-            let name = entry.file_name().to_string_lossy().into_owned();
-            if entry.file_type().expect("a type").is_dir() {
-                folders.push(format!("{folder}/{name}"));
-            } else if name != "tests.rs" && (name.ends_with(".rs") || name.ends_with(".html")) {
-                let text = std::fs::read_to_string(entry.path()).expect("text");
+        for entry in std::fs::read_dir(folder).expect("a folder") {
+            let path = entry.expect("an entry").path();
+            let kind = path.extension().and_then(|kind| kind.to_str()).unwrap_or_default();
+            if path.is_dir() {
+                folders.push(path);
+            } else if !path.ends_with("tests.rs") && ["rs", "html"].contains(&kind) {
+                let text = std::fs::read_to_string(&path).expect("text");
                 names.extend(said.captures_iter(&text).map(|found| found[1].to_owned()));
             }
         }

@@ -14,10 +14,10 @@ use crate::{
     clock::UnixTime,
     oauth::{ClientId, GrantId, KeyId, Subject, TokenHash, UserName},
     store::{
-        AccessTokenFacts, AllowanceUse, ClientSession, CodeRecord, Consent, EndOfLogin, Grant, KeptClient,
-        LogoutNotice, NativeCount, NativeImport, NativeRow, NewGrant, PendingLogout, PendingRequest, RefreshOutcome,
-        RefreshStep, RefreshTokenFacts, Revocation, RevocationSeq, ShadowToken, Store, StoreError, StoreResult,
-        StoredSigningKey, TakenCode,
+        AccessTokenFacts, AllowanceUse, ClientSession, CodeRecord, Connection, Consent, EndOfLogin, Grant, GrantUser,
+        KeptClient, KeySuccession, LogoutNotice, NativeCount, NativeImport, NativeRow, NewGrant, PendingLogout,
+        PendingRequest, RefreshOutcome, RefreshStep, RefreshTokenFacts, Revocation, RevocationSeq, ShadowToken, Store,
+        StoreError, StoreResult, StoredSigningKey, TakenCode,
     },
 };
 
@@ -119,6 +119,18 @@ impl Store for ShadowStore {
         nothing()
     }
 
+    async fn connections(&self, _: &GrantUser, _: UnixTime) -> StoreResult<Vec<Connection>> {
+        nothing()
+    }
+
+    async fn end_connection(&self, _: &UserName, _: &ClientId, _: UnixTime) -> StoreResult<Vec<GrantId>> {
+        nothing()
+    }
+
+    async fn note_uses(&self, _: Vec<(GrantId, UnixTime)>) -> StoreResult<()> {
+        nothing()
+    }
+
     async fn put_logout(&self, _: TokenHash, _: PendingLogout) -> StoreResult<()> {
         nothing()
     }
@@ -162,7 +174,13 @@ impl Store for ShadowStore {
     async fn put_signing_key(&self, _: StoredSigningKey) -> StoreResult<StoredSigningKey> {
         nothing()
     }
-    async fn retire_signing_key(&self, _: &KeyId, _: UnixTime) -> StoreResult<()> {
+    async fn succeed_signing_key(&self, _: KeySuccession) -> StoreResult<()> {
+        nothing()
+    }
+    async fn replace_signing_keys(&self, _: Vec<StoredSigningKey>) -> StoreResult<u64> {
+        nothing()
+    }
+    async fn forget_signing_keys(&self, _: Vec<KeyId>) -> StoreResult<()> {
         nothing()
     }
     async fn upstream_clients(&self) -> StoreResult<Vec<KeptClient>> {

@@ -4,6 +4,7 @@
 //! place (a directory, a server), which is a [`Place`]. Each function here becomes a test of that backend.
 
 mod codes;
+mod connections;
 mod consents;
 mod grants;
 mod life;
@@ -16,8 +17,8 @@ mod sealed;
 mod upkeep;
 
 pub use self::{
-    codes::*, consents::*, grants::*, life::*, logouts::*, native::*, refresh::*, requests::*, revocations::*,
-    sealed::*, upkeep::*,
+    codes::*, connections::*, consents::*, grants::*, life::*, logouts::*, native::*, refresh::*, requests::*,
+    revocations::*, sealed::*, upkeep::*,
 };
 
 use std::{sync::Arc, time::Duration};
@@ -78,6 +79,8 @@ macro_rules! store_contract {
             a_consent_replaces_the_earlier_one,
             a_login_is_known_until_it_expires_or_ends,
             a_session_claim_is_kept_per_login_and_client,
+            a_user_sees_what_clients_may_do,
+            a_user_ends_what_one_client_may_do,
             a_login_session_ends_with_its_grants_and_no_others,
             a_grant_of_a_login_session_that_has_ended_is_ended,
             a_login_session_goes_on_in_another,
@@ -85,8 +88,12 @@ macro_rules! store_contract {
             a_notice_is_given_up_in_the_end,
             a_logout_request_is_found_until_it_is_taken,
             a_shadow_token_is_kept_replaced_and_taken,
-            an_active_signing_key_stays,
-            a_retired_signing_key_makes_room_and_is_kept,
+            the_first_signing_key_of_an_algorithm_stays,
+            a_signing_key_is_followed_by_one_other,
+            a_signing_key_to_come_is_brought_forward,
+            of_many_successors_of_a_signing_key_one_is_kept,
+            replaced_signing_keys_are_gone,
+            signing_keys_are_forgotten_once_they_have_a_successor,
             of_many_first_signing_keys_one_is_kept,
             allowances_add_up,
             living_grants_are_counted_by_client,

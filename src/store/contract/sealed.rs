@@ -2,9 +2,10 @@
 
 use super::{DAY, HOUR, Tested, all, later, start};
 use crate::{
+    clock::UnixTime,
     oauth::{KeyId, SigningAlgorithm, Subject, UserName},
     secret::Secret,
-    store::{ShadowToken, StoredSigningKey},
+    store::{KeySuccession, ShadowToken, StoredSigningKey},
 };
 
 fn shadow(text: &str) -> ShadowToken {
@@ -31,11 +32,31 @@ fn key(id: &str, algorithm: SigningAlgorithm) -> StoredSigningKey {
         private_key: Secret::new(format!("private key of {id}")),
         public_jwk: format!("{{\"kid\":\"{id}\"}}"),
         created_at: start(),
+        signs_from: start(),
         retired_at: None,
+        published_until: None,
     }
 }
 
-pub async fn an_active_signing_key_stays(store: Tested) {
+/// The step by which the key `next` follows `of` at `at`.
+fn succession(of: &str, next: &str, at: UnixTime) -> KeySuccession {
+    KeySuccession {
+        of: KeyId::new(of),
+        published_until: at.plus(HOUR),
+        next: StoredSigningKey { signs_from: at, ..key(next, SigningAlgorithm::Rs256) },
+    }
+}
+
+/// Two keys of which the one follows the other at `at`.
+fn followed(at: UnixTime) -> [StoredSigningKey; 2] {
+    let first = key("1", SigningAlgorithm::Rs256);
+    [
+        StoredSigningKey { retired_at: Some(at), published_until: Some(at.plus(HOUR)), ..first },
+        succession("1", "2", at).next,
+    ]
+}
+
+pub async fn the_first_signing_key_of_an_algorithm_stays(store: Tested) {
     let first = key("first", SigningAlgorithm::Rs256);
     assert_eq!(store.put_signing_key(first.clone()).await.expect("put"), first);
     let second = key("second", SigningAlgorithm::Rs256);
@@ -45,15 +66,79 @@ pub async fn an_active_signing_key_stays(store: Tested) {
     assert_eq!(store.signing_keys().await.expect("keys"), [first, other]);
 }
 
-pub async fn a_retired_signing_key_makes_room_and_is_kept(store: Tested) {
-    let first = store.put_signing_key(key("first", SigningAlgorithm::Rs256)).await.expect("put");
-    store.retire_signing_key(&first.id, later(HOUR)).await.expect("retired");
-    store.retire_signing_key(&first.id, later(DAY)).await.expect("nothing happens");
-    let second = StoredSigningKey { created_at: later(HOUR), ..key("a second", SigningAlgorithm::Rs256) };
-    assert_eq!(store.put_signing_key(second.clone()).await.expect("put"), second);
+pub async fn a_signing_key_is_followed_by_one_other(store: Tested) {
+    store.put_signing_key(key("1", SigningAlgorithm::Rs256)).await.expect("put");
+    let other = key("other", SigningAlgorithm::EdDsa);
+    store.put_signing_key(other.clone()).await.expect("put");
+    store.succeed_signing_key(succession("1", "2", later(HOUR))).await.expect("followed");
+    let [first, second] = followed(later(HOUR));
+    let expected = [first, other, second];
+    // Again, to be later; after a key that nobody knows; after one of another algorithm.
+    let not_now = [("1", "3", later(HOUR)), ("1", "3", later(DAY)), ("nobody", "3", start()), ("other", "3", start())];
+    for (of, next, at) in not_now {
+        store.succeed_signing_key(succession(of, next, at)).await.expect("nothing happens");
+        assert_eq!(store.signing_keys().await.expect("keys"), expected, "{next} after {of}");
+    }
+    let first_again = key("4", SigningAlgorithm::Rs256);
+    assert_eq!(store.put_signing_key(first_again).await.expect("an answer").id, KeyId::new("2"));
     store.purge(later(1000 * DAY), 100).await.expect("purged");
-    let retired = StoredSigningKey { retired_at: Some(later(HOUR)), ..first };
-    assert_eq!(store.signing_keys().await.expect("keys"), [retired, second], "oldest first");
+    assert_eq!(store.signing_keys().await.expect("keys"), expected, "what is retired is not purged");
+}
+
+pub async fn a_signing_key_to_come_is_brought_forward(store: Tested) {
+    store.put_signing_key(key("1", SigningAlgorithm::Rs256)).await.expect("put");
+    store.succeed_signing_key(succession("1", "2", later(DAY))).await.expect("followed");
+    store.succeed_signing_key(succession("1", "3", later(HOUR))).await.expect("brought forward");
+    assert_eq!(store.signing_keys().await.expect("keys"), followed(later(HOUR)));
+    // Who knows only the first key does not bring the third one forward.
+    store.succeed_signing_key(succession("2", "3", later(3 * DAY))).await.expect("followed");
+    let present = store.signing_keys().await.expect("keys");
+    assert_eq!(present.len(), 3);
+    store.succeed_signing_key(succession("1", "4", later(2 * DAY))).await.expect("nothing happens");
+    assert_eq!(store.signing_keys().await.expect("keys"), present);
+}
+
+pub async fn of_many_successors_of_a_signing_key_one_is_kept(store: Tested) {
+    store.put_signing_key(key("1", SigningAlgorithm::Rs256)).await.expect("put");
+    let steps = (2..12).map(|number: u64| {
+        let store = store.clone();
+        let at = later(HOUR * u32::try_from(number).expect("small"));
+        async move { store.succeed_signing_key(succession("1", &number.to_string(), at)).await.expect("an answer") }
+    });
+    all(steps).await;
+    let keys = store.signing_keys().await.expect("keys");
+    assert_eq!(keys.len(), 2);
+    let (first, next) = (&keys[0], &keys[1]);
+    assert_eq!(
+        (first.retired_at, next.signs_from),
+        (Some(later(2 * HOUR)), later(2 * HOUR)),
+        "the earliest time counts"
+    );
+    assert_eq!(first.published_until, Some(later(3 * HOUR)));
+}
+
+pub async fn replaced_signing_keys_are_gone(store: Tested) {
+    store.put_signing_key(key("1", SigningAlgorithm::Rs256)).await.expect("put");
+    store.put_signing_key(key("ed", SigningAlgorithm::EdDsa)).await.expect("put");
+    store.succeed_signing_key(succession("1", "2", later(HOUR))).await.expect("followed");
+    let new = [key("8", SigningAlgorithm::Rs256), key("9", SigningAlgorithm::EdDsa)];
+    assert_eq!(store.replace_signing_keys(new.to_vec()).await.expect("replaced"), 3);
+    assert_eq!(store.signing_keys().await.expect("keys"), new);
+    // Who does not know of it yet changes nothing.
+    for step in [succession("1", "3", later(HOUR)), succession("2", "3", later(DAY))] {
+        store.succeed_signing_key(step).await.expect("nothing happens");
+    }
+    assert_eq!(store.signing_keys().await.expect("keys"), new);
+}
+
+pub async fn signing_keys_are_forgotten_once_they_have_a_successor(store: Tested) {
+    store.put_signing_key(key("1", SigningAlgorithm::Rs256)).await.expect("put");
+    store.forget_signing_keys(vec![KeyId::new("1"), KeyId::new("nobody")]).await.expect("nothing happens");
+    assert_eq!(store.signing_keys().await.expect("keys").len(), 1);
+    store.succeed_signing_key(succession("1", "2", later(HOUR))).await.expect("followed");
+    store.forget_signing_keys(vec![KeyId::new("1"), KeyId::new("2")]).await.expect("forgotten");
+    let [_, second] = followed(later(HOUR));
+    assert_eq!(store.signing_keys().await.expect("keys"), [second]);
 }
 
 pub async fn of_many_first_signing_keys_one_is_kept(store: Tested) {

@@ -102,7 +102,7 @@ pub fn access_token(rows: &Rows<'_>, token: TokenHash, now: UnixTime) -> StoreRe
         concat!(
             "SELECT ",
             grant_columns!(),
-            ", t.scopes, t.issued_at, t.expires_at
+            ", t.scopes, t.issued_at, t.expires_at, g.last_used
              FROM access_tokens t JOIN grants g ON g.site = t.site AND g.id = t.grant_id
              WHERE t.site = ?1 AND t.hash = ?2 AND t.expires_at > ?3 AND g.ended_at IS NULL"
         ),
@@ -113,6 +113,7 @@ pub fn access_token(rows: &Rows<'_>, token: TokenHash, now: UnixTime) -> StoreRe
                 scopes: row.get(GRANT_COLUMNS)?,
                 issued_at: row.get(GRANT_COLUMNS + 1)?,
                 expires_at: row.get(GRANT_COLUMNS + 2)?,
+                last_used: row.get(GRANT_COLUMNS + 3)?,
             })
         },
     )

@@ -5,6 +5,7 @@
 
 mod check;
 mod columns;
+mod connections;
 mod consents;
 mod failure;
 mod file;

@@ -127,8 +127,9 @@ fn make_newest(rows: &Rows<'_>, grant: &GrantId, token: TokenHash) -> StoreResul
 /// The grant stays at least until its new tokens end.
 fn prolong_grant(rows: &Rows<'_>, step: &RefreshStep, grant: &GrantId) -> StoreResult<()> {
     rows.change(
-        "UPDATE grants SET lasts_until = max(lasts_until, ?3) WHERE site = ?1 AND id = ?2",
-        params![rows.site, grant, step.refresh_expires_at.max(step.access.expires_at)],
+        "UPDATE grants SET lasts_until = max(lasts_until, ?3), last_used = max(coalesce(last_used, 0), ?4)
+         WHERE site = ?1 AND id = ?2",
+        params![rows.site, grant, step.refresh_expires_at.max(step.access.expires_at), step.now],
     )?;
     Ok(())
 }

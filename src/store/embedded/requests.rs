@@ -100,6 +100,8 @@ pub enum Whose<'a> {
     User(&'a UserName),
     /// Those given to a client.
     Client(&'a ClientId),
+    /// Those that a user gave to a client.
+    UserAtClient(&'a UserName, &'a ClientId),
 }
 
 /// Makes codes useless whose grant has not been issued yet. The index holds these few alone.
@@ -114,6 +116,11 @@ pub fn void_codes(rows: &Rows<'_>, whose: Whose<'_>) -> StoreResult<()> {
             "UPDATE codes INDEXED BY codes_open SET voided = 1
              WHERE site = ?1 AND client = ?2 AND issued = 0",
             params![rows.site, client],
+        )?,
+        Whose::UserAtClient(user, client) => rows.change(
+            "UPDATE codes INDEXED BY codes_open SET voided = 1
+             WHERE site = ?1 AND user_name = ?2 AND client = ?3 AND issued = 0",
+            params![rows.site, user, client],
         )?,
     };
     Ok(())

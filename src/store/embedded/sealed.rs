@@ -7,7 +7,7 @@ use crate::{
     clock::UnixTime,
     oauth::{KeyId, Subject, UserName},
     secret::Secret,
-    store::{ShadowToken, StoreResult, StoredSigningKey},
+    store::{KeySuccession, ShadowToken, StoreResult, StoredSigningKey},
 };
 
 const SHADOW_TOKENS: &str = "shadow_tokens";
@@ -64,38 +64,94 @@ fn open_shadow_token(rows: &Rows<'_>, user: &UserName, found: Sealed<Shadow>) ->
 /// The columns that [`read_signing_key`] reads.
 macro_rules! signing_keys {
     ($rest:literal) => {
-        concat!("SELECT id, algorithm, sealed, public_jwk, created_at, retired_at FROM signing_keys ", $rest)
+        concat!(
+            "SELECT id, algorithm, sealed, public_jwk, created_at, signs_from, retired_at, published_until
+             FROM signing_keys ",
+            $rest
+        )
     };
 }
 
 pub fn signing_keys(rows: &Rows<'_>) -> StoreResult<Vec<StoredSigningKey>> {
-    let found =
-        rows.all(signing_keys!("WHERE site = ?1 ORDER BY created_at, id"), params![rows.site], read_signing_key)?;
+    let query = signing_keys!("WHERE site = ?1 ORDER BY created_at, signs_from, id");
+    let found = rows.all(query, params![rows.site], read_signing_key)?;
     found.into_iter().map(|found| open_signing_key(rows, found)).collect()
 }
 
 pub fn put_signing_key(rows: &Rows<'_>, key: StoredSigningKey) -> StoreResult<StoredSigningKey> {
-    let active = rows.one(
+    let newest = rows.one(
         signing_keys!("WHERE site = ?1 AND algorithm = ?2 AND retired_at IS NULL"),
         params![rows.site, key.algorithm],
         read_signing_key,
     )?;
-    if let (Some(active), None) = (active, key.retired_at) {
-        return open_signing_key(rows, active);
+    if let Some(newest) = newest {
+        return open_signing_key(rows, newest);
     }
-    let sealed = rows.codec.seal_secret(rows.place(SIGNING_KEYS, key.id.as_str().as_bytes()), &key.private_key)?;
-    rows.change(
-        "INSERT INTO signing_keys (site, id, algorithm, sealed, public_jwk, created_at, retired_at)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
-        params![rows.site, key.id, key.algorithm, sealed, key.public_jwk, key.created_at, key.retired_at],
-    )?;
+    insert_signing_key(rows, &key)?;
     Ok(key)
 }
 
-pub fn retire_signing_key(rows: &Rows<'_>, key: &KeyId, now: UnixTime) -> StoreResult<()> {
+pub fn succeed_signing_key(rows: &Rows<'_>, step: &KeySuccession) -> StoreResult<()> {
+    let next = &step.next;
+    let begun = rows.change(
+        "UPDATE signing_keys SET retired_at = ?4, published_until = ?5
+         WHERE site = ?1 AND id = ?2 AND algorithm = ?3 AND retired_at IS NULL",
+        params![rows.site, step.of, next.algorithm, next.signs_from, step.published_until],
+    )?;
+    if begun > 0 {
+        return insert_signing_key(rows, next);
+    }
+    // The successor that is there begins at the moment which its predecessor has noted.
+    let brought_forward = rows.change(
+        "UPDATE signing_keys SET signs_from = ?4
+         WHERE site = ?1 AND algorithm = ?3 AND retired_at IS NULL AND signs_from > ?4
+             AND signs_from = (SELECT retired_at FROM signing_keys WHERE site = ?1 AND id = ?2 AND algorithm = ?3)",
+        params![rows.site, step.of, next.algorithm, next.signs_from],
+    )?;
+    if brought_forward > 0 {
+        rows.change(
+            "UPDATE signing_keys SET retired_at = ?3, published_until = ?4 WHERE site = ?1 AND id = ?2",
+            params![rows.site, step.of, next.signs_from, step.published_until],
+        )?;
+    }
+    Ok(())
+}
+
+pub fn replace_signing_keys(rows: &Rows<'_>, keys: &[StoredSigningKey]) -> StoreResult<u64> {
+    let gone = rows.change("DELETE FROM signing_keys WHERE site = ?1", params![rows.site])?;
+    for key in keys {
+        insert_signing_key(rows, key)?;
+    }
+    Ok(gone as u64)
+}
+
+pub fn forget_signing_keys(rows: &Rows<'_>, keys: &[KeyId]) -> StoreResult<()> {
+    for key in keys {
+        rows.change(
+            "DELETE FROM signing_keys WHERE site = ?1 AND id = ?2 AND retired_at IS NOT NULL",
+            params![rows.site, key],
+        )?;
+    }
+    Ok(())
+}
+
+fn insert_signing_key(rows: &Rows<'_>, key: &StoredSigningKey) -> StoreResult<()> {
+    let sealed = rows.codec.seal_secret(rows.place(SIGNING_KEYS, key.id.as_str().as_bytes()), &key.private_key)?;
     rows.change(
-        "UPDATE signing_keys SET retired_at = ?3 WHERE site = ?1 AND id = ?2 AND retired_at IS NULL",
-        params![rows.site, key, now],
+        "INSERT INTO signing_keys
+             (site, id, algorithm, sealed, public_jwk, created_at, signs_from, retired_at, published_until)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+        params![
+            rows.site,
+            key.id,
+            key.algorithm,
+            sealed,
+            key.public_jwk,
+            key.created_at,
+            key.signs_from,
+            key.retired_at,
+            key.published_until
+        ],
     )?;
     Ok(())
 }
@@ -110,7 +166,9 @@ fn read_signing_key(row: &Row<'_>) -> rusqlite::Result<Sealed<StoredSigningKey>>
             private_key: Secret::new(""),
             public_jwk: row.get(3)?,
             created_at: row.get(4)?,
-            retired_at: row.get(5)?,
+            signs_from: row.get(5)?,
+            retired_at: row.get(6)?,
+            published_until: row.get(7)?,
         },
     })
 }

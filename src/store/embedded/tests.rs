@@ -7,6 +7,7 @@ use std::{
     path::{Path, PathBuf},
     sync::Arc,
     thread,
+    time::Duration,
 };
 
 use rusqlite::Connection;
@@ -18,7 +19,7 @@ use crate::{
     oauth::{GrantId, KeyId, SigningAlgorithm, Subject, TokenHash, UserName},
     secret::Secret,
     store::{
-        RevocationSeq, ShadowToken, Store, StoredSigningKey,
+        KeySuccession, RevocationSeq, ShadowToken, Store, StoredSigningKey,
         contract::{Place, store_contract},
     },
 };
@@ -75,7 +76,9 @@ fn key(text: &str) -> StoredSigningKey {
         private_key: Secret::new(text),
         public_jwk: "{}".to_owned(),
         created_at: NOW,
+        signs_from: NOW,
         retired_at: None,
+        published_until: None,
     }
 }
 
@@ -134,6 +137,40 @@ async fn what_must_be_sent_on_stands_nowhere_in_clear() {
         assert!(contains(&bytes, "visible"), "the rows are in these files");
         assert!(!contains(&bytes, "MARKER"));
     }
+}
+
+#[test]
+fn keys_that_are_there_already_have_signed_since_they_were_made() {
+    let connection = Connection::open_in_memory().expect("opened");
+    connection.execute_batch(include_str!("migrations/0001_first.sql")).expect("the first schema");
+    let insert = "INSERT INTO signing_keys (site, id, algorithm, sealed, public_jwk, created_at, retired_at)
+                  VALUES ('site', 'old', 'RS256', x'00', '{}', 5, 7), ('site', 'new', 'RS256', x'00', '{}', 7, NULL)";
+    connection.execute(insert, []).expect("inserted");
+    connection.execute_batch(include_str!("migrations/0005_keys.sql")).expect("migrated");
+    let mut query = connection
+        .prepare("SELECT id, signs_from, retired_at, published_until FROM signing_keys ORDER BY created_at")
+        .expect("a query");
+    let rows = query.query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?))).expect("rows");
+    let rows: Vec<(String, i64, Option<i64>, Option<i64>)> = rows.collect::<Result<_, _>>().expect("rows");
+    assert_eq!(rows, [("old".to_owned(), 5, Some(7), None), ("new".to_owned(), 7, None, None)]);
+}
+
+#[tokio::test]
+async fn a_step_of_the_signing_keys_that_fails_half_way_changes_nothing() {
+    let (_place, path) = place();
+    let store = open_at(&path);
+    store.put_signing_key(key("private")).await.expect("put");
+    let trigger = "CREATE TRIGGER full BEFORE INSERT ON signing_keys BEGIN SELECT RAISE(ABORT, 'full'); END";
+    Connection::open(&path).expect("opened").execute_batch(trigger).expect("a trigger");
+    let next = StoredSigningKey { id: KeyId::new("next"), signs_from: NOW.plus(Duration::from_secs(9)), ..key("next") };
+    let step = KeySuccession { of: KeyId::new("key"), published_until: NOW, next: next.clone() };
+    assert!(store.succeed_signing_key(step.clone()).await.is_err());
+    assert_eq!(store.signing_keys().await.expect("keys"), [key("private")]);
+    assert!(store.replace_signing_keys(vec![next]).await.is_err());
+    assert_eq!(store.signing_keys().await.expect("keys"), [key("private")]);
+    Connection::open(&path).expect("opened").execute_batch("DROP TRIGGER full").expect("dropped");
+    store.succeed_signing_key(step).await.expect("followed");
+    assert_eq!(store.signing_keys().await.expect("keys").len(), 2);
 }
 
 #[tokio::test]

@@ -3,16 +3,17 @@
 use async_trait::async_trait;
 
 use super::{
-    EmbeddedStore, consents, grants, logouts, native, refresh, requests, revocations, sealed, upkeep, upstream_clients,
+    EmbeddedStore, connections, consents, grants, logouts, native, refresh, requests, revocations, sealed, upkeep,
+    upstream_clients,
 };
 use crate::{
     clock::UnixTime,
     oauth::{ClientId, GrantId, KeyId, Subject, TokenHash, UserName},
     store::{
-        AccessTokenFacts, AllowanceUse, ClientSession, CodeRecord, Consent, EndOfLogin, Grant, KeptClient,
-        LogoutNotice, NativeCount, NativeImport, NativeRow, NewGrant, PendingLogout, PendingRequest, RefreshOutcome,
-        RefreshStep, RefreshTokenFacts, Revocation, RevocationSeq, ShadowToken, Store, StoreResult, StoredSigningKey,
-        TakenCode,
+        AccessTokenFacts, AllowanceUse, ClientSession, CodeRecord, Connection, Consent, EndOfLogin, Grant, GrantUser,
+        KeptClient, KeySuccession, LogoutNotice, NativeCount, NativeImport, NativeRow, NewGrant, PendingLogout,
+        PendingRequest, RefreshOutcome, RefreshStep, RefreshTokenFacts, Revocation, RevocationSeq, ShadowToken, Store,
+        StoreResult, StoredSigningKey, TakenCode,
     },
 };
 
@@ -127,6 +128,20 @@ impl Store for EmbeddedStore {
         self.writer.write(move |rows| logouts::end_login(rows, &end)).await
     }
 
+    async fn connections(&self, user: &GrantUser, now: UnixTime) -> StoreResult<Vec<Connection>> {
+        let user = user.clone();
+        self.readers.read(move |rows| connections::connections(rows, &user, now)).await
+    }
+
+    async fn end_connection(&self, user: &UserName, client: &ClientId, now: UnixTime) -> StoreResult<Vec<GrantId>> {
+        let (user, client) = (user.clone(), client.clone());
+        self.writer.write(move |rows| connections::end_connection(rows, &user, &client, now)).await
+    }
+
+    async fn note_uses(&self, uses: Vec<(GrantId, UnixTime)>) -> StoreResult<()> {
+        self.writer.write(move |rows| connections::note_uses(rows, &uses)).await
+    }
+
     async fn put_logout(&self, handle: TokenHash, logout: PendingLogout) -> StoreResult<()> {
         self.writer.write(move |rows| logouts::put_logout(rows, handle, &logout)).await
     }
@@ -176,9 +191,16 @@ impl Store for EmbeddedStore {
         self.writer.write(move |rows| sealed::put_signing_key(rows, key)).await
     }
 
-    async fn retire_signing_key(&self, key: &KeyId, now: UnixTime) -> StoreResult<()> {
-        let key = key.clone();
-        self.writer.write(move |rows| sealed::retire_signing_key(rows, &key, now)).await
+    async fn succeed_signing_key(&self, step: KeySuccession) -> StoreResult<()> {
+        self.writer.write(move |rows| sealed::succeed_signing_key(rows, &step)).await
+    }
+
+    async fn replace_signing_keys(&self, keys: Vec<StoredSigningKey>) -> StoreResult<u64> {
+        self.writer.write(move |rows| sealed::replace_signing_keys(rows, &keys)).await
+    }
+
+    async fn forget_signing_keys(&self, keys: Vec<KeyId>) -> StoreResult<()> {
+        self.writer.write(move |rows| sealed::forget_signing_keys(rows, &keys)).await
     }
 
     async fn upstream_clients(&self) -> StoreResult<Vec<KeptClient>> {

@@ -1,9 +1,11 @@
 //! The rows of the store, as values.
 
+mod connections;
 mod logouts;
 
 use serde::{Deserialize, Serialize};
 
+pub use connections::Connection;
 pub use logouts::{ClientSession, EndOfLogin, LogoutNotice, PendingLogout};
 
 use crate::{
@@ -150,6 +152,8 @@ pub struct NewGrant {
 /// What the store knows of an active access token.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AccessTokenFacts {
+    /// When a token of the grant was last looked up, to an hour.
+    pub last_used: Option<UnixTime>,
     /// Its grant.
     pub grant: Grant,
     /// Its own scopes.
@@ -287,10 +291,25 @@ pub struct StoredSigningKey {
     pub private_key: Secret,
     /// The public key as a JWK object, in JSON.
     pub public_jwk: String,
-    /// When it was made.
+    /// When it was made, and published from.
     pub created_at: UnixTime,
-    /// When it was taken out of use for signing.
+    /// When it begins to sign.
+    pub signs_from: UnixTime,
+    /// When its successor begins to sign; `None` while it has none.
     pub retired_at: Option<UnixTime>,
+    /// Until when it stays published at least, where that was noted.
+    pub published_until: Option<UnixTime>,
+}
+
+/// One signing key follows another.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeySuccession {
+    /// The key that is followed.
+    pub of: KeyId,
+    /// Until when that one stays published.
+    pub published_until: UnixTime,
+    /// The key that follows, of the same algorithm; from its `signs_from` on the other one is retired.
+    pub next: StoredSigningKey,
 }
 
 /// How often a client has used an allowance, and when last.

@@ -3,6 +3,7 @@
 
 mod audit;
 mod harness;
+mod keys;
 mod reports;
 mod setup;
 mod tokens;

@@ -1,12 +1,11 @@
-//! `report`, `client list`, `client show`, `key list` and `key rotate`.
+//! `report`, `client list` and `client show`.
 
-use jsonwebtoken::Algorithm;
 use serde_json::Value;
 
 use super::harness::{Done, beside};
 use crate::{
     standin::ALICE,
-    support::{LEGACY, SHOP, TestGateway, claims_by_jwks, header, until},
+    support::{LEGACY, SHOP, TestGateway},
 };
 
 fn client<'a>(list: &'a Value, id: &str) -> &'a Value {
@@ -72,31 +71,6 @@ fn clients_are_listed_without_secrets_and_short_ones_are_flagged() {
     assert!(shown.out.contains("10 bytes: short") && shown.out.contains(LEGACY.redirect_uri), "{shown:?}");
     let missing = beside(&gateway, &["client", "show", "nobody"], "");
     assert!(missing.code == 1 && missing.err.contains("client list"), "{missing:?}");
-}
-
-#[test]
-fn rotated_keys_sign_in_the_running_gateway_and_the_old_ones_still_verify() {
-    let gateway = TestGateway::start();
-    let before = gateway.tokens(ALICE, SHOP, &[]).id_token;
-    let listed = beside(&gateway, &["key", "list", "--json"], "");
-    assert_eq!(listed.code, 0, "{listed:?}");
-    let count = listed.json().as_array().map_or(0, Vec::len);
-    let rotated = beside(&gateway, &["key", "rotate", "--json"], "");
-    assert_eq!(rotated.code, 0, "{rotated:?}");
-    let keys = rotated.json();
-    let keys = keys.as_array().expect("a list");
-    assert_eq!(keys.len(), count * 2);
-    let old: Vec<_> = keys.iter().filter(|key| !key["retired_at"].is_null()).map(|key| &key["kid"]).collect();
-    assert!(old.len() == count && old.contains(&&header(&before)["kid"]), "{keys:?}");
-    let after = until("a new key signs", || {
-        let token = gateway.tokens(ALICE, SHOP, &[]).id_token;
-        (!old.contains(&&header(&token)["kid"])).then_some(token)
-    });
-    for token in [&before, &after] {
-        assert_eq!(claims_by_jwks(&gateway, SHOP, Algorithm::RS256, token)["aud"], "shop");
-    }
-    let printed = beside(&gateway, &["key", "list"], "");
-    assert!(printed.out.contains("(signs)") && !printed.out.contains("PRIVATE"), "{printed:?}");
 }
 
 #[test]

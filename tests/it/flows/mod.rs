@@ -1,5 +1,6 @@
 //! What users and clients do, from the browser to the API.
 
+mod connected_apps;
 mod cors;
 mod discovery;
 mod erpnext_clients;

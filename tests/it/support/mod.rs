@@ -25,7 +25,7 @@ pub use self::{
     },
     gateway::TestGateway,
     http::{Answer, Connection, Request},
-    jwt::{claims, claims_by_jwks, claims_by_secret, header},
+    jwt::{claims, claims_by_document, claims_by_jwks, claims_by_secret, header},
     ports::Port,
     receiver::Receiver,
     wait::{Over, pause, until},

@@ -57,6 +57,16 @@ pub fn response_type(walk: &Walk, response_type: &str) -> bool {
     walk.with_browser().any(gets)
 }
 
+pub const LOCALES: [&str; 10] = ["en", "de", "es", "fr", "pt", "ar", "hi", "zh-Hans", "ja", "xx"];
+
+/// The consent page speaks it, whatever the browser would rather have.
+pub fn locale(walk: &Walk, locale: &str) -> bool {
+    let mut browser = Browser::of(&walk.gateway, ALICE);
+    browser.language = "en";
+    let page = browser.get(&authorize_url(SHOP, &[("prompt", "consent"), ("ui_locales", locale)]));
+    page.text().contains(&format!("<html lang=\"{locale}\""))
+}
+
 pub const RESPONSE_MODES: [&str; 8] =
     ["query", "fragment", "form_post", "web_message", "jwt", "query.jwt", "fragment.jwt", "form_post.jwt"];
 

@@ -48,7 +48,7 @@ enum Check {
 }
 
 /// Every key of the document.
-const CHECKS: [(&str, Check); 30] = [
+const CHECKS: [(&str, Check); 31] = [
     ("issuer", Check::Issuer),
     ("authorization_endpoint", Check::Endpoint("authorize", endpoints::authorization)),
     ("token_endpoint", Check::Endpoint("get_token", endpoints::token)),
@@ -71,6 +71,7 @@ const CHECKS: [(&str, Check); 30] = [
         Check::List(&client_auth::METHODS, client_auth::at_introspection),
     ),
     ("claims_supported", Check::List(&claims::CLAIMS, claims::claim)),
+    ("ui_locales_supported", Check::List(&authorization::LOCALES, authorization::locale)),
     ("claim_types_supported", Check::List(&["normal", "aggregated", "distributed"], claims::claim_type)),
     ("claims_parameter_supported", Check::Flag(claims::parameter)),
     ("request_parameter_supported", Check::Flag(|walk| authorization::takes(walk, "request"))),
@@ -80,7 +81,7 @@ const CHECKS: [(&str, Check); 30] = [
     ("authorization_response_iss_parameter_supported", Check::Flag(authorization::names_the_issuer)),
     ("end_session_endpoint", Check::Endpoint("end_session", logout::endpoint)),
     ("backchannel_logout_supported", Check::Flag(|walk| logout::notice(walk).is_some())),
-    ("backchannel_logout_session_supported", Check::Flag(|walk| logout::names_the_session(walk))),
+    ("backchannel_logout_session_supported", Check::Flag(logout::names_the_session)),
     ("frontchannel_logout_supported", Check::Flag(logout::loads_a_page_of_the_client)),
     ("registration_endpoint", Check::Endpoint("register_client", |_, _| panic!("it is not built"))),
 ];
