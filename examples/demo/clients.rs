@@ -86,7 +86,11 @@ impl DemoClient {
 
     fn toml(&self, redirect_uri: &str) -> String {
         let secret = self.secret.as_ref().map(|secret| format!("secret = \"{secret}\"\n")).unwrap_or_default();
-        let redirects = if self.redirects { format!("redirect_uris = [\"{redirect_uri}\"]\n") } else { String::new() };
+        let redirects = if self.redirects {
+            format!("redirect_uris = [\"{redirect_uri}\"]\npost_logout_redirect_uris = [\"{redirect_uri}\"]\n")
+        } else {
+            String::new()
+        };
         format!("\n[[client]]\nid = \"{}\"\nname = \"{}\"\n{}\n{secret}{redirects}", self.id, self.name, self.settings)
     }
 }

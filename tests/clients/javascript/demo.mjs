@@ -41,6 +41,18 @@ export class Browser {
     return { status: answer.status, location: answer.headers.get('location'), body: await answer.text() }
   }
 
+  /** Goes to the end session endpoint; gives the URL that it leads to. */
+  async logOut(url) {
+    const { location, status, body } = await this.#send(url)
+    if (!location) throw new Error(`no way back to the client: ${status} ${body}`)
+    return new URL(location)
+  }
+
+  /** Whether somebody is logged in. */
+  async isLoggedIn() {
+    return (await this.#send(`${this.gateway}/api/method/frappe.auth.get_logged_user`)).status === 200
+  }
+
   /** Follows an authorization request through login and consent; gives the URL that it comes back to. */
   async authorize(url, user, decision = 'allow') {
     let answer = await this.#send(url)

@@ -16,7 +16,7 @@ class Party {
   }
 
   /** From the authorization request to a token response whose id_token the keys of JWKS verify. */
-  async logIn(user, parameters = {}) {
+  async logIn(user, parameters = {}, browser = new Browser(this.demo.gateway)) {
     const { demo, server, client, authentication } = this
     const verifier = oauth.generateRandomCodeVerifier()
     const state = oauth.generateRandomState()
@@ -33,7 +33,7 @@ class Party {
       code_challenge_method: 'S256',
       ...parameters,
     })
-    const back = await new Browser(demo.gateway).authorize(url, user)
+    const back = await browser.authorize(url, user)
     // State, and the parameter `iss` of RFC 9207, which discovery announces.
     const answer = oauth.validateAuthResponse(server, client, back, state)
     const response = await oauth.authorizationCodeGrantRequest(
@@ -129,6 +129,24 @@ async function confidential(demo, server) {
   })
 }
 
+async function logout(demo, server) {
+  const web = new Party(demo, server, demo.clients['demo-web'])
+  await test('a logout ends the login session and leads back to the client', async () => {
+    const browser = new Browser(demo.gateway)
+    const tokens = await web.logIn(demo.users[0], {}, browser)
+    // The library leaves the URL to its user.
+    const url = new URL(server.end_session_endpoint)
+    url.search = new URLSearchParams({
+      id_token_hint: tokens.id_token,
+      post_logout_redirect_uri: demo.callback,
+      state: 'bye',
+    })
+    assert.equal((await browser.logOut(url)).href, `${demo.callback}?state=bye`)
+    assert.ok(!(await browser.isLoggedIn()))
+    await web.isRefused(tokens.access_token)
+  })
+}
+
 async function publicClient(demo, server) {
   const bob = demo.users[1]
   const app = new Party(demo, server, demo.clients['demo-app'])
@@ -151,6 +169,7 @@ async function publicClient(demo, server) {
 await withDemo(theDemo(), async (demo) => {
   const server = await discover(demo)
   await confidential(demo, server)
+  await logout(demo, server)
   await publicClient(demo, server)
 })
 finish('oauth4webapi')

@@ -11,7 +11,7 @@ async function discover(demo, id, authentication, algorithm = 'oidc') {
   })
 }
 
-async function codeFlow(demo, config, user, scope = 'openid all') {
+async function codeFlow(demo, config, user, scope = 'openid all', browser = new Browser(demo.gateway)) {
   const verifier = oidc.randomPKCECodeVerifier()
   const state = oidc.randomState()
   const nonce = oidc.randomNonce()
@@ -23,7 +23,7 @@ async function codeFlow(demo, config, user, scope = 'openid all') {
     code_challenge: await oidc.calculatePKCECodeChallenge(verifier),
     code_challenge_method: 'S256',
   })
-  const back = await new Browser(demo.gateway).authorize(url, user)
+  const back = await browser.authorize(url, user)
   return oidc.authorizationCodeGrant(config, back, {
     pkceCodeVerifier: verifier,
     expectedState: state,
@@ -92,6 +92,21 @@ async function confidential(demo) {
   })
 }
 
+async function logout(demo) {
+  const { id, secret } = demo.clients['demo-web']
+  const config = await discover(demo, id, oidc.ClientSecretBasic(secret))
+  await test('a logout ends the login session and leads back to the client', async () => {
+    const browser = new Browser(demo.gateway)
+    const tokens = await codeFlow(demo, config, demo.users[0], 'openid all', browser)
+    assert.ok(await browser.isLoggedIn())
+    const parameters = { id_token_hint: tokens.id_token, post_logout_redirect_uri: demo.callback, state: 'bye' }
+    const back = await browser.logOut(oidc.buildEndSessionUrl(config, parameters))
+    assert.equal(back.href, `${demo.callback}?state=bye`)
+    assert.ok(!(await browser.isLoggedIn()))
+    await isRefused(config, demo, tokens.access_token)
+  })
+}
+
 async function publicClient(demo) {
   const bob = demo.users[1]
   const config = await discover(demo, demo.clients['demo-app'].id, oidc.None())
@@ -142,6 +157,7 @@ async function others(demo) {
 
 await withDemo(theDemo(), async (demo) => {
   await confidential(demo)
+  await logout(demo)
   await publicClient(demo)
   await others(demo)
 })

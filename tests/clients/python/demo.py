@@ -44,9 +44,9 @@ def running_demo(program):
             process.wait(timeout=30)
 
 
-def browse(demo, url, user):
+def browse(demo, url, user, browser=None):
     """What a browser does with an authorization request: login, consent. The URL that it comes back to."""
-    browser = requests.Session()
+    browser = browser or requests.Session()
     browser.headers["Accept"] = "text/html"
     answer = browser.get(url, allow_redirects=False)
     if answer.is_redirect and urlsplit(answer.headers["Location"]).path == "/login":
@@ -61,6 +61,15 @@ def browse(demo, url, user):
         answer = browser.post(demo["gateway"] + METHODS + "approve", data=form, headers=origin, allow_redirects=False)
     assert answer.is_redirect, f"{answer.status_code} {answer.text}"
     return answer.headers["Location"]
+
+
+def log_out(demo, browser, metadata, id_token):
+    """The end session endpoint, as a library's user builds its URL; it ends the login session and leads back."""
+    named = {"id_token_hint": id_token, "post_logout_redirect_uri": demo["callback"], "state": "bye"}
+    answer = browser.get(metadata["end_session_endpoint"], params=named, allow_redirects=False)
+    assert answer.is_redirect and answer.headers["Location"] == demo["callback"] + "?state=bye", answer.text
+    who = browser.get(demo["gateway"] + "/api/method/frappe.auth.get_logged_user")
+    assert who.status_code == 403, who.text
 
 
 def finish(library):

@@ -4,12 +4,13 @@ import os
 import sys
 from urllib.parse import urlsplit
 
+import requests
 from authlib.integrations.base_client.errors import OAuthError
 from authlib.integrations.flask_client import OAuth
 from authlib.integrations.requests_client import OAuth2Session
 from flask import Flask, jsonify
 
-from demo import METHODS, browse, finish, running_demo, test, the_demo
+from demo import METHODS, browse, finish, log_out, running_demo, test, the_demo
 
 # The gateway of the demo is on loopback, without TLS.
 os.environ["AUTHLIB_INSECURE_TRANSPORT"] = "1"
@@ -43,10 +44,10 @@ def application(demo, client):
     return app, site
 
 
-def log_in(demo, client, user):
+def log_in(demo, client, user, browser=None):
     app, site = application(demo, client)
     visitor = app.test_client()
-    back = browse(demo, visitor.get("/login").headers["Location"], user)
+    back = browse(demo, visitor.get("/login").headers["Location"], user, browser)
     answer = visitor.get("/callback?" + urlsplit(back).query)
     assert answer.status_code == 200, answer.text
     with app.app_context():
@@ -117,6 +118,14 @@ def client_credentials_give_a_token_of_the_service_user(demo, client, user):
     assert answer.json()["message"] == user["name"], answer.text
 
 
+@test
+def a_logout_ends_the_login_session_and_leads_back_to_the_client(demo, client, user):
+    browser = requests.Session()
+    token, _, metadata = log_in(demo, client, user, browser)
+    log_out(demo, browser, metadata, token["id_token"])
+    assert session(client, token).get(demo["gateway"] + "/api/resource/Customer").status_code == 401
+
+
 def flow(demo, client, user):
     logged_in = discovery_code_flow_with_pkce_id_token_by_jwks_and_userinfo(demo, client, user)
     if not logged_in:
@@ -129,6 +138,7 @@ def flow(demo, client, user):
     a_revoked_token_is_refused_by_the_next_call(demo, client, token, metadata)
     if client["secret"]:
         a_revoked_token_is_not_active(client, token, metadata)
+    a_logout_ends_the_login_session_and_leads_back_to_the_client(demo, client, user)
 
 
 def main():

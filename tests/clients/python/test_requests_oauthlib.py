@@ -16,7 +16,7 @@ from oauthlib.oauth2 import BackendApplicationClient, InvalidGrantError, TokenEx
 from requests.auth import HTTPBasicAuth
 from requests_oauthlib import OAuth2Session
 
-from demo import browse, finish, running_demo, test, the_demo
+from demo import browse, finish, log_out, running_demo, test, the_demo
 
 # The gateway of the demo is on loopback, without TLS.
 os.environ["OAUTHLIB_INSECURE_TRANSPORT"] = "1"
@@ -143,6 +143,16 @@ def client_credentials_give_a_token_of_the_service_user(demo, client, metadata, 
         raise AssertionError("expires_in is not minded")
 
 
+@test
+def a_logout_ends_the_login_session_and_leads_back_to_the_client(demo, client, metadata, user):
+    site, browser = session(demo, client), requests.Session()
+    url, _ = site.authorization_url(metadata["authorization_endpoint"])
+    back = browse(demo, url, user, browser)
+    token = site.fetch_token(metadata["token_endpoint"], authorization_response=back, **authentication(client))
+    log_out(demo, browser, metadata, token["id_token"])
+    assert site.get(demo["gateway"] + "/api/resource/Customer").status_code == 401
+
+
 def flow(demo, client, metadata, user):
     logged_in = a_code_flow_with_pkce_gives_tokens_and_jwks_verifies_the_id_token(demo, client, metadata, user)
     if not logged_in:
@@ -152,6 +162,7 @@ def flow(demo, client, metadata, user):
     the_api_is_called_as_that_user(demo, site, user)
     token = an_expired_token_is_refreshed_by_itself(demo, client, site, metadata, user) or site.token
     a_revoked_token_is_refused_by_the_next_call(demo, client, site, metadata, token)
+    a_logout_ends_the_login_session_and_leads_back_to_the_client(demo, client, metadata, user)
 
 
 def main():

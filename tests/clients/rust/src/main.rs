@@ -10,10 +10,10 @@ use std::{
 };
 
 use openidconnect::{
-    AccessToken, AdditionalProviderMetadata, AuthorizationCode, ClientId, ClientSecret, CsrfToken, EndpointMaybeSet,
-    EndpointNotSet, EndpointSet, IntrospectionUrl, IssuerUrl, LogoutProviderMetadata, Nonce, OAuth2TokenResponse as _,
-    PkceCodeChallenge, ProviderMetadata, RedirectUrl, RefreshToken, RequestTokenError, RevocationUrl, Scope,
-    TokenIntrospectionResponse as _, TokenResponse as _,
+    AccessToken, AdditionalProviderMetadata, AuthorizationCode, ClientId, ClientSecret, CsrfToken, EndSessionUrl,
+    EndpointMaybeSet, EndpointNotSet, EndpointSet, IntrospectionUrl, IssuerUrl, LogoutProviderMetadata, LogoutRequest,
+    Nonce, OAuth2TokenResponse as _, PkceCodeChallenge, PostLogoutRedirectUrl, ProviderMetadata, RedirectUrl,
+    RefreshToken, RequestTokenError, RevocationUrl, Scope, TokenIntrospectionResponse as _, TokenResponse as _,
     core::{
         CoreAuthDisplay, CoreAuthenticationFlow, CoreClaimName, CoreClaimType, CoreClient, CoreClientAuthMethod,
         CoreErrorResponseType, CoreGrantType, CoreIdTokenClaims, CoreJsonWebKey, CoreJweContentEncryptionAlgorithm,
@@ -108,12 +108,12 @@ impl<'d> Party<'d> {
     }
 
     /// Through the code flow with PKCE: the token response, and the id_token's claims by the keys of JWKS.
-    fn log_in(&self) -> (CoreTokenResponse, CoreIdTokenClaims) {
+    fn log_in(&self, browser: &mut Browser<'_>) -> (CoreTokenResponse, CoreIdTokenClaims) {
         let (challenge, verifier) = PkceCodeChallenge::new_random_sha256();
         let flow = CoreAuthenticationFlow::AuthorizationCode;
         let request = self.site.authorize_url(flow, CsrfToken::new_random, Nonce::new_random);
         let (url, state, nonce) = request.add_scope(Scope::new("all".to_owned())).set_pkce_challenge(challenge).url();
-        let back = Browser::new(self.demo).authorize(&url, self.user);
+        let back = browser.authorize(&url, self.user);
         let parameter = |name: &str| {
             let found = back.query_pairs().find(|(key, _)| key == name);
             found.unwrap_or_else(|| panic!("no {name} in {back}")).1.into_owned()
@@ -180,9 +180,27 @@ impl<'d> Party<'d> {
     }
 }
 
-fn walk(results: &mut Results, party: &Party<'_>) -> Option<()> {
+impl Party<'_> {
+    fn log_out(&self, endpoint: EndSessionUrl) {
+        let mut browser = Browser::new(self.demo);
+        let (tokens, _) = self.log_in(&mut browser);
+        let after = PostLogoutRedirectUrl::new(self.demo.text("/callback").to_owned()).expect("a URL");
+        let request = LogoutRequest::from(endpoint)
+            .set_id_token_hint(tokens.id_token().expect("an id_token"))
+            .set_post_logout_redirect_uri(after)
+            .set_state(CsrfToken::new("bye".to_owned()));
+        let answer = browser.get(request.http_get_url().as_str());
+        let back = format!("{}?state=bye", self.demo.text("/callback"));
+        assert_eq!(browser::location(&answer), Some(back.as_str()));
+        let who = format!("{}/api/method/frappe.auth.get_logged_user", self.demo.text("/gateway"));
+        assert_eq!(browser.get(&who).status(), 403);
+        assert_eq!(self.whoami(tokens.access_token()).status(), 401);
+    }
+}
+
+fn walk(results: &mut Results, metadata: &Metadata, party: &Party<'_>) -> Option<()> {
     let flow = "a code flow with PKCE gives tokens, and JWKS verifies the id_token";
-    let (tokens, claims) = results.test(flow, || party.log_in())?;
+    let (tokens, claims) = results.test(flow, || party.log_in(&mut Browser::new(party.demo)))?;
     results.test("userinfo names the subject of the id_token", || party.has_profile(&tokens, &claims));
     results.test("the API is called as that user", || party.acts(&tokens));
     let refreshed = results.test("a refresh gives a new access token", || party.refresh(&tokens, &claims))?;
@@ -192,6 +210,8 @@ fn walk(results: &mut Results, party: &Party<'_>) -> Option<()> {
     }
     let revoked = "a revoked token is refused by the next call, and with it the whole grant";
     results.test(revoked, || party.revoke(&refreshed, refresh));
+    let endpoint = metadata.additional_metadata().end_session_endpoint.clone().expect("an endpoint");
+    results.test("a logout ends the login session and leads back to the client", || party.log_out(endpoint));
     if party.is_confidential {
         results.test("a revoked token is not active", || party.introspect(&refreshed, false));
     }
@@ -214,9 +234,9 @@ fn main() -> ExitCode {
     });
     if let Some(metadata) = metadata {
         println!("a confidential client");
-        walk(&mut results, &Party::new(&demo, &metadata, "demo-web", 0));
+        walk(&mut results, &metadata, &Party::new(&demo, &metadata, "demo-web", 0));
         println!("a public client");
-        walk(&mut results, &Party::new(&demo, &metadata, "demo-app", 1));
+        walk(&mut results, &metadata, &Party::new(&demo, &metadata, "demo-app", 1));
     }
     println!("openidconnect: {} passed, {} failed", results.passed, results.failed);
     ExitCode::from(u8::from(results.failed > 0 || results.passed == 0))
