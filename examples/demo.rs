@@ -37,7 +37,7 @@ use tokio::{
 
 use callback::Callback;
 use clients::Clients;
-use gateway::Gateway;
+use gateway::{Gateway, Site};
 use show::Show;
 use standin::{Realtime, StandIn};
 
@@ -56,6 +56,9 @@ struct Options {
     /// Walks no flow: prints one line of JSON that says where everything is, and stays up until standard input closes
     #[arg(long)]
     machine: bool,
+    /// Users log in on the gateway's own page, which has a logo and a colour, instead of on ERPNext's
+    #[arg(long)]
+    own_login: bool,
     /// The gateway's binary; the one built beside this program if not given
     #[arg(long)]
     gateway: Option<PathBuf>,
@@ -93,7 +96,9 @@ async fn start(options: &Options, dir: &Path) -> anyhow::Result<Demo> {
         Some(binary) => binary.clone(),
         None => gateway::built_beside()?,
     };
-    let gateway = Gateway::start(&binary, dir, options.port, [&standin.url(), &realtime.url()], &clients).await?;
+    let (erpnext, realtime_url) = (standin.url(), realtime.url());
+    let site = Site { erpnext: &erpnext, realtime: &realtime_url, own_login: options.own_login };
+    let gateway = Gateway::start(&binary, dir, options.port, site, &clients).await?;
     let callback = Arc::new(Callback::new(callback_url, gateway.url(), clients.clone())?);
     tokio::spawn(callback::serve(listener, Arc::clone(&callback)));
     Ok(Demo { standin, realtime, gateway, callback, clients })

@@ -77,6 +77,11 @@ install_packages() {
         need python3 python3
         need chromium chromium fonts-dejavu-core
         need chromedriver chromium-driver
+        # What Arabic, Devanagari and Chinese are shown with.
+        local font
+        for font in fonts-noto-core fonts-wqy-microhei; do
+            dpkg -s "$font" >/dev/null 2>&1 || missing_packages+=("$font")
+        done
     fi
     if wants systemd; then
         need systemd-analyze systemd

@@ -42,22 +42,47 @@ pub fn built_beside() -> anyhow::Result<PathBuf> {
     Ok(binary)
 }
 
+/// What the gateway stands before, and who shows the login page.
+#[derive(Clone, Copy)]
+pub struct Site<'a> {
+    /// ERPNext.
+    pub erpnext: &'a str,
+    /// Its realtime server.
+    pub realtime: &'a str,
+    /// The gateway has a login page of its own, and a look.
+    pub own_login: bool,
+}
+
+const OWN_PAGES: &str = r##"
+[login]
+page = "gateway"
+
+[pages]
+site_name = "Example Trading Company"
+logo_file = "DIR/logo.svg"
+colour = "#0b5fff"
+"##;
+
+const LOGO: &str = concat!(
+    r##"<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 160 40"><circle cx="20" cy="20" r="18" fill="#0b5fff"/>"##,
+    r##"<rect x="48" y="12" width="104" height="16" rx="8" fill="#8a939c"/></svg>"##
+);
+
 impl Gateway {
     /// Writes the configuration, starts the gateway on it and waits until it is ready.
-    ///
-    /// `upstreams` are ERPNext and its realtime server.
     pub async fn start(
         binary: &Path,
         dir: &Path,
         port: u16,
-        upstreams: [&str; 2],
+        site: Site<'_>,
         clients: &Clients,
     ) -> anyhow::Result<Self> {
         let (port, admin_port) = ports(port)?;
         let (url, admin_url) = (format!("http://127.0.0.1:{port}"), format!("http://127.0.0.1:{admin_port}"));
         let config = dir.join("empress-gateway.toml");
         write_private(&dir.join("erpnext.key"), &format!("{GATEWAY_API_KEY}:{GATEWAY_API_SECRET}\n"))?;
-        write_private(&config, &configuration(dir, &url, (port, admin_port), upstreams, clients))?;
+        write_private(&dir.join("logo.svg"), LOGO)?;
+        write_private(&config, &configuration(dir, &url, (port, admin_port), site, clients))?;
         let log = fs::File::create(dir.join("gateway.log"))?;
         let child = Command::new(binary)
             .args(["serve".as_ref(), "--config".as_ref(), config.as_os_str()])
@@ -160,9 +185,10 @@ fn configuration(
     dir: &Path,
     url: &str,
     (port, admin_port): (u16, u16),
-    [erpnext, realtime]: [&str; 2],
+    Site { erpnext, realtime, own_login }: Site<'_>,
     clients: &Clients,
 ) -> String {
+    let pages = if own_login { OWN_PAGES.replace("DIR", &dir.display().to_string()) } else { String::new() };
     let dir = dir.display();
     format!(
         r#"# Written by the demo, for a stand-in of ERPNext.
@@ -185,7 +211,7 @@ secret_key_file = "{dir}/secret.key"
 
 [log]
 format = "text"
-{}"#,
+{pages}{}"#,
         clients.toml()
     )
 }

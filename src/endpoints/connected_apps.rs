@@ -3,10 +3,11 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use bytes::Bytes;
-use http::{HeaderMap, Method, Request, StatusCode};
+use http::{Method, Request, StatusCode};
 
 use super::{
     Endpoints, Peer,
+    authorize::authorization_parameters,
     browser::{Browser, see},
     form,
     forms::{Form, forbidden},
@@ -28,12 +29,13 @@ impl Endpoints {
         let answer = if *method == Method::POST {
             self.end_access(&request, peer).await
         } else {
-            self.show_connected_apps(request.headers(), peer).await
+            self.show_connected_apps(&request, peer).await
         };
         answer.unwrap_or_else(|error| self.page_or_json(request.headers(), &error))
     }
 
-    async fn show_connected_apps(&self, headers: &HeaderMap, peer: Peer) -> Result<Answer, OAuthError> {
+    async fn show_connected_apps(&self, request: &Request<Bytes>, peer: Peer) -> Result<Answer, OAuthError> {
+        let (parameters, headers) = (authorization_parameters(&Method::GET, request)?, request.headers());
         let browser = Browser::of(headers, self.is_https());
         let Some(user) = self.visiting_user(&browser, peer).await? else {
             let login = self.login_url(&self.connected_apps_url(), None);
@@ -44,7 +46,7 @@ impl Endpoints {
         let hidden = apps.len().saturating_sub(MOST);
         apps.truncate(MOST);
         let page = Page::ConnectedApps { user: &user, apps: &apps, hidden };
-        Ok(page.answer(&self.settings, Language::of(None, headers)))
+        Ok(page.answer(&self.settings, Language::of(parameters.get("ui_locales"), headers)))
     }
 
     /// Who is logged in, asked live.

@@ -140,9 +140,6 @@ def the_consent_page_speaks_the_users_language(visit):
     visit.begin(PHONE)
     visit.start("demo-app", ui_locales="de")
     visit.log_in(visit.alice)
-    # The login page leads back to the stored request, which has no `ui_locales` any more: ask again, logged in.
-    visit.consent_is_asked("demo-app", visit.alice)
-    visit.start("demo-app", ui_locales="de")
     visit.consent_is_asked("demo-app", visit.alice)
     assert visit.browser.run("return document.documentElement.lang") == "de"
     visit.shot("consent-phone-de")
@@ -228,6 +225,118 @@ def uploaded_is_seen(visit, text):
     visit.browser.complaints()
 
 
+LANGUAGES = {"en": "ltr", "de": "ltr", "es": "ltr", "fr": "ltr", "pt": "ltr", "ar": "rtl", "hi": "ltr", "zh-Hans": "ltr"}
+TAB, ENTER = "\ue004", "\ue007"
+
+
+def speaks(visit, language):
+    shown = visit.browser.run("return [document.documentElement.lang, document.documentElement.dir]")
+    assert shown == [language, LANGUAGES[language]], shown
+
+
+def enter(visit, user, password):
+    """On the gateway's own login page."""
+    for field, text in (("#usr", user), ("#pwd", password)):
+        visit.browser.run(f"document.querySelector('{field}').value = ''")
+        visit.browser.find(field).type(text)
+    visit.browser.find("button.main").click()
+
+
+def through_all_pages(visit, language, view):
+    """Login, consent, connected applications, logout; gives what it showed."""
+    kind = "phone" if view == PHONE else "desktop"
+    visit.begin(view)
+    visit.start("demo-app", ui_locales=language, scope="openid all profile email phone address roles offline_access")
+    visit.browser.find("#usr")
+    speaks(visit, language)
+    visit.shot(f"own-login-{kind}-{language}")
+    enter(visit, visit.alice["name"], "wrong")
+    visit.browser.find("#problem")
+    visit.shot(f"own-login-wrong-{kind}-{language}")
+    visit.browser.complaints()  # Chromium complains of the status 403
+    enter(visit, visit.alice["name"], visit.alice["password"])
+    visit.consent_is_asked("demo-app", visit.alice)
+    speaks(visit, language)
+    visit.shot(f"own-consent-{kind}-{language}")
+    visit.press("allow")
+    assert visit.is_back("code")
+    visit.browser.open(visit.demo["gateway"] + METHODS + "connected_apps?ui_locales=" + language)
+    visit.browser.find("section")
+    speaks(visit, language)
+    visit.shot(f"own-apps-{kind}-{language}")
+    visit.browser.open(visit.demo["gateway"] + METHODS + "end_session?ui_locales=" + language)
+    visit.browser.find('button[value="logout"]')
+    speaks(visit, language)
+    visit.shot(f"own-logout-{kind}-{language}")
+    visit.press("logout")
+    visit.browser.until(lambda: not visit.browser.has("form"), "the page that says so")
+    speaks(visit, language)
+    visit.shot(f"own-logged-out-{kind}-{language}")
+    visit.nothing_was_blocked()
+
+
+def all_pages_speak_eight_languages_on_a_phone(visit):
+    for language in LANGUAGES:
+        through_all_pages(visit, language, PHONE)
+
+
+def all_pages_are_good_on_a_desktop_in_both_directions(visit):
+    for language in ("en", "ar"):
+        through_all_pages(visit, language, DESKTOP)
+
+
+def the_access_of_an_application_can_be_ended(visit):
+    visit.begin()
+    visit.start("demo-web")
+    visit.browser.find("#usr")
+    enter(visit, visit.bob["name"], visit.bob["password"])
+    visit.consent_is_asked("demo-web", visit.bob)
+    visit.press("allow")
+    assert visit.is_back("code")
+    visit.browser.open(visit.demo["gateway"] + METHODS + "connected_apps")
+    visit.browser.find("section button").click()
+    visit.browser.until(lambda: not visit.browser.has("section"), "the page without it")
+    visit.browser.view(**DESKTOP, dark=True)
+    visit.shot("own-apps-none-desktop-dark")
+    visit.nothing_was_blocked()
+
+
+def login_and_consent_work_by_keyboard_alone(visit):
+    visit.begin()
+    visit.start("demo-app", login_hint="")
+    visit.browser.find("#usr")
+    focus = "const s = getComputedStyle(document.activeElement); return [s.outlineStyle, parseFloat(s.outlineWidth)]"
+
+    def tab_to(selector):
+        for _ in range(12):
+            if visit.browser.run("return document.activeElement.matches(arguments[0])", selector):
+                break
+            visit.browser.focused.type(TAB)
+        style, width = visit.browser.run(focus)
+        assert style != "none" and width >= 2, f"{selector}: the focus is not seen: {style} {width}"
+
+    tab_to("#usr")
+    visit.browser.focused.type(visit.alice["name"])
+    tab_to("#pwd")
+    visit.browser.focused.type(visit.alice["password"])
+    tab_to("button.main")
+    visit.browser.focused.type(ENTER)
+    visit.consent_is_asked("demo-app", visit.alice)
+    tab_to('button[value="allow"]')
+    visit.shot("own-consent-focus-desktop")
+    visit.browser.focused.type(ENTER)
+    assert visit.is_back("code")
+    visit.nothing_was_blocked()
+
+
+# With the gateway's own login page, a logo and a colour.
+OWN_PAGES = [
+    all_pages_speak_eight_languages_on_a_phone,
+    all_pages_are_good_on_a_desktop_in_both_directions,
+    the_access_of_an_application_can_be_ended,
+    login_and_consent_work_by_keyboard_alone,
+]
+
 TESTS = [
     allowing_leads_back_with_a_code_that_gives_tokens,
     denying_leads_back_with_access_denied,
@@ -242,9 +351,9 @@ TESTS = [
 
 
 @contextmanager
-def running_demo(program):
+def running_demo(program, *options):
     """The demo's description; it ends when its standard input closes."""
-    with subprocess.Popen([program, "--machine"], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+    with subprocess.Popen([program, "--machine", *options], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
         try:
             yield json.loads(process.stdout.readline())
         finally:
@@ -267,10 +376,14 @@ def passes(test, visit):
 def main():
     if len(sys.argv) != 3:
         sys.exit("usage: test.py PATH-OF-THE-DEMO FOLDER-FOR-SCREENSHOTS")
-    with running_demo(sys.argv[1]) as demo, Browser() as browser:
-        visit = Visit(browser, demo, Path(sys.argv[2]))
-        failed = [passes(test, visit) for test in TESTS].count(False)
-    print(f"Chromium: {len(TESTS) - failed} passed, {failed} failed; screenshots in {sys.argv[2]}")
+    passed = []
+    with Browser() as browser:
+        for tests, options in ((TESTS, []), (OWN_PAGES, ["--own-login"])):
+            with running_demo(sys.argv[1], *options) as demo:
+                visit = Visit(browser, demo, Path(sys.argv[2]))
+                passed += [passes(test, visit) for test in tests]
+    failed = passed.count(False)
+    print(f"Chromium: {len(passed) - failed} passed, {failed} failed; screenshots in {sys.argv[2]}")
     return 1 if failed else 0
 
 

@@ -89,6 +89,11 @@ class Browser:
         found = self.until(lambda: self._call("POST", "/elements", {"using": "css selector", "value": selector}), selector)
         return Element(self, found[0][ELEMENT])
 
+    @property
+    def focused(self):
+        """The element that keys go to."""
+        return Element(self, self._call("GET", "/element/active")[ELEMENT])
+
     def has(self, selector):
         return bool(self._call("POST", "/elements", {"using": "css selector", "value": selector}))
 

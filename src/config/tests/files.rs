@@ -223,7 +223,7 @@ fn a_logo_is_read_from_its_file_and_must_be_an_image() {
     for (name, bytes, part) in [
         ("page.html", b"<html>".to_vec(), "no PNG"),
         ("empty.png", Vec::new(), "no PNG"),
-        ("large.png", [&b"\x89PNG\r\n\x1a\n"[..], &[0; 64 * 1024]].concat(), "more than 64 KiB"),
+        ("large.png", [&b"\x89PNG\r\n\x1a\n"[..], &vec![0; 64 * 1024]].concat(), "more than 64 KiB"),
     ] {
         let file = folder.file(name, bytes, 0o644);
         folder.assert_wrong(&with(&file), "pages.logo_file", part);
