@@ -80,7 +80,7 @@ install_packages() {
         # What Arabic, Devanagari and Chinese are shown with.
         local font
         for font in fonts-noto-core fonts-wqy-microhei; do
-            dpkg -s "$font" >/dev/null 2>&1 || missing_packages+=("$font")
+            dpkg-query -W -f '${db:Status-Abbrev}' "$font" 2>/dev/null | grep -q '^ii' || missing_packages+=("$font")
         done
     fi
     if wants systemd; then

@@ -148,7 +148,13 @@ impl Reader<'_> {
         }
         config.pages.logo = Logo::of(bytes);
         if config.pages.logo.is_none() {
-            self.findings.add(AT, format!("{} is no PNG, JPEG, WebP or SVG image", file.display()));
+            self.findings.add(
+                AT,
+                format!(
+                    "{} is no PNG, JPEG, WebP or SVG image (an SVG needs xmlns=\"http://www.w3.org/2000/svg\")",
+                    file.display()
+                ),
+            );
         }
     }
 

@@ -146,6 +146,7 @@ impl Config {
         config.cache.check(&mut findings);
         config.store.check(&mut findings);
         config.registration.check(&mut findings);
+        config.pages.check(&mut findings);
         config.check_listeners(&mut findings);
         client_check::check(&config.client, config.erpnext.clients, &mut findings);
         route::check(&config.route, &mut findings);

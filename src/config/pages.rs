@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Deserializer, de::Error};
 
-use super::optional::empty_is_none;
+use super::{findings::Findings, optional::empty_is_none};
 
 /// `[pages]`
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
@@ -21,6 +21,20 @@ pub struct PagesSettings {
     /// The colour of the main button, `#rrggbb`; its text is black or white, whichever is read better on it. Default none.
     #[serde(deserialize_with = "empty_is_none")]
     pub colour: Option<Colour>,
+}
+
+/// No name is longer: it stands in headings.
+const LONGEST_NAME: usize = 80;
+
+impl PagesSettings {
+    pub(super) fn check(&self, findings: &mut Findings<'_>) {
+        let name = &self.site_name;
+        if name.chars().any(char::is_control) || (name.trim().is_empty() && !name.is_empty()) {
+            findings.add("pages.site_name", "must be a name in one line, or \"\"");
+        } else if name.chars().count() > LONGEST_NAME {
+            findings.add("pages.site_name", format!("must have at most {LONGEST_NAME} characters"));
+        }
+    }
 }
 
 /// No logo is larger: it is in each page.
@@ -41,7 +55,9 @@ impl Logo {
     pub fn of(bytes: Vec<u8>) -> Option<Self> {
         let is_svg = || {
             let text = std::str::from_utf8(&bytes).unwrap_or_default().trim_start_matches('\u{feff}').trim_start();
-            (text.starts_with("<svg") || text.starts_with("<?xml") || text.starts_with("<!--")) && text.contains("<svg")
+            // Without its namespace browsers show nothing of it.
+            let begins = ["<svg", "<?xml", "<!--", "<!DOCTYPE svg"].iter().any(|start| text.starts_with(start));
+            begins && text.contains("<svg") && text.contains("http://www.w3.org/2000/svg")
         };
         let media_type = match bytes.as_slice() {
             [0x89, b'P', b'N', b'G', b'\r', b'\n', 0x1a, b'\n', ..] => "image/png",
@@ -86,9 +102,13 @@ mod tests {
         assert_eq!(kind(b"\x89PNG\r\n\x1a\nx"), Some("image/png"));
         assert_eq!(kind(b"\xff\xd8\xff\xe0"), Some("image/jpeg"));
         assert_eq!(kind(b"RIFF\x01\x02\x03\x04WEBPVP8 "), Some("image/webp"));
-        assert_eq!(kind(b"\xef\xbb\xbf<?xml version=\"1.0\"?><svg/>"), Some("image/svg+xml"));
+        assert_eq!(
+            kind(b"\xef\xbb\xbf<?xml version=\"1.0\"?><svg xmlns='http://www.w3.org/2000/svg'/>"),
+            Some("image/svg+xml")
+        );
         assert_eq!(kind(b" <svg xmlns=\"http://www.w3.org/2000/svg\"/>"), Some("image/svg+xml"));
-        for other in [&b""[..], b"GIF89a", b"<html><svg></html>", b"<?xml version=\"1.0\"?><x/>", b"\x89PNG"] {
+        for other in [&b""[..], b"GIF89a", b"<svg/>", b"<html><svg></html>", b"<?xml version=\"1.0\"?><x/>", b"\x89PNG"]
+        {
             assert_eq!(kind(other), None, "{other:?}");
         }
     }

@@ -230,5 +230,8 @@ fn a_logo_is_read_from_its_file_and_must_be_an_image() {
     }
     folder.assert_wrong(&with(&folder.0.path().join("missing.png")), "pages.logo_file", "cannot be read");
     folder.assert_wrong(&with(folder.0.path()), "pages.logo_file", "not a file");
+    for (name, part) in [(" ", "one line"), ("a\\nb", "one line"), ("x".repeat(81).as_str(), "at most 80")] {
+        folder.assert_wrong(&format!("{}\npages.site_name = \"{name}\"", with(&svg)), "pages.site_name", part);
+    }
     folder.assert_wrong(&format!("{}\npages.colour = \"red\"", with(&svg)), "pages.colour", "#rrggbb");
 }

@@ -121,7 +121,7 @@ mod tests {
 
     #[test]
     fn the_logo_is_in_the_page_itself() {
-        let logo = Logo::of(b"<svg/>".to_vec());
+        let logo = Some(Logo { media_type: "image/svg+xml", bytes: b"<svg/>".to_vec() });
         let look = Look::new(&PagesSettings { logo, ..PagesSettings::default() });
         assert_eq!(look.logo.as_deref(), Some("data:image/svg+xml;base64,PHN2Zy8+"));
         assert_eq!(look.style, STYLE);
