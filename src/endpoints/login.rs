@@ -211,6 +211,7 @@ impl Endpoints {
             username,
             client: visitor.purpose.as_ref().map(|purpose| &*purpose.client),
             problem,
+            leads_to: visitor.purpose.as_ref().map(|purpose| purpose.pending.request.redirect_uri.uri.as_str()),
             elsewhere: &self.erpnext_login_url(&self.back(visitor)),
         };
         let mut answer = Page::Login(form).answer(&self.settings, visitor.language);

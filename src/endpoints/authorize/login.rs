@@ -92,6 +92,7 @@ impl Endpoints {
                 let page = Page::SignInAgain {
                     client: &stage.client,
                     user: &user,
+                    uri: &stage.request.redirect_uri.uri,
                     handle: stage.handle(),
                     form_token: &form_token,
                 };

@@ -30,6 +30,8 @@ pub(in crate::endpoints) struct LoginForm<'a> {
     /// The application that asks for it.
     pub client: Option<&'a Client>,
     pub problem: Option<LoginProblem>,
+    /// The redirect URI of the request, where the browser may be sent at once.
+    pub leads_to: Option<&'a str>,
     /// ERPNext's own login page.
     pub elsewhere: &'a str,
 }

@@ -51,7 +51,7 @@ pub(super) enum Page<'a> {
     /// User name and password.
     Login(LoginForm<'a>),
     /// The application wants a fresh login.
-    SignInAgain { client: &'a Client, user: &'a GrantUser, handle: &'a str, form_token: &'a str },
+    SignInAgain { client: &'a Client, user: &'a GrantUser, uri: &'a str, handle: &'a str, form_token: &'a str },
     /// Log out or not. `leads_to`: the origins that the browser may be sent to afterwards.
     EndSession {
         client: Option<&'a Client>,
@@ -114,7 +114,7 @@ impl Page<'_> {
                 ConsentPage::new(frame, settings, (client, user), request, (handle, form_token)).render()
             }
             Self::Login(ref form) => LoginPage::new(frame, settings, form).render(),
-            Self::SignInAgain { client, user, handle, form_token } => {
+            Self::SignInAgain { client, user, handle, form_token, .. } => {
                 SignInAgainPage::new(frame, (client, user), (handle, form_token)).render()
             }
             Self::EndSession { client, user, handle, form_token, .. } => {
@@ -143,8 +143,8 @@ impl Page<'_> {
         match self {
             Self::FormPost { uri, .. } => origin(uri),
             Self::Consent { request, .. } => own_and([origin(&request.redirect_uri.uri)]),
-            Self::SignInAgain { client, .. } => own_and(origins_of(client)),
-            Self::Login(form) => own_and(form.client.map(origins_of).into_iter().flatten()),
+            Self::SignInAgain { uri, .. } => own_and([origin(uri)]),
+            Self::Login(form) => own_and(form.leads_to.map(origin)),
             Self::EndSession { leads_to, .. } => own_and(leads_to.iter().cloned()),
             Self::ConnectedApps { .. } => own_and([]),
             Self::LoggedOut { .. } | Self::Error { .. } => "'none'".to_owned(),
@@ -154,10 +154,6 @@ impl Page<'_> {
 
 fn own_and(origins: impl IntoIterator<Item = String>) -> String {
     origins.into_iter().filter(|origin| !origin.is_empty()).fold("'self'".to_owned(), |all, next| all + " " + &next)
-}
-
-fn origins_of(client: &Client) -> impl Iterator<Item = String> {
-    client.redirect_uris.iter().map(RedirectUri::origin_or_scheme)
 }
 
 fn origin(uri: &str) -> String {

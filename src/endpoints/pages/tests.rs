@@ -39,6 +39,7 @@ fn form(client: Option<&Client>, problem: Option<LoginProblem>) -> LoginForm<'_>
         username: "",
         client,
         problem,
+        leads_to: client.map(|_| "http://127.0.0.1:51515/cb"),
         elsewhere: "https://erp.example/login?redirect-to=x&y=z",
     }
 }
@@ -114,7 +115,7 @@ fn the_login_form_asks_for_name_and_password_and_may_lead_to_the_application() {
         assert!(shown.contains(part), "{part}: {shown}");
     }
     assert!(!shown.contains("role=\"alert\"") && !shown.contains("aria-describedby"), "{shown}");
-    assert!(policy(&answer).contains("form-action 'self' https://shop.example myapp:;"), "{}", policy(&answer));
+    assert!(policy(&answer).contains("form-action 'self' http://127.0.0.1:51515;"), "{}", policy(&answer));
     let alone = LoginForm { handle: None, username: "<i>", ..form(None, None) };
     let answer = Page::Login(alone).answer(&settings(), Language::English);
     assert!(!html(&answer).contains("name=\"handle\"") && html(&answer).contains("value=\"&#60;i&#62;\""));
