@@ -15,7 +15,8 @@ type Seen = Option<(u64, u64, u64, i64, i64)>;
 /// Takes over what is new in the files until `shutdown` says so. Files that don't work, as while both are being written,
 /// are read again until they do; meanwhile the certificate stays as it is.
 pub(super) async fn follow(certificate: Arc<Certificate>, mut shutdown: watch::Receiver<bool>) {
-    let mut seen = look(&certificate.files());
+    // The files may have changed since the certificate was read from them: the first look reads them in any case.
+    let mut seen = None;
     let mut told = None;
     loop {
         tokio::select! {
@@ -23,7 +24,7 @@ pub(super) async fn follow(certificate: Arc<Certificate>, mut shutdown: watch::R
             _ = shutdown.wait_for(|stop| *stop) => return,
         }
         let files = certificate.files();
-        let now = look(&files);
+        let now = Some(look(&files));
         if now == seen && told.is_none() {
             continue;
         }
