@@ -17,9 +17,7 @@ LATER = {
     "JWT access tokens": range(26, 31),
     "dynamic client registration": range(64, 67),
     "the device flow": [70],
-    "pushed authorization requests": [71],
     "DPoP": [74],
-    "client assertions": [75],
     "the second store": [90],
 }
 

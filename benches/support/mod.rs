@@ -51,6 +51,8 @@ pub fn client() -> Client {
         id: ClientId::new(CLIENT),
         name: CLIENT.to_owned(),
         secret: Some(Secret::new("a secret of the bench's client")),
+        keys: None,
+        pushes_requests: false,
         auth_method: ClientAuthMethod::Basic,
         redirect_uris: vec![RedirectUri::parse(CALLBACK).expect("a redirect URI")],
         default_redirect_uri: None,

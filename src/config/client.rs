@@ -1,14 +1,14 @@
 //! `[[client]]`: clients that this file registers.
 
-use std::path::PathBuf;
+use std::{path::PathBuf, sync::Arc};
 
 use serde::Deserialize;
 
 use super::optional::empty_is_none;
 use crate::{
     oauth::{
-        Allowance, Allowances, Client, ClientAuthMethod, ClientId, ClientMode, ClientSource, GrantType, IdTokenClaims,
-        Pkce, RedirectUri, ResponseType, Scope, SigningAlgorithm, UserName,
+        Allowance, Allowances, Client, ClientAuthMethod, ClientId, ClientKeys, ClientMode, ClientSource, GrantType,
+        IdTokenClaims, Pkce, RedirectUri, ResponseType, Scope, SigningAlgorithm, UserName,
     },
     secret::Secret,
 };
@@ -35,7 +35,7 @@ pub struct ClientSettings {
     pub grant_types: Vec<GrantType>,
     /// The response types that it may ask for. Default none named: `code`, and with the allowance `implicit` the others.
     pub response_types: Vec<ResponseType>,
-    /// How it authenticates. Default: `client_secret_basic` with a secret, `none` without.
+    /// How it authenticates. Default: `client_secret_basic` with a secret, `private_key_jwt` with keys, `none` with neither.
     #[serde(deserialize_with = "empty_is_none")]
     pub auth_method: Option<ClientAuthMethod>,
     /// Whether it must use PKCE. Default: `required` of a public client, else `optional` (decision 28).
@@ -65,7 +65,9 @@ pub struct ClientSettings {
     /// Whether its grants end when the user logs out of ERPNext, but for those with `offline_access`. Default false: those
     /// of strict clients end at the end session endpoint, and others live on.
     pub ends_with_login: bool,
-    /// Its public keys. Default none.
+    /// Whether its authorization requests must be pushed (RFC 9126 §6). Default false: it may push them.
+    pub require_pushed_authorization_requests: bool,
+    /// Its public keys, a JWK Set (RFC 7517 §5), for `private_key_jwt`. Default none.
     pub jwks: Option<serde_json::Value>,
     /// Where its public keys are. Default none.
     #[serde(deserialize_with = "empty_is_none")]
@@ -77,7 +79,7 @@ pub struct ClientSettings {
 
 /// What a block may say of a client that ERPNext registers, all but its secret and its redirect URIs, and what each key
 /// changes, in this order: what ERPNext's row allows goes with the key that no longer lists it, and `allow` adds.
-pub(super) const OVERRIDABLE: [(&str, Override); 16] = [
+pub(super) const OVERRIDABLE: [(&str, Override); 17] = [
     ("name", |client, block| client.name.clone_from(&block.name)),
     ("scopes", |client, block| client.scopes = block.scopes.clone()),
     ("grant_types", |client, block| {
@@ -123,6 +125,7 @@ pub(super) const OVERRIDABLE: [(&str, Override); 16] = [
         client.backchannel_logout_uri.clone_from(&block.backchannel_logout_uri);
     }),
     ("ends_with_login", |client, block| client.ends_with_login = block.ends_with_login),
+    ("require_pushed_authorization_requests", |client, block| client.pushes_requests = block.pushes_requests),
 ];
 
 /// Takes the response types away that put a token into the fragment. A client that had no others has the code.
@@ -166,6 +169,7 @@ impl Default for ClientSettings {
             post_logout_redirect_uris: Vec::new(),
             backchannel_logout_uri: None,
             ends_with_login: false,
+            require_pushed_authorization_requests: false,
             jwks: None,
             jwks_uri: None,
             given: Vec::new(),
@@ -182,7 +186,7 @@ impl ClientSettings {
     /// Whether the block, where clients are read from ERPNext, is about one of those.
     #[must_use]
     pub fn is_override(&self) -> bool {
-        !self.has_secret() && self.redirect_uris.is_empty()
+        !self.has_secret() && self.jwks.is_none() && self.redirect_uris.is_empty()
     }
 
     /// A client of ERPNext's as this block has it.
@@ -201,11 +205,15 @@ impl ClientSettings {
         client
     }
 
-    /// How it authenticates: as said, or as having a secret tells.
+    /// How it authenticates: as said, or as what it has tells.
     #[must_use]
     pub fn auth_method(&self) -> ClientAuthMethod {
-        let by_secret = if self.has_secret() { ClientAuthMethod::Basic } else { ClientAuthMethod::None };
-        self.auth_method.unwrap_or(by_secret)
+        let by_what_it_has = match (self.has_secret(), self.jwks.is_some()) {
+            (true, _) => ClientAuthMethod::Basic,
+            (false, true) => ClientAuthMethod::PrivateKeyJwt,
+            (false, false) => ClientAuthMethod::None,
+        };
+        self.auth_method.unwrap_or(by_what_it_has)
     }
 
     pub(super) const fn has_secret(&self) -> bool {
@@ -252,7 +260,10 @@ impl ClientSettings {
             id: ClientId::new(&self.id),
             name: if self.name.is_empty() { self.id.clone() } else { self.name.clone() },
             secret: self.secret.clone(),
+            // Keys that can't be read are a problem that was reported: they verify nothing.
+            keys: self.jwks.as_ref().and_then(|keys| ClientKeys::parse(keys).ok()).map(Arc::new),
             auth_method,
+            pushes_requests: self.require_pushed_authorization_requests,
             redirect_uris: self.redirect_uris.clone(),
             default_redirect_uri: None,
             scopes: self.scopes.iter().cloned().collect(),

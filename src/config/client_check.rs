@@ -1,9 +1,9 @@
 //! The rules of a `[[client]]` that go over more than one key.
 
 use super::{ClientSync, client::ClientSettings, findings::Findings};
-use crate::oauth::{Allowance, ClientAuthMethod, ClientMode, GrantType, Pkce, SigningAlgorithm};
+use crate::oauth::{Allowance, ClientAuthMethod, ClientKeys, ClientMode, GrantType, Pkce, SigningAlgorithm};
 
-const USE_METHOD: &str = "use \"client_secret_basic\", \"client_secret_post\" or \"none\"";
+const USE_METHOD: &str = "use \"client_secret_basic\", \"client_secret_post\", \"private_key_jwt\" or \"none\"";
 const NOTHING_TO_DO: &str = "the list is empty: the client could do nothing";
 const NEEDS_SERVICE_USER: &str = "needed by the grant type client_credentials: the ERPNext user that the tokens act as";
 
@@ -21,6 +21,7 @@ pub(super) fn check(clients: &[ClientSettings], sync: ClientSync, findings: &mut
             rules.check_override(findings);
         } else {
             rules.check_secret(findings);
+            rules.check_keys(findings);
             rules.check_grant_types(findings);
             rules.check_pkce(findings);
             rules.check_algorithm(findings);
@@ -49,8 +50,13 @@ impl Rules<'_> {
         if !self.sound(&["secret", "secret_file", "redirect_uris"], findings) {
             return;
         }
-        if self.client.auth_method == Some(ClientAuthMethod::Secret) {
-            findings.add(&self.key("auth_method"), USE_METHOD);
+        match self.client.auth_method {
+            Some(ClientAuthMethod::Secret) => findings.add(&self.key("auth_method"), USE_METHOD),
+            Some(ClientAuthMethod::PrivateKeyJwt) => findings.add(
+                &self.key("auth_method"),
+                "ERPNext has no keys of its clients: register a client of this file, with jwks and redirect_uris",
+            ),
+            Some(ClientAuthMethod::Basic | ClientAuthMethod::Post | ClientAuthMethod::None) | None => {}
         }
         if self.client.grant_types.is_empty() {
             findings.add(&self.key("grant_types"), NOTHING_TO_DO);
@@ -95,6 +101,26 @@ impl Rules<'_> {
                 findings.add(&method, "this method needs a secret: add secret_file, or use \"none\"");
             }
             _ => {}
+        }
+    }
+
+    /// A client shows who it is by one means.
+    fn check_keys(&self, findings: &mut Findings<'_>) {
+        let (client, path) = (self.client, self.key("jwks"));
+        if let Some(Err(problem)) = client.jwks.as_ref().map(ClientKeys::parse) {
+            findings.add(&path, problem.to_string());
+        }
+        if client.jwks.is_some() && client.has_secret() {
+            findings.add(&path, "keys are in place of a secret: remove the one or the other");
+        }
+        if !self.sound(&["auth_method", "jwks"], findings) {
+            return;
+        }
+        let by_key = client.auth_method() == ClientAuthMethod::PrivateKeyJwt;
+        if by_key && client.jwks.is_none() {
+            findings.add(&self.key("auth_method"), "this method needs the client's public keys: add jwks");
+        } else if !by_key && client.jwks.is_some() && !client.has_secret() {
+            findings.add(&self.key("auth_method"), "keys are for \"private_key_jwt\": use that, or remove jwks");
         }
     }
 
@@ -182,12 +208,8 @@ impl Rules<'_> {
 
     fn check_unbuilt(&self, findings: &mut Findings<'_>) {
         let client = self.client;
-        for (key, used, what) in
-            [("jwks", client.jwks.is_some(), "client keys"), ("jwks_uri", client.jwks_uri.is_some(), "client keys")]
-        {
-            if used {
-                findings.not_built(&self.key(key), what);
-            }
+        if client.jwks_uri.is_some() {
+            findings.not_built(&self.key("jwks_uri"), "fetching client keys");
         }
     }
 }

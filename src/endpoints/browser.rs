@@ -36,6 +36,11 @@ impl Browser {
         TokenHash::of("")
     }
 
+    /// The hash that stands for whichever browser brings a pushed request; no browser's, and not [`Self::nobody`]'s.
+    pub(super) fn pushed() -> TokenHash {
+        TokenHash::of("pushed")
+    }
+
     /// Whether it is the browser that a request was stored for.
     pub(super) fn is(&self, stored: &TokenHash) -> bool {
         self.mark.as_ref().is_some_and(|mark| TokenHash::of(mark.expose()) == *stored)

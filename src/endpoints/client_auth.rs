@@ -1,4 +1,4 @@
-//! Who the client is (RFC 6749 §2.3): Basic, post or none, one method at a time.
+//! Who the client is (RFC 6749 §2.3): Basic, post, a signed assertion (RFC 7523) or none, one method at a time.
 
 use std::sync::Arc;
 
@@ -9,14 +9,17 @@ use zeroize::Zeroizing;
 
 use super::{Endpoints, parameters::Parameters, respond::OAuthError};
 use crate::{
-    oauth::{Allowance, Client, ClientAuthMethod, ClientId, ErrorCode},
+    oauth::{Allowance, Client, ClientAuthMethod, ClientId, ErrorCode, claimed_by_assertion},
     secret::Secret,
 };
+
+/// The one type of assertion (RFC 7523 §2.2).
+const JWT_BEARER: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
 
 /// A client whose authentication was checked, and how far it went.
 #[derive(Clone, Debug)]
 pub enum CheckedClient {
-    /// It has shown its secret.
+    /// It has shown its secret, or signed with its key.
     Authenticated(Arc<Client>),
     /// A public client: it has only said who it is.
     Public(Arc<Client>),
@@ -40,6 +43,7 @@ pub struct PresentedClient {
     basic: Option<BasicCredentials>,
     id: Option<ClientId>,
     secret: Option<Secret>,
+    assertion: Option<Secret>,
 }
 
 /// The two halves of a Basic header, undecoded.
@@ -59,25 +63,26 @@ impl PresentedClient {
         let basic = basic(headers)?;
         let id = form.get("client_id").map(ClientId::new);
         let secret = form.get("client_secret").map(Secret::new);
-        if basic.is_some() && secret.is_some() {
+        let assertion = assertion(form)?;
+        let methods = [basic.is_some(), secret.is_some(), assertion.is_some()];
+        if methods.into_iter().filter(|used| *used).count() > 1 {
             return Err(OAuthError::invalid_request("the client must authenticate by one method, not by two"));
         }
-        if form.sent("client_assertion").is_some() || form.sent("client_assertion_type").is_some() {
-            return Err(OAuthError::new(ErrorCode::InvalidClient, "client assertions are not supported"));
-        }
-        Ok(Self { basic, id, secret })
+        Ok(Self { basic, id, secret, assertion })
     }
 
     /// Whether it says nothing at all.
     #[must_use]
     pub fn is_absent(&self) -> bool {
-        self.basic.is_none() && self.id.is_none() && self.secret.is_none()
+        self.basic.is_none() && self.id.is_none() && self.secret.is_none() && self.assertion.is_none()
     }
 
     /// The id that it claims, as far as can be said before the client is looked up.
     #[must_use]
     pub fn claimed_id(&self) -> Option<ClientId> {
-        self.basic.as_ref().map(|basic| ClientId::new(decode(&basic.id))).or_else(|| self.id.clone())
+        let by_basic = self.basic.as_ref().map(|basic| ClientId::new(decode(&basic.id)));
+        let by_assertion = || claimed_by_assertion(self.assertion.as_ref()?.expose());
+        by_basic.or_else(|| self.id.clone()).or_else(by_assertion)
     }
 }
 
@@ -91,10 +96,38 @@ impl Endpoints {
             basic_challenge: presented.basic.is_some(),
             ..OAuthError::new(ErrorCode::InvalidClient, "the client is unknown, or its authentication failed")
         };
-        match &presented.basic {
-            Some(basic) => self.check_basic(presented, basic).await?.ok_or_else(refused),
-            None => self.check_form(presented).await?.ok_or_else(refused),
+        match (&presented.basic, &presented.assertion) {
+            (Some(basic), _) => self.check_basic(presented, basic).await?.ok_or_else(refused),
+            (None, Some(assertion)) => self.check_assertion(presented, assertion).await?.ok_or_else(refused),
+            (None, None) => self.check_form(presented).await?.ok_or_else(refused),
         }
+    }
+
+    /// RFC 7523 §3. What was presented once is worth nothing from then on, whatever the request came to.
+    async fn check_assertion(
+        &self,
+        presented: &PresentedClient,
+        assertion: &Secret,
+    ) -> Result<Option<CheckedClient>, OAuthError> {
+        let Some(id) = presented.claimed_id() else { return Ok(None) };
+        let Some(client) = self.clients.client(&id).await? else { return Ok(None) };
+        if client.auth_method != ClientAuthMethod::PrivateKeyJwt {
+            return Ok(None);
+        }
+        let Some(keys) = &client.keys else { return Ok(None) };
+        let (issuer, now) = (&self.settings.public_origin, self.issuer.clock.now());
+        let checked = match keys.check_assertion(assertion.expose(), &client.id, issuer, now) {
+            Ok(checked) => checked,
+            Err(reason) => {
+                tracing::info!(client_id = %client.id, %reason, "a client assertion is refused");
+                return Ok(None);
+            }
+        };
+        if !self.issuer.store.first_use(checked.id, checked.ends_at).await? {
+            tracing::info!(client_id = %client.id, "a client assertion is refused: its jti was used before");
+            return Ok(None);
+        }
+        Ok(Some(CheckedClient::Authenticated(client)))
     }
 
     async fn check_basic(
@@ -131,7 +164,7 @@ impl Endpoints {
         if client.is_public() {
             return Ok(Some(CheckedClient::Public(client)));
         }
-        if client.allows(Allowance::NoSecret) {
+        if client.auth_method != ClientAuthMethod::PrivateKeyJwt && client.allows(Allowance::NoSecret) {
             self.issuer.count(&client, Allowance::NoSecret);
             return Ok(Some(CheckedClient::WithoutSecret(client)));
         }
@@ -145,6 +178,17 @@ fn accepts(client: &Client, method: ClientAuthMethod) -> bool {
 
 fn secret_is_right(client: &Client, presented: &str) -> bool {
     client.secret.as_ref().is_some_and(|secret| secret.matches(presented))
+}
+
+/// RFC 7521 §4.2.
+fn assertion(form: &Parameters) -> Result<Option<Secret>, OAuthError> {
+    let refused = |text: &'static str| OAuthError::new(ErrorCode::InvalidClient, text);
+    match (form.get("client_assertion_type"), form.get("client_assertion")) {
+        (None, None) => Ok(None),
+        (Some(JWT_BEARER), Some(assertion)) => Ok(Some(Secret::new(assertion))),
+        (Some(JWT_BEARER), None) => Err(refused("client_assertion is missing")),
+        (_, _) => Err(refused("client_assertion_type must be urn:ietf:params:oauth:client-assertion-type:jwt-bearer")),
+    }
 }
 
 fn basic(headers: &HeaderMap) -> Result<Option<BasicCredentials>, OAuthError> {

@@ -11,7 +11,7 @@ use super::{
 use crate::{
     erpnext::KnownClients,
     issuer::JWKS_MAX_AGE,
-    oauth::{SigningAlgorithm, user_claims},
+    oauth::{ClientKeys, SigningAlgorithm, user_claims},
 };
 
 /// Where the endpoints stand on the public origin.
@@ -58,14 +58,16 @@ fn metadata(settings: &EndpointSettings, clients: &KnownClients) -> Value {
     let origin = &settings.public_origin;
     let method = |name: &str| format!("{origin}{METHOD_PATH}{name}");
     // `none` names a public client, which introspection is not for: there it is no more than to say nothing of a client.
-    let client_auth = ["client_secret_basic", "client_secret_post", "none"];
+    let client_auth = ["client_secret_basic", "client_secret_post", "private_key_jwt", "none"];
     let open_introspection = clients.open_introspection && !settings.introspection_needs_client;
-    let introspection_auth = if open_introspection { &client_auth[..] } else { &client_auth[..2] };
+    let introspection_auth = if open_introspection { &client_auth[..] } else { &client_auth[..3] };
     let algorithms: Vec<&str> = settings.signing_algorithms.iter().map(|alg| SigningAlgorithm::as_str(*alg)).collect();
     json!({
         "issuer": origin,
         "authorization_endpoint": method("authorize"),
         "token_endpoint": method("get_token"),
+        "pushed_authorization_request_endpoint": method("pushed_authorization_request"),
+        "require_pushed_authorization_requests": false,
         "userinfo_endpoint": method("openid_profile"),
         "revocation_endpoint": method("revoke_token"),
         "introspection_endpoint": method("introspect_token"),
@@ -80,6 +82,9 @@ fn metadata(settings: &EndpointSettings, clients: &KnownClients) -> Value {
         "token_endpoint_auth_methods_supported": client_auth,
         "revocation_endpoint_auth_methods_supported": client_auth,
         "introspection_endpoint_auth_methods_supported": introspection_auth,
+        "token_endpoint_auth_signing_alg_values_supported": ClientKeys::ALGORITHMS,
+        "revocation_endpoint_auth_signing_alg_values_supported": ClientKeys::ALGORITHMS,
+        "introspection_endpoint_auth_signing_alg_values_supported": ClientKeys::ALGORITHMS,
         "code_challenge_methods_supported": ["S256"],
         "prompt_values_supported": ["none", "login", "consent", "select_account"],
         "claims_supported": claims(clients),

@@ -14,6 +14,7 @@ mod limits;
 mod login;
 mod pages;
 pub(crate) mod parameters;
+mod pushed;
 mod respond;
 mod revoke;
 mod texts;
@@ -155,6 +156,7 @@ impl Endpoints {
             Endpoint::ConnectedApps => self.connected_apps(method, request, peer).await,
             Endpoint::Login => self.login(method, request, peer).await,
             Endpoint::EndSession => self.end_session(method, request, peer).await,
+            Endpoint::PushedRequest => self.push_request(request, peer).await.unwrap_or_else(|error| error.answer()),
             Endpoint::Token => self.token(request, peer).await,
             Endpoint::Revoke => self.revoke(request, peer).await.unwrap_or_else(|error| error.answer()),
             Endpoint::Userinfo => self.userinfo(&request).await,
@@ -211,9 +213,12 @@ const fn allowed_methods(endpoint: Endpoint) -> &'static str {
         Endpoint::Authorize | Endpoint::ConnectedApps | Endpoint::Login | Endpoint::EndSession | Endpoint::Userinfo => {
             "GET, HEAD, POST, OPTIONS"
         }
-        Endpoint::Approve | Endpoint::Token | Endpoint::Revoke | Endpoint::Introspect | Endpoint::Register => {
-            "POST, OPTIONS"
-        }
+        Endpoint::Approve
+        | Endpoint::PushedRequest
+        | Endpoint::Token
+        | Endpoint::Revoke
+        | Endpoint::Introspect
+        | Endpoint::Register => "POST, OPTIONS",
         Endpoint::Discovery | Endpoint::ResourceMetadata | Endpoint::Jwks => "GET, HEAD, OPTIONS",
     }
 }

@@ -1,10 +1,10 @@
 //! What the gateway knows of an OAuth client (RFC 6749 §2, RFC 7591 §2).
 
-use std::{fmt, str::FromStr};
+use std::{fmt, str::FromStr, sync::Arc};
 
 use serde::{Deserialize, Serialize};
 
-use super::{ClientId, RedirectUri, ResponseType, Scope, Scopes, UserName};
+use super::{ClientId, ClientKeys, RedirectUri, ResponseType, Scope, Scopes, UserName};
 use crate::secret::Secret;
 
 /// A registered client, whatever its source.
@@ -16,8 +16,12 @@ pub struct Client {
     pub name: String,
     /// Its secret; a public client has none.
     pub secret: Option<Secret>,
+    /// Its public keys, where it shows who it is by a signature.
+    pub keys: Option<Arc<ClientKeys>>,
     /// How it proves who it is.
     pub auth_method: ClientAuthMethod,
+    /// Whether its authorization requests must be pushed (RFC 9126 §6).
+    pub pushes_requests: bool,
     /// Its registered redirect URIs.
     pub redirect_uris: Vec<RedirectUri>,
     /// The one that is meant when a request names none.
@@ -151,6 +155,8 @@ words! {
         Post = "client_secret_post",
         /// Basic or post: ERPNext's clients have no method, and always a secret.
         Secret = "client_secret",
+        /// A signed assertion (RFC 7523).
+        PrivateKeyJwt = "private_key_jwt",
         /// Not at all: a public client.
         None = "none",
     }

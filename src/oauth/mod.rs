@@ -2,6 +2,7 @@
 
 mod authorization_request;
 mod client;
+mod client_keys;
 mod error;
 mod ids;
 mod login_hash;
@@ -17,6 +18,7 @@ pub use client::{
     Allowance, Allowances, Client, ClientAuthMethod, ClientMode, ClientSource, GrantType, IdTokenClaims, Pkce,
     SigningAlgorithm, UnknownWord,
 };
+pub use client_keys::{BadAssertion, BadKeys, CheckedAssertion, ClientKeys, claimed_by_assertion};
 pub use error::ErrorCode;
 pub use ids::{ClientId, GrantId, KeyId, SiteId, Subject, UserName};
 pub use login_hash::LoginHasher;

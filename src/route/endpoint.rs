@@ -19,6 +19,8 @@ pub enum Endpoint {
     Login,
     /// OpenID Connect RP-Initiated Logout 1.0 §2
     EndSession,
+    /// RFC 9126
+    PushedRequest,
     /// RFC 6749 §3.2
     Token,
     /// RFC 7009
@@ -58,6 +60,7 @@ impl Endpoint {
             Self::ConnectedApps => "connected_apps",
             Self::Login => "login",
             Self::EndSession => "end_session",
+            Self::PushedRequest => "pushed_request",
             Self::Token => "token",
             Self::Revoke => "revoke",
             Self::Userinfo => "userinfo",
@@ -77,6 +80,7 @@ impl Endpoint {
             "connected_apps" => Some(Self::ConnectedApps),
             "login" => Some(Self::Login),
             "end_session" => Some(Self::EndSession),
+            "pushed_authorization_request" => Some(Self::PushedRequest),
             "get_token" => Some(Self::Token),
             "revoke_token" => Some(Self::Revoke),
             "openid_profile" => Some(Self::Userinfo),

@@ -53,6 +53,10 @@ pub trait Store: Send + Sync + 'static {
     /// Reads and removes the request: of several takers, one gets it.
     async fn take_request(&self, handle: TokenHash, now: UnixTime) -> StoreResult<Option<PendingRequest>>;
 
+    /// Notes that something which may be used once has been; whether it is for the first time. It is forgotten at
+    /// `expires_at`.
+    async fn first_use(&self, what: TokenHash, expires_at: UnixTime) -> StoreResult<bool>;
+
     /// Keeps a code until it expires.
     async fn put_code(&self, code: TokenHash, record: CodeRecord) -> StoreResult<()>;
     /// Reads and removes the code, leaving a tombstone. A second taker learns `Replayed`, and by then the grant that

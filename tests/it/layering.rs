@@ -36,7 +36,7 @@ const OWNERS: [(&str, &[&str]); 6] = [
     ("moka", &["access", "erpnext", "endpoints"]),
     ("reqwest", &["erpnext", "backchannel"]),
     ("anyhow", &["server", "cli", "main"]),
-    ("jsonwebtoken", &["issuer"]),
+    ("jsonwebtoken", &["oauth", "issuer"]),
 ];
 
 /// The packages; each has its lints for all that is built from it: library, program, examples, benches, tests.

@@ -100,6 +100,10 @@ impl Store for FakeStore {
         away()
     }
 
+    async fn first_use(&self, _: TokenHash, _: UnixTime) -> StoreResult<bool> {
+        away()
+    }
+
     async fn request(&self, _: TokenHash, _: UnixTime) -> StoreResult<Option<PendingRequest>> {
         away()
     }

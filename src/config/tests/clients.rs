@@ -191,10 +191,33 @@ fn ids_are_needed_written_in_ascii_and_told_apart() {
 
 #[test]
 fn what_is_not_built_for_clients_is_said() {
-    for (more, key) in [("jwks_uri = \"https://shop.example.com/jwks\"", "jwks_uri"), ("jwks = { keys = [] }", "jwks")]
-    {
-        assert_wrong(&block(&format!("{URIS}{more}")), &format!("client[0].{key}"), "not built yet");
+    let more = "jwks_uri = \"https://shop.example.com/jwks\"";
+    assert_wrong(&block(&format!("{URIS}{more}")), "client[0].jwks_uri", "not built yet");
+}
+
+#[test]
+fn a_client_with_keys_signs_and_has_no_secret() {
+    // RFC 8037, appendix A.2.
+    let key =
+        "jwks = { keys = [{ kty = \"OKP\", crv = \"Ed25519\", x = \"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo\" }] }";
+    let with = |more: &str| block(&format!("{URIS}{key}\n{more}"));
+    let loaded = config(&with(""));
+    let client = loaded.client[0].to_client();
+    assert_eq!((client.auth_method, client.keys.is_some()), (ClientAuthMethod::PrivateKeyJwt, true));
+    assert!(!loaded.client[0].is_override(), "ERPNext has no such client");
+    config(&with("auth_method = \"private_key_jwt\""));
+    assert_wrong(&with("secret = \"0123456789abcdef0123456789abcdef\""), "client[0].jwks", "in place of a secret");
+    assert_wrong(&with("auth_method = \"none\""), "client[0].auth_method", "private_key_jwt");
+    let without = block(&format!("{URIS}auth_method = \"private_key_jwt\""));
+    assert_wrong(&without, "client[0].auth_method", "add jwks");
+    for (jwks, problem) in [
+        ("{ keys = [] }", "none of its keys"),
+        ("{ a = 1 }", "JWK Set"),
+        ("{ keys = [{ kty = \"oct\", k = \"AAAA\" }] }", "private or a symmetric"),
+    ] {
+        assert_wrong(&block(&format!("{URIS}jwks = {jwks}")), "client[0].jwks", problem);
     }
+    assert_wrong(&block("auth_method = \"private_key_jwt\""), "client[0].auth_method", "ERPNext has no keys");
 }
 
 #[test]

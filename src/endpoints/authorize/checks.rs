@@ -44,10 +44,20 @@ impl Endpoints {
             state: parameters.get("state").map(str::to_owned),
             language: Language::of(parameters.get("ui_locales"), headers),
         };
-        Ok(match self.check_rest(&client, parameters, redirect_uri) {
+        let checked = check_is_direct(&client).and_then(|()| self.check_rest(&client, parameters, redirect_uri));
+        Ok(match checked {
             Ok(request) => Ok(Checked { client, request }),
             Err(error) => Err(Refusal { to, error }),
         })
+    }
+
+    /// The same of a request that the client has pushed: it hears of every error itself (RFC 9126 §2.3).
+    pub(in crate::endpoints) fn check_pushed(
+        &self,
+        client: &Client,
+        form: &Parameters,
+    ) -> Result<AuthorizationRequest, OAuthError> {
+        self.check_rest(client, form, check_redirect_uri(client, form)?)
     }
 
     fn check_rest(
@@ -158,6 +168,15 @@ impl Endpoints {
         } else {
             Err(OAuthError::invalid_request("the client has changed: start again at the application"))
         }
+    }
+}
+
+/// RFC 9126 §6.
+fn check_is_direct(client: &Client) -> Result<(), OAuthError> {
+    if client.pushes_requests {
+        Err(OAuthError::invalid_request("this client must push its authorization requests (RFC 9126)"))
+    } else {
+        Ok(())
     }
 }
 

@@ -75,9 +75,13 @@ impl Endpoints {
         peer: Peer,
     ) -> Result<Answer, OAuthError> {
         let redirect = if *method == Method::POST { Redirect::AfterPost } else { Redirect::AfterGet };
-        let Checked { client, request } = match self.check_request(parameters, headers).await? {
-            Ok(checked) => checked,
-            Err(Refusal { to, error }) => return Ok(self.refuse(&to, &error, redirect)),
+        let Checked { client, request } = if let Some(request) = self.take_pushed(parameters).await? {
+            Checked { client: self.recheck(&request).await?, request }
+        } else {
+            match self.check_request(parameters, headers).await? {
+                Ok(checked) => checked,
+                Err(Refusal { to, error }) => return Ok(self.refuse(&to, &error, redirect)),
+            }
         };
         let stage = Stage {
             client,

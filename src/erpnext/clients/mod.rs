@@ -223,6 +223,8 @@ mod tests {
             id: ClientId::new(id),
             name: id.to_owned(),
             secret: None,
+            keys: None,
+            pushes_requests: false,
             auth_method: ClientAuthMethod::None,
             redirect_uris: redirect_uris.iter().map(|uri| RedirectUri::parse(uri).expect("a URI")).collect(),
             default_redirect_uri: None,

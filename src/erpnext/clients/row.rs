@@ -54,6 +54,8 @@ impl ClientRow {
             auth_method: if secret.is_some() { ClientAuthMethod::Secret } else { ClientAuthMethod::None },
             pkce: if secret.is_some() { Pkce::Optional } else { Pkce::Required },
             secret,
+            keys: None,
+            pushes_requests: false,
             redirect_uris: text(&self.redirect_uris).split_whitespace().filter_map(|uri| self.uri(uri)).collect(),
             default_redirect_uri: Some(text(&self.default_redirect_uri))
                 .filter(|uri| !uri.is_empty())

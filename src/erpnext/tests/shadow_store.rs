@@ -42,6 +42,9 @@ impl Store for ShadowStore {
     async fn put_request(&self, _: TokenHash, _: PendingRequest) -> StoreResult<()> {
         nothing()
     }
+    async fn first_use(&self, _: TokenHash, _: UnixTime) -> StoreResult<bool> {
+        nothing()
+    }
     async fn request(&self, _: TokenHash, _: UnixTime) -> StoreResult<Option<PendingRequest>> {
         nothing()
     }

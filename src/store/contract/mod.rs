@@ -48,6 +48,7 @@ macro_rules! store_contract {
             a_request_is_found_until_it_is_taken,
             of_many_takers_of_a_request_one_gets_it,
             an_expired_request_is_absent,
+            of_many_users_of_what_may_be_used_once_one_is_first,
             a_code_is_taken_as_it_was_put,
             an_unknown_and_an_expired_code_are_absent,
             of_200_takers_of_a_code_one_gets_it,

@@ -61,3 +61,17 @@ pub async fn an_expired_request_is_absent(store: Tested) {
     assert_eq!(store.request(hash("handle"), end).await.expect("an answer"), None);
     assert_eq!(store.take_request(hash("handle"), end).await.expect("an answer"), None);
 }
+
+pub async fn of_many_users_of_what_may_be_used_once_one_is_first(store: Tested) {
+    let end = later(MINUTE);
+    let users = (0..50).map(|_| {
+        let store = store.clone();
+        async move { store.first_use(hash("assertion"), end).await.expect("an answer") }
+    });
+    assert_eq!(all(users).await.into_iter().filter(|first| *first).count(), 1);
+    assert!(store.first_use(hash("another"), end).await.expect("an answer"));
+    store.purge(start(), 100).await.expect("purged");
+    assert!(!store.first_use(hash("assertion"), end).await.expect("an answer"), "it has not expired");
+    store.purge(end, 100).await.expect("purged");
+    assert!(store.first_use(hash("assertion"), later(2 * MINUTE)).await.expect("an answer"));
+}

@@ -40,6 +40,15 @@ pub fn take_request(rows: &Rows<'_>, handle: TokenHash, now: UnixTime) -> StoreR
     Ok(taken)
 }
 
+/// What has been used stays until it is purged, which is not before it has expired.
+pub fn first_use(rows: &Rows<'_>, what: TokenHash, expires_at: UnixTime) -> StoreResult<bool> {
+    let added = rows.change(
+        "INSERT OR IGNORE INTO first_uses (site, what, expires_at) VALUES (?1, ?2, ?3)",
+        params![rows.site, what, expires_at],
+    )?;
+    Ok(added == 1)
+}
+
 pub fn put_code(rows: &Rows<'_>, code: TokenHash, record: &CodeRecord) -> StoreResult<()> {
     let sealed = rows.codec.seal_record(rows.place(CODES, code.as_bytes()), record)?;
     rows.change(

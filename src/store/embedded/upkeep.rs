@@ -96,7 +96,7 @@ macro_rules! purge {
 
 /// What a round of purging does, each step apart, so that others are served between two of them. Tokens before their
 /// grants: a grant that is gone answers for no token, but none should be left without one.
-pub const PURGES: [Purge; 12] = [
+pub const PURGES: [Purge; 13] = [
     Purge::Codes,
     Purge::Ended(purge!("requests", "handle", "expires_at")),
     Purge::Ended(purge!("access_tokens", "hash", "expires_at")),
@@ -108,6 +108,7 @@ pub const PURGES: [Purge; 12] = [
     Purge::Ended(purge!("shadow_tokens", "user_name", "expires_at")),
     Purge::Ended(purge!("logouts", "handle", "expires_at")),
     Purge::Ended(purge!("logout_notices", "client, claim", "expires_at")),
+    Purge::Ended(purge!("first_uses", "what", "expires_at")),
     Purge::Feed,
 ];
 

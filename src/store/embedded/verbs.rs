@@ -31,6 +31,10 @@ impl Store for EmbeddedStore {
         self.writer.write(move |rows| requests::take_request(rows, handle, now)).await
     }
 
+    async fn first_use(&self, what: TokenHash, expires_at: UnixTime) -> StoreResult<bool> {
+        self.writer.write(move |rows| requests::first_use(rows, what, expires_at)).await
+    }
+
     async fn put_code(&self, code: TokenHash, record: CodeRecord) -> StoreResult<()> {
         self.writer.write(move |rows| requests::put_code(rows, code, &record)).await
     }

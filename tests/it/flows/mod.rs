@@ -19,3 +19,4 @@ mod prompts;
 mod refresh;
 mod registered_in_erpnext;
 mod samples;
+mod signed_clients;

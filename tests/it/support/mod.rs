@@ -8,6 +8,7 @@ mod flow;
 mod gateway;
 mod http;
 mod jwt;
+mod keys;
 mod ports;
 mod receiver;
 mod wait;
@@ -26,6 +27,7 @@ pub use self::{
     gateway::TestGateway,
     http::{Answer, Connection, Request},
     jwt::{claims, claims_by_document, claims_by_jwks, claims_by_secret, header},
+    keys::{JWT_BEARER, SigningClient},
     ports::Port,
     receiver::Receiver,
     wait::{Over, pause, until},

@@ -42,6 +42,19 @@ pub fn token(walk: &Walk, path: &str) {
     walk.gateway.acts_as(&tokens.access, ALICE);
 }
 
+pub fn pushed_request(walk: &Walk, path: &str) {
+    takes_only(walk, path, &["POST"]);
+    let url = authorize_url(SHOP, &[]);
+    let pairs = parameters(url.split_once('?').expect("a query").1);
+    let pairs: Vec<_> = pairs.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+    let (_, name) = path.rsplit_once('.').expect("a method");
+    let pushed = walk.gateway.send(&client_request(SHOP, name, &pairs));
+    let reference = pushed.json()["request_uri"].as_str().expect("a reference").to_owned();
+    let query = crate::support::query(&[("client_id", SHOP.id), ("request_uri", &reference)]);
+    let answer = Browser::new(&walk.gateway).get(&format!("{}authorize?{query}", crate::support::METHOD));
+    assert!(answer.location().contains("/login?"), "{answer}");
+}
+
 pub fn userinfo(walk: &Walk, path: &str) {
     takes_only(walk, path, &["GET", "POST"]);
     let answer = walk.gateway.get(path);

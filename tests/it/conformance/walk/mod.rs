@@ -10,19 +10,23 @@ mod tokens;
 
 use std::cell::OnceCell;
 
+use jsonwebtoken::Algorithm;
 use serde_json::{Map, Value};
 
 use crate::{
     standin::ALICE,
     support::{
-        APP, Client, EDDSA, ES256, IMPLICIT, LEGACY, PASSWORD, POST, Receiver, SCOPED, SERVICE, SHOP, Setup,
-        TestGateway,
+        APP, Auth, Browser, Client, EDDSA, ES256, IMPLICIT, LEGACY, PASSWORD, POST, Receiver, SCOPED, SERVICE, SHOP,
+        Setup, SigningClient, TestGateway,
     },
 };
 
 /// The client that is told of logouts.
 const TOLD: Client =
     SHOP.named("told", "https://told.example/cb").with_secret("canary-secret-of-told-0123456789abcdef");
+
+/// Has a key for each algorithm that clients may sign with, and no secret.
+const SIGNED: Client = SHOP.named("signed", "https://signed.example/cb").with(Auth::None).with_secret("");
 
 /// The gateway whose document it is.
 struct Walk {
@@ -33,6 +37,8 @@ struct Walk {
     told: OnceCell<Map<String, Value>>,
     /// The server of [`TOLD`].
     receiver: Receiver,
+    /// The keys of [`SIGNED`].
+    signers: [SigningClient; 3],
 }
 
 /// How a value is seen to be true.
@@ -48,7 +54,7 @@ enum Check {
 }
 
 /// Every key of the document.
-const CHECKS: [(&str, Check); 31] = [
+const CHECKS: [(&str, Check); 36] = [
     ("issuer", Check::Issuer),
     ("authorization_endpoint", Check::Endpoint("authorize", endpoints::authorization)),
     ("token_endpoint", Check::Endpoint("get_token", endpoints::token)),
@@ -65,6 +71,23 @@ const CHECKS: [(&str, Check); 31] = [
     ("subject_types_supported", Check::List(&["public", "pairwise"], tokens::subject_type)),
     ("id_token_signing_alg_values_supported", Check::List(&tokens::ALGORITHMS, tokens::algorithm)),
     ("token_endpoint_auth_methods_supported", Check::List(&client_auth::METHODS, client_auth::at_token)),
+    ("token_endpoint_auth_signing_alg_values_supported", Check::List(&client_auth::ALGORITHMS, client_auth::algorithm)),
+    (
+        "revocation_endpoint_auth_signing_alg_values_supported",
+        Check::List(&client_auth::ALGORITHMS, client_auth::algorithm),
+    ),
+    (
+        "introspection_endpoint_auth_signing_alg_values_supported",
+        Check::List(&client_auth::ALGORITHMS, client_auth::algorithm),
+    ),
+    (
+        "pushed_authorization_request_endpoint",
+        Check::Endpoint("pushed_authorization_request", endpoints::pushed_request),
+    ),
+    (
+        "require_pushed_authorization_requests",
+        Check::Flag(|walk| Browser::of(&walk.gateway, ALICE).authorize(SHOP, &[]).parameter("code").is_none()),
+    ),
     ("revocation_endpoint_auth_methods_supported", Check::List(&client_auth::METHODS, client_auth::at_revocation)),
     (
         "introspection_endpoint_auth_methods_supported",
@@ -121,8 +144,11 @@ impl Walk {
             logout::AFTER,
             receiver.url("/told"),
         ));
+        let signers = [Algorithm::ES256, Algorithm::EdDSA, Algorithm::PS256].map(SigningClient::of);
+        let [first, second, third] = &signers;
+        let setup = setup.client(&SigningClient::block(&[first, second, third], SIGNED, ""));
         let gateway = setup.start_on(|site| site.set_image(ALICE, Some("/files/alice.png")));
-        Self { gateway, clients, told: OnceCell::new(), receiver }
+        Self { gateway, clients, told: OnceCell::new(), receiver, signers }
     }
 
     fn document(&self) -> Value {

@@ -1,0 +1,97 @@
+//! Pushed authorization requests (RFC 9126): the client sends its request itself, and the browser carries a reference.
+
+use std::{sync::Arc, time::Duration};
+
+use bytes::Bytes;
+use http::{Request, StatusCode};
+use serde::Serialize;
+
+use super::{
+    Endpoints, Peer,
+    browser::Browser,
+    client_auth::PresentedClient,
+    cors::AnswerOf,
+    form,
+    parameters::Parameters,
+    respond::{Answer, OAuthError, json, no_store},
+};
+use crate::{
+    oauth::{AuthorizationRequest, Client, ClientId, TokenHash},
+    store::PendingRequest,
+};
+
+/// What our references begin with (RFC 9126 §2.2).
+const REFERENCE: &str = "urn:ietf:params:oauth:request_uri:";
+/// How long a browser may take to bring one. Login and consent are not in it: the request is stored anew for them.
+const LIFE: Duration = Duration::from_secs(60);
+
+#[derive(Serialize)]
+struct Reference {
+    request_uri: String,
+    expires_in: u64,
+}
+
+impl Endpoints {
+    pub(super) async fn push_request(&self, request: Request<Bytes>, peer: Peer) -> Result<Answer, OAuthError> {
+        let form = form(&request)?;
+        let presented = PresentedClient::of(request.headers(), &form)?;
+        let client = self.pushing_client(&presented, peer).await?;
+        if form.sent("request_uri").is_some() {
+            return Err(OAuthError::invalid_request("request_uri can't be pushed: send the request's parameters"));
+        }
+        if form.sent("client_id").is_some_and(|id| id != client.id.as_str()) {
+            return Err(OAuthError::invalid_request("client_id names another client than the one that authenticates"));
+        }
+        let reference = self.store_pushed(self.check_pushed(&client, &form)?).await?;
+        let mut answer = json(StatusCode::CREATED, &reference);
+        no_store(&mut answer);
+        answer.extensions_mut().insert(AnswerOf(client));
+        Ok(answer)
+    }
+
+    /// Whoever has a secret or keys must show them, as at the token endpoint (RFC 9126 §2).
+    async fn pushing_client(&self, presented: &PresentedClient, peer: Peer) -> Result<Arc<Client>, OAuthError> {
+        let claimed = presented.claimed_id();
+        self.check_failures(&self.limits.token_failures, claimed.as_ref(), peer)?;
+        let checked = self.check_client(presented).await;
+        let checked = checked.map_err(|error| self.refused_client(error, claimed.as_ref(), peer))?;
+        Ok(Arc::clone(checked.client()))
+    }
+
+    async fn store_pushed(&self, request: AuthorizationRequest) -> Result<Reference, OAuthError> {
+        let now = self.issuer.clock.now();
+        let request_uri = format!("{REFERENCE}{}", self.unguessable());
+        let pending =
+            PendingRequest { request, browser: Browser::pushed(), received_at: now, expires_at: now.plus(LIFE) };
+        self.issuer.store.put_request(TokenHash::of(&request_uri), pending).await?;
+        Ok(Reference { request_uri, expires_in: LIFE.as_secs() })
+    }
+
+    /// The request that a browser's parameters refer to, used up; `None` where they refer to none of ours. What else they
+    /// say but who the client is counts for nothing (RFC 9126 §4).
+    pub(super) async fn take_pushed(
+        &self,
+        parameters: &Parameters,
+    ) -> Result<Option<AuthorizationRequest>, OAuthError> {
+        let gone = || {
+            OAuthError::invalid_request(
+                "request_uri is unknown, was used before or has expired: push the request again",
+            )
+        };
+        if parameters.count("request_uri") > 1 {
+            return Err(OAuthError::invalid_request("the parameter request_uri is repeated"));
+        }
+        let Some(uri) = parameters.get("request_uri").filter(|uri| uri.starts_with(REFERENCE)) else {
+            return Ok(None);
+        };
+        let id = parameters.get("client_id").ok_or_else(|| OAuthError::invalid_request("client_id is missing"))?;
+        let (handle, now) = (TokenHash::of(uri), self.issuer.clock.now());
+        // Looked at first: what another client presents stays for the one that pushed it.
+        let stored = self.issuer.store.request(handle, now).await?.ok_or_else(gone)?;
+        if stored.request.client_id != ClientId::new(id) {
+            return Err(gone());
+        }
+        let taken = self.issuer.store.take_request(handle, now).await?.ok_or_else(gone)?;
+        Ok(Some(taken.request))
+    }
+}
