@@ -7,7 +7,7 @@ use std::{hint::black_box, sync::Arc, time::Duration};
 
 use criterion::{BatchSize, Criterion};
 use empress_gateway::{
-    access::{AccessCheck, AccessGround},
+    access::{AccessCheck, AccessGround, Proof, Proofs, Sent},
     config::CacheSettings,
     erpnext::ClientRegistry,
     oauth::{GrantId, MintedToken, TokenKind, TokenMint},
@@ -29,6 +29,9 @@ fn terms() -> Terms {
     .expect("it is forwarded")
 }
 
+/// A request that needs no proof.
+const SENT: Sent<'_> = Sent { token_in_query: false, proof_of: Proof::WasGiven };
+
 fn presenting(token: &str) -> HeaderMap {
     let value = HeaderValue::try_from(format!("Bearer {token}")).expect("a header");
     [(AUTHORIZATION, value)].into_iter().collect()
@@ -45,9 +48,11 @@ fn grant(token: &MintedToken) -> NewGrant {
         session_claim: None,
         id_token_claims: Vec::new(),
         userinfo_claims: Vec::new(),
+        dpop_key: None,
     };
     let expires_at = NOW.plus(Duration::from_secs(3600));
-    let access = NewAccessToken { hash: token.hash, scopes: support::scopes(), issued_at: NOW, expires_at };
+    let access =
+        NewAccessToken { hash: token.hash, scopes: support::scopes(), issued_at: NOW, expires_at, dpop_key: None };
     NewGrant { grant, access, refresh: None, from_code: None, in_login: None }
 }
 
@@ -60,6 +65,7 @@ fn main() {
     runtime.block_on(store.issue_grant(grant(&token))).expect("issued");
     let ground = || AccessGround {
         mint: Arc::clone(&mint),
+        proofs: Arc::new(Proofs::new("https://erp.example.com", &OsRandom, NOW)),
         store: Arc::clone(&store),
         directory: support::OneUser::new(),
         clients: Arc::new(ClientRegistry::new(vec![support::client()])),
@@ -71,15 +77,15 @@ fn main() {
     let mut criterion = Criterion::default().configure_from_args();
 
     let check = new_check();
-    runtime.block_on(check.check(&terms, &known, false, NOW)).expect("permitted");
+    runtime.block_on(check.check(&terms, &known, SENT, NOW)).expect("permitted");
     criterion.bench_function("bearer, in memory", |bencher| {
         bencher.iter(|| {
-            let checked = check.check(&terms, black_box(&known), false, NOW).now_or_never();
+            let checked = check.check(&terms, black_box(&known), SENT, NOW).now_or_never();
             checked.expect("nothing to wait for").is_ok()
         });
     });
     criterion.bench_function("bearer, asked of the store", |bencher| {
-        let cold = |check: AccessCheck| runtime.block_on(check.check(&terms, &known, false, NOW)).is_ok();
+        let cold = |check: AccessCheck| runtime.block_on(check.check(&terms, &known, SENT, NOW)).is_ok();
         bencher.iter_batched(new_check, cold, BatchSize::SmallInput);
     });
     let junk = [
@@ -90,7 +96,7 @@ fn main() {
         let headers = presenting(&junk);
         criterion.bench_function(&format!("bearer, junk {name}"), |bencher| {
             bencher.iter(|| {
-                let checked = check.check(&terms, black_box(&headers), false, NOW).now_or_never();
+                let checked = check.check(&terms, black_box(&headers), SENT, NOW).now_or_never();
                 checked.expect("nothing to wait for").is_err()
             });
         });

@@ -49,6 +49,7 @@ fn request() -> AuthorizationRequest {
         login_hint: None,
         id_token_claims: Vec::new(),
         userinfo_claims: Vec::new(),
+        dpop_key: None,
         needs_auth_time: false,
         ui_locales: None,
     }
@@ -81,7 +82,7 @@ async fn code(issuer: &Issuer) -> Secret {
 }
 
 async fn redeem(issuer: &Issuer, code: Secret) -> bool {
-    let presented = PresentedCode { code, redirect_uri: Some(CALLBACK.to_owned()), verifier: None };
+    let presented = PresentedCode { code, redirect_uri: Some(CALLBACK.to_owned()), verifier: None, dpop_key: None };
     issuer.redeem_code(&support::client(), presented).await.expect("tokens").id_token.is_some()
 }
 

@@ -100,7 +100,7 @@ impl Filling {
         let scopes = grant.scopes.clone();
         self.store.put_code(code.hash, record).await?;
         self.store.take_code(code.hash, issued_at).await?;
-        let access_record = NewAccessToken { hash: access.hash, scopes, issued_at, expires_at };
+        let access_record = NewAccessToken { hash: access.hash, scopes, issued_at, expires_at, dpop_key: None };
         let refresh = Some(NewRefreshToken { hash: refresh.hash, issued_at, expires_at });
         self.store
             .issue_grant(NewGrant { grant, access: access_record, refresh, from_code: Some(code.hash), in_login: None })
@@ -127,6 +127,7 @@ impl Filling {
             session_claim: Some(format!("{number:022}")),
             id_token_claims: Vec::new(),
             userinfo_claims: Vec::new(),
+            dpop_key: None,
             login: None,
             issued_at: self.then,
             expires_at: self.then.plus(Duration::from_secs(60)),
@@ -151,5 +152,6 @@ fn grant_of(record: &CodeRecord) -> Grant {
         session_claim: record.session_claim.clone(),
         id_token_claims: Vec::new(),
         userinfo_claims: Vec::new(),
+        dpop_key: None,
     }
 }

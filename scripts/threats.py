@@ -17,7 +17,6 @@ LATER = {
     "JWT access tokens": range(26, 31),
     "dynamic client registration": range(64, 67),
     "the device flow": [70],
-    "DPoP": [74],
     "the second store": [90],
 }
 

@@ -68,6 +68,8 @@ pub enum Purpose {
     LoginSession,
     /// The tokens inside our HTML forms.
     Form,
+    /// The nonces that DPoP proofs must have.
+    DpopNonce,
 }
 
 impl Purpose {
@@ -78,6 +80,7 @@ impl Purpose {
             Self::AtRest => b"empress at rest",
             Self::LoginSession => b"empress login session",
             Self::Form => b"empress form",
+            Self::DpopNonce => b"empress dpop nonce",
         }
     }
 }

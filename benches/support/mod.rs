@@ -53,6 +53,7 @@ pub fn client() -> Client {
         secret: Some(Secret::new("a secret of the bench's client")),
         keys: None,
         pushes_requests: false,
+        binds_tokens: false,
         auth_method: ClientAuthMethod::Basic,
         redirect_uris: vec![RedirectUri::parse(CALLBACK).expect("a redirect URI")],
         default_redirect_uri: None,

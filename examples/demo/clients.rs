@@ -1,5 +1,10 @@
 //! The clients that the demo's configuration registers.
 
+use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair};
+use base64::{
+    Engine,
+    engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD},
+};
 use empress_gateway::random::{OsRandom, Random};
 
 /// One client, with what it needs to speak for itself.
@@ -10,6 +15,8 @@ pub struct DemoClient {
     /// In words, for the index page.
     pub about: &'static str,
     pub secret: Option<String>,
+    /// Its private key: PKCS#8, base64.
+    pub key: Option<String>,
     /// What the configuration says of it besides id, name, secret and redirect URIs.
     settings: &'static str,
     redirects: bool,
@@ -23,6 +30,7 @@ pub struct Clients {
     pub app: DemoClient,
     pub compat: DemoClient,
     pub service: DemoClient,
+    pub signed: DemoClient,
 }
 
 impl Clients {
@@ -36,6 +44,7 @@ impl Clients {
                 secret: Some(secret()),
                 settings: "pkce = \"required\"",
                 redirects: true,
+                key: None,
             },
             app: DemoClient {
                 id: "demo-app",
@@ -44,6 +53,7 @@ impl Clients {
                 secret: None,
                 settings: "auth_method = \"none\"",
                 redirects: true,
+                key: None,
             },
             compat: DemoClient {
                 id: "demo-compat",
@@ -52,6 +62,7 @@ impl Clients {
                 secret: Some(secret()),
                 settings: "mode = \"compat\"\nallow = [\"password\", \"implicit\"]",
                 redirects: true,
+                key: None,
             },
             service: DemoClient {
                 id: "demo-service",
@@ -60,17 +71,27 @@ impl Clients {
                 secret: Some(secret()),
                 settings: "grant_types = [\"client_credentials\"]\nservice_user = \"bob@example.com\"",
                 redirects: false,
+                key: None,
+            },
+            signed: DemoClient {
+                id: "demo-signed",
+                name: "Demo Bank",
+                about: "a client with a key instead of a secret: it pushes its requests, and its tokens are bound to a key",
+                secret: None,
+                settings: "require_pushed_authorization_requests = true\ndpop_bound_access_tokens = true",
+                redirects: true,
+                key: private_key(),
             },
         }
     }
 
-    pub fn all(&self) -> [&DemoClient; 4] {
-        [&self.web, &self.app, &self.compat, &self.service]
+    pub fn all(&self) -> [&DemoClient; 5] {
+        [&self.web, &self.app, &self.compat, &self.service, &self.signed]
     }
 
-    /// Those that a browser can log in for.
+    /// Those that a browser alone can log in for: one that signs pushes its requests.
     pub fn with_redirect(&self) -> impl Iterator<Item = &DemoClient> {
-        self.all().into_iter().filter(|client| client.redirects)
+        self.all().into_iter().filter(|client| client.redirects && client.key.is_none())
     }
 
     /// Their `[[client]]` blocks.
@@ -91,7 +112,11 @@ impl DemoClient {
         } else {
             String::new()
         };
-        format!("\n[[client]]\nid = \"{}\"\nname = \"{}\"\n{}\n{secret}{redirects}", self.id, self.name, self.settings)
+        let keys = self.key.as_deref().and_then(public_key).unwrap_or_default();
+        format!(
+            "\n[[client]]\nid = \"{}\"\nname = \"{}\"\n{}\n{secret}{keys}{redirects}",
+            self.id, self.name, self.settings
+        )
     }
 }
 
@@ -100,9 +125,24 @@ fn secret() -> String {
     unguessable::<32>()
 }
 
+/// A key of P-256.
+fn private_key() -> Option<String> {
+    let random = aws_lc_rs::rand::SystemRandom::new();
+    let key = EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &random).ok()?;
+    Some(STANDARD.encode(key.as_ref()))
+}
+
+/// Its public half, as the configuration has it.
+fn public_key(private: &str) -> Option<String> {
+    let private = STANDARD.decode(private).ok()?;
+    let pair = EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &private).ok()?;
+    let (x, y) = pair.public_key().as_ref().get(1..)?.split_at_checked(32)?;
+    let (x, y) = (URL_SAFE_NO_PAD.encode(x), URL_SAFE_NO_PAD.encode(y));
+    Some(format!("jwks = {{ keys = [{{ kty = \"EC\", crv = \"P-256\", x = \"{x}\", y = \"{y}\" }}] }}\n"))
+}
+
 /// `N` random bytes in base64url.
 pub fn unguessable<const N: usize>() -> String {
-    use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
     let random: &dyn Random = &OsRandom;
     URL_SAFE_NO_PAD.encode(random.bytes::<N>())
 }

@@ -15,7 +15,7 @@ const USERS: [(&str, &str); 3] = [(ALICE, ALICE_PASSWORD), (BOB, BOB_PASSWORD), 
 /// One line of JSON with all that a test needs.
 pub fn machine(demo: &Demo) -> Value {
     let client = |client: &DemoClient| {
-        let about = json!({"id": client.id, "name": client.name, "secret": client.secret});
+        let about = json!({"id": client.id, "name": client.name, "secret": client.secret, "key": client.key});
         (client.id.to_owned(), about)
     };
     let clients: serde_json::Map<_, _> = demo.clients.all().map(client).into_iter().collect();

@@ -1,4 +1,4 @@
-//! The `Authorization` header of a request, read in place (RFC 6750 §2.1).
+//! The `Authorization` header of a request, read in place (RFC 6750 §2.1, RFC 9449 §7.1).
 
 use http::header::AUTHORIZATION;
 
@@ -11,8 +11,17 @@ pub enum Presented<'h> {
     Nothing,
     /// Another scheme, as ERPNext's API keys have: its business.
     OtherScheme,
-    /// A bearer token.
-    Bearer(&'h str),
+    /// A token of one of our schemes.
+    Token(Scheme, &'h str),
+}
+
+/// How a token is presented.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scheme {
+    /// By whoever has it.
+    Bearer,
+    /// By who holds the key that it is bound to.
+    Dpop,
 }
 
 /// The header can't be understood, or there are two.
@@ -31,18 +40,23 @@ pub fn parse(headers: &impl Fields) -> Result<Presented<'_>, MalformedHeader> {
         return Err(MalformedHeader);
     }
     match after_scheme(value) {
-        Some(rest) => token(rest).map(Presented::Bearer).ok_or(MalformedHeader),
+        Some((scheme, rest)) => token(rest).map(|token| Presented::Token(scheme, token)).ok_or(MalformedHeader),
         None if carries_our_token(value) => Err(MalformedHeader),
         None => Ok(Presented::OtherScheme),
     }
 }
 
-/// What follows `Bearer`, if that is the scheme.
-fn after_scheme(value: &[u8]) -> Option<&[u8]> {
-    const SCHEME: &[u8] = b"bearer";
-    let (scheme, rest) = value.split_at_checked(SCHEME.len())?;
-    let ends = rest.first().is_none_or(|byte| !byte.is_ascii_alphanumeric() && !matches!(byte, b'-' | b'_'));
-    (scheme.eq_ignore_ascii_case(SCHEME) && ends).then_some(rest)
+/// The scheme, if it is one of ours, and what follows it.
+fn after_scheme(value: &[u8]) -> Option<(Scheme, &[u8])> {
+    let after = |name: &[u8]| {
+        let (scheme, rest) = value.split_at_checked(name.len())?;
+        let ends = rest.first().is_none_or(|byte| !byte.is_ascii_alphanumeric() && !matches!(byte, b'-' | b'_'));
+        (scheme.eq_ignore_ascii_case(name) && ends).then_some(rest)
+    };
+    if let Some(rest) = after(b"bearer") {
+        return Some((Scheme::Bearer, rest));
+    }
+    after(b"dpop").map(|rest| (Scheme::Dpop, rest))
 }
 
 fn token(rest: &[u8]) -> Option<&str> {
@@ -83,8 +97,19 @@ mod tests {
     #[test]
     fn a_bearer_token_is_read_whatever_the_case_of_the_scheme() {
         for value in ["Bearer a.b-c_~+/==", "bearer a.b-c_~+/==", "BEARER  a.b-c_~+/=="] {
-            assert_eq!(parse(&headers(&[value])), Ok(Presented::Bearer("a.b-c_~+/==")), "{value}");
+            assert_eq!(parse(&headers(&[value])), Ok(Presented::Token(Scheme::Bearer, "a.b-c_~+/==")), "{value}");
         }
+    }
+
+    #[test]
+    fn a_token_that_is_bound_to_a_key_is_read_too() {
+        for value in ["DPoP a.b", "dpop a.b", "DPOP  a.b"] {
+            assert_eq!(parse(&headers(&[value])), Ok(Presented::Token(Scheme::Dpop, "a.b")), "{value}");
+        }
+        for value in ["DPoP", "DPoP a b", "dpop\tx"] {
+            assert_eq!(parse(&headers(&[value])), Err(MalformedHeader), "{value}");
+        }
+        assert_eq!(parse(&headers(&["dpops a"])), Ok(Presented::OtherScheme));
     }
 
     /// T37

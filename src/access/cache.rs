@@ -18,7 +18,7 @@ use crate::{
     clock::UnixTime,
     config::CacheSettings,
     erpnext::UpstreamUser,
-    oauth::{Client, GrantId, Scopes, TokenHash},
+    oauth::{Client, GrantId, KeyThumbprint, Scopes, TokenHash},
 };
 
 /// What is known of an active access token.
@@ -32,6 +32,8 @@ pub struct CachedToken {
     pub user: Arc<UpstreamUser>,
     /// Its scopes.
     pub scopes: Scopes,
+    /// The key that it is bound to (RFC 9449 §6).
+    pub dpop_key: Option<KeyThumbprint>,
     /// When it was made.
     pub issued_at: UnixTime,
     /// When it ends.

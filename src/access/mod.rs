@@ -9,20 +9,22 @@ mod feed;
 mod introspector;
 mod invalidation;
 mod permit;
+mod proofs;
 #[cfg(test)]
 mod tests;
 mod uses;
 
 use std::{sync::Arc, time::Duration};
 
-use http::HeaderValue;
+use http::{HeaderName, HeaderValue, Method};
 
-use bearer::{MalformedHeader, Presented};
+use bearer::{MalformedHeader, Presented, Scheme};
 pub use cache::CachedToken;
 pub use feed::FeedPosition;
 use introspector::LookupFailed;
 pub use invalidation::Invalidation;
-pub use permit::{Denial, DenialAnswer, Permit, Realm};
+pub use permit::{Denial, DenialAnswer, NONCE_HEADER, Permit, Realm};
+pub use proofs::{NotProven, Proofs};
 
 use self::introspector::{Introspected, Introspector};
 use crate::{
@@ -30,7 +32,7 @@ use crate::{
     config::{CacheSettings, RouteAuth},
     erpnext::{ClientRegistry, Directory, DirectoryError, NativeTokens, UpstreamUser},
     http1::Fields,
-    oauth::{TOKEN_PREFIX, TokenMint},
+    oauth::{KeyThumbprint, TOKEN_PREFIX, TokenMint},
     route::{Service, Terms},
     store::Store,
 };
@@ -39,6 +41,8 @@ use crate::{
 pub struct AccessGround {
     /// Recognises our tokens.
     pub mint: Arc<TokenMint>,
+    /// Checks that who presents a token that is bound to a key holds it.
+    pub proofs: Arc<Proofs>,
     /// Knows the active ones.
     pub store: Arc<dyn Store>,
     /// Knows the users and has their credentials.
@@ -49,6 +53,27 @@ pub struct AccessGround {
     pub natives: Option<Arc<NativeTokens>>,
     /// How long what is known of a user is believed.
     pub user_ttl: Duration,
+}
+
+/// The header that carries a proof (RFC 9449 §4.1).
+pub static PROOF_HEADER: HeaderName = HeaderName::from_static("dpop");
+
+/// What a request is, besides its header fields.
+#[derive(Clone, Copy, Debug)]
+pub struct Sent<'r> {
+    /// Whether there is a token in the query.
+    pub token_in_query: bool,
+    /// What a proof must be about.
+    pub proof_of: Proof<'r>,
+}
+
+/// Whether the presenter of a token that is bound to a key must show now that it holds that.
+#[derive(Clone, Copy, Debug)]
+pub enum Proof<'r> {
+    /// By a proof for this method and this request target.
+    Of(&'r Method, &'r [u8]),
+    /// It did so before, with the same request.
+    WasGiven,
 }
 
 /// The check.
@@ -91,25 +116,27 @@ impl AccessCheck {
         &self,
         terms: &Terms,
         headers: &impl Fields,
-        token_in_query: bool,
+        sent: Sent<'_>,
         now: UnixTime,
     ) -> Result<Option<Permit>, Denial> {
         let presented = match bearer::parse(headers).map_err(|MalformedHeader| Denial::MalformedHeader)? {
-            Presented::Bearer(presented) => presented,
+            Presented::Token(scheme, presented) => (scheme, presented),
             Presented::OtherScheme | Presented::Nothing if terms.auth == RouteAuth::Bearer => {
                 return Err(Denial::NoToken);
             }
             // ERPNext would take the one of the query where the header's is not a bearer token.
-            Presented::OtherScheme if token_in_query => return Err(Denial::TwoMethods),
+            Presented::OtherScheme if sent.token_in_query => return Err(Denial::TwoMethods),
             Presented::OtherScheme | Presented::Nothing => return Ok(None),
         };
-        if terms.auth == RouteAuth::Pass && !is_of_our_format(presented) {
+        if terms.auth == RouteAuth::Pass && !is_of_our_format(presented.1) {
             return Ok(None);
         }
-        if token_in_query {
+        if sent.token_in_query {
             return Err(Denial::TwoMethods);
         }
-        self.permit(terms, presented, now).await.map(Some)
+        let (token, cached) = self.active(presented.1, now).await?;
+        self.check_possession(&token, presented, headers, (sent.proof_of, now))?;
+        self.permit(terms, token, cached, now).await.map(Some)
     }
 
     /// The active token that a request to one of our own endpoints presents, of a user who is enabled.
@@ -119,15 +146,16 @@ impl AccessCheck {
     pub async fn presented_token(
         &self,
         headers: &impl Fields,
-        token_in_query: bool,
+        sent: Sent<'_>,
         now: UnixTime,
     ) -> Result<Arc<CachedToken>, Denial> {
         let presented = match bearer::parse(headers).map_err(|MalformedHeader| Denial::MalformedHeader)? {
-            Presented::Bearer(_) if token_in_query => return Err(Denial::TwoMethods),
-            Presented::Bearer(presented) => presented,
+            Presented::Token(..) if sent.token_in_query => return Err(Denial::TwoMethods),
+            Presented::Token(scheme, presented) => (scheme, presented),
             Presented::OtherScheme | Presented::Nothing => return Err(Denial::NoToken),
         };
-        let (token, _) = self.active(presented, now).await?;
+        let (token, _) = self.active(presented.1, now).await?;
+        self.check_possession(&token, presented, headers, (sent.proof_of, now))?;
         self.check_user(&token.user, now)?;
         Ok(token)
     }
@@ -145,8 +173,58 @@ impl AccessCheck {
         }
     }
 
-    async fn permit(&self, terms: &Terms, presented: &str, now: UnixTime) -> Result<Permit, Denial> {
-        let (token, cached) = self.active(presented, now).await?;
+    /// The key that a request proves to hold by the one proof that it has; `None` where it has none.
+    ///
+    /// # Errors
+    /// Why the proof proves nothing.
+    pub fn proven_key(
+        &self,
+        headers: &impl Fields,
+        (method, path): (&str, &str),
+        now: UnixTime,
+    ) -> Result<Option<KeyThumbprint>, NotProven> {
+        if !headers.has(&PROOF_HEADER) {
+            return Ok(None);
+        }
+        let proof = only_proof(headers).ok_or(NotProven::Missing)?;
+        self.ground.proofs.check(proof, (method, path, None), None, now).map(Some)
+    }
+
+    /// A nonce for the next proof (RFC 9449 §8).
+    #[must_use]
+    pub fn nonce(&self, now: UnixTime) -> String {
+        self.ground.proofs.nonce(now)
+    }
+
+    /// Whether who presents the token may have it: one that is bound to a key counts for who holds that alone, and one that
+    /// is not is no token of that scheme (RFC 9449 §7.1, §7.2).
+    fn check_possession(
+        &self,
+        token: &CachedToken,
+        (scheme, presented): (Scheme, &str),
+        headers: &impl Fields,
+        (proof_of, now): (Proof<'_>, UnixTime),
+    ) -> Result<(), Denial> {
+        let key = match (token.dpop_key, scheme) {
+            (None, Scheme::Bearer) => return Ok(()),
+            (Some(_), Scheme::Bearer) | (None, Scheme::Dpop) => return Err(Denial::OtherScheme),
+            (Some(key), Scheme::Dpop) => key,
+        };
+        let Proof::Of(method, target) = proof_of else { return Ok(()) };
+        let proof = only_proof(headers).ok_or(Denial::NotProven(NotProven::Missing))?;
+        let path = target.split(|byte| *byte == b'?').next().unwrap_or_default();
+        let path = std::str::from_utf8(path).unwrap_or_default();
+        let request = (method.as_str(), path, Some(presented));
+        self.ground.proofs.check(proof, request, Some(key), now).map(|_| ()).map_err(Denial::NotProven)
+    }
+
+    async fn permit(
+        &self,
+        terms: &Terms,
+        token: Arc<CachedToken>,
+        cached: bool,
+        now: UnixTime,
+    ) -> Result<Permit, Denial> {
         if !terms.demand.is_met_by(&token.scopes) {
             return Err(Denial::InsufficientScope(terms.demand.challenge()));
         }
@@ -196,6 +274,13 @@ impl AccessCheck {
             }
         })
     }
+}
+
+/// The proof of a request that has one, and not two.
+fn only_proof(headers: &impl Fields) -> Option<&str> {
+    let mut proofs = headers.each(&PROOF_HEADER);
+    let proof = std::str::from_utf8(proofs.next()?).ok()?;
+    proofs.next().is_none().then_some(proof)
 }
 
 fn is_of_our_format(presented: &str) -> bool {

@@ -3,9 +3,13 @@
 
 use std::{fmt::Write, sync::Arc};
 
-use http::{HeaderValue, StatusCode};
+use http::{HeaderName, HeaderValue, StatusCode};
 
-use super::CachedToken;
+use super::{CachedToken, NotProven};
+use crate::oauth::SIGNATURE_ALGORITHMS;
+
+/// The header that tells a nonce (RFC 9449 §8.1).
+pub static NONCE_HEADER: HeaderName = HeaderName::from_static("dpop-nonce");
 
 /// A request may go upstream on behalf of a token's user.
 #[derive(Clone, Debug)]
@@ -33,6 +37,10 @@ pub enum Denial {
     ForeignToken,
     /// The token is unknown, expired or revoked.
     InactiveToken,
+    /// The token is bound to a key and was presented as if it were not, or the other way.
+    OtherScheme,
+    /// That the peer holds the token's key is not proven.
+    NotProven(NotProven),
     /// The token's user is disabled, gone, or somebody else by now.
     UserGone,
     /// The token's scopes are not enough; these would be.
@@ -58,9 +66,14 @@ pub struct DenialAnswer {
     pub exc_type: &'static str,
     /// The attribute `scope` of the challenge.
     pub scope: Option<String>,
-    /// Whether a challenge belongs to it.
-    pub challenge: bool,
+    /// The scheme of the challenge that belongs to it, if one does.
+    pub challenge: Option<&'static str>,
+    /// The nonce that a proof must have.
+    pub nonce: Option<String>,
 }
+
+const BEARER: &str = "Bearer";
+const DPOP: &str = "DPoP";
 
 impl DenialAnswer {
     /// The body, in JSON.
@@ -91,9 +104,14 @@ impl Denial {
             Self::MalformedToken => "malformed_token",
             Self::ForeignToken => "foreign_token",
             Self::InactiveToken => "inactive_token",
+            Self::OtherScheme => "other_scheme",
+            Self::NotProven(NotProven::Nonce(_)) => "proof_without_nonce",
+            Self::NotProven(NotProven::Missing | NotProven::Wrong(_) | NotProven::Replayed | NotProven::OtherKey) => {
+                "not_proven"
+            }
             Self::UserGone => "user_gone",
             Self::InsufficientScope(_) => "insufficient_scope",
-            Self::LookupFailed => "lookup_failed",
+            Self::LookupFailed | Self::NotProven(NotProven::Full) => "lookup_failed",
             Self::UpstreamUnavailable => "upstream_unavailable",
             Self::Broken => "broken",
         }
@@ -109,22 +127,38 @@ impl Denial {
             Self::MalformedToken | Self::ForeignToken | Self::InactiveToken | Self::UserGone => {
                 unauthorized(Some("invalid_token"), "The access token is not active.")
             }
+            Self::OtherScheme => by_key("invalid_token", "The access token is not one of this scheme."),
+            Self::NotProven(NotProven::Nonce(nonce)) => DenialAnswer {
+                nonce: Some(nonce.clone()),
+                ..by_key("use_dpop_nonce", "The DPoP proof needs the nonce of the header DPoP-Nonce.")
+            },
+            Self::NotProven(NotProven::Missing) => {
+                by_key("invalid_dpop_proof", "The access token needs one DPoP proof beside it.")
+            }
+            Self::NotProven(NotProven::Wrong(_) | NotProven::OtherKey) => {
+                by_key("invalid_dpop_proof", "The DPoP proof is not one for this token and this request.")
+            }
+            Self::NotProven(NotProven::Replayed) => by_key("invalid_dpop_proof", "The DPoP proof was used before."),
             Self::InsufficientScope(scope) => DenialAnswer {
                 status: StatusCode::FORBIDDEN,
                 error: Some("insufficient_scope"),
                 description: "The access token lacks a scope that this route needs.",
                 exc_type: "PermissionError",
                 scope: Some(scope.clone()),
-                challenge: true,
+                challenge: Some(BEARER),
+                nonce: None,
             },
-            Self::LookupFailed | Self::UpstreamUnavailable | Self::Broken => DenialAnswer {
-                status: StatusCode::SERVICE_UNAVAILABLE,
-                error: Some("temporarily_unavailable"),
-                description: "The access token can't be checked at the moment.",
-                exc_type: "ServiceUnavailableError",
-                scope: None,
-                challenge: false,
-            },
+            Self::LookupFailed | Self::NotProven(NotProven::Full) | Self::UpstreamUnavailable | Self::Broken => {
+                DenialAnswer {
+                    status: StatusCode::SERVICE_UNAVAILABLE,
+                    error: Some("temporarily_unavailable"),
+                    description: "The access token can't be checked at the moment.",
+                    exc_type: "ServiceUnavailableError",
+                    scope: None,
+                    challenge: None,
+                    nonce: None,
+                }
+            }
         }
     }
 }
@@ -139,20 +173,25 @@ impl Realm {
     /// The value of `WWW-Authenticate`, if the answer has one.
     #[must_use]
     pub fn challenge(&self, answer: &DenialAnswer) -> Option<HeaderValue> {
-        if !answer.challenge {
-            return None;
-        }
-        let realm = &self.realm;
-        let mut challenge = format!("Bearer realm=\"{realm}\"");
+        let (scheme, realm) = (answer.challenge?, &self.realm);
+        let mut challenge = format!("{scheme} realm=\"{realm}\"");
         if let Some(error) = answer.error {
             write!(challenge, ", error=\"{error}\", error_description=\"{}\"", answer.description).ok()?;
         }
         if let Some(scope) = &answer.scope {
             write!(challenge, ", scope=\"{scope}\"").ok()?;
         }
+        if scheme == DPOP {
+            write!(challenge, ", algs=\"{}\"", SIGNATURE_ALGORITHMS.join(" ")).ok()?;
+        }
         write!(challenge, ", resource_metadata=\"{realm}/.well-known/oauth-protected-resource\"").ok()?;
         HeaderValue::try_from(challenge).ok()
     }
+}
+
+/// What a token that is bound to a key earns where that is not shown (RFC 9449 §7.1).
+fn by_key(error: &'static str, description: &'static str) -> DenialAnswer {
+    DenialAnswer { challenge: Some(DPOP), ..unauthorized(Some(error), description) }
 }
 
 fn unauthorized(error: Option<&'static str>, description: &'static str) -> DenialAnswer {
@@ -162,7 +201,8 @@ fn unauthorized(error: Option<&'static str>, description: &'static str) -> Denia
         description,
         exc_type: "AuthenticationError",
         scope: None,
-        challenge: true,
+        challenge: Some(BEARER),
+        nonce: None,
     }
 }
 
@@ -173,7 +213,8 @@ fn bad_request(description: &'static str) -> DenialAnswer {
         description,
         exc_type: "ValidationError",
         scope: None,
-        challenge: true,
+        challenge: Some(BEARER),
+        nonce: None,
     }
 }
 

@@ -67,6 +67,8 @@ pub struct ClientSettings {
     pub ends_with_login: bool,
     /// Whether its authorization requests must be pushed (RFC 9126 §6). Default false: it may push them.
     pub require_pushed_authorization_requests: bool,
+    /// Whether its tokens must be bound to a key that it holds (RFC 9449 §5.2). Default false: they are where it sends a proof.
+    pub dpop_bound_access_tokens: bool,
     /// Its public keys, a JWK Set (RFC 7517 §5), for `private_key_jwt`. Default none.
     pub jwks: Option<serde_json::Value>,
     /// Where its public keys are. Default none.
@@ -79,7 +81,7 @@ pub struct ClientSettings {
 
 /// What a block may say of a client that ERPNext registers, all but its secret and its redirect URIs, and what each key
 /// changes, in this order: what ERPNext's row allows goes with the key that no longer lists it, and `allow` adds.
-pub(super) const OVERRIDABLE: [(&str, Override); 17] = [
+pub(super) const OVERRIDABLE: [(&str, Override); 18] = [
     ("name", |client, block| client.name.clone_from(&block.name)),
     ("scopes", |client, block| client.scopes = block.scopes.clone()),
     ("grant_types", |client, block| {
@@ -125,6 +127,7 @@ pub(super) const OVERRIDABLE: [(&str, Override); 17] = [
         client.backchannel_logout_uri.clone_from(&block.backchannel_logout_uri);
     }),
     ("ends_with_login", |client, block| client.ends_with_login = block.ends_with_login),
+    ("dpop_bound_access_tokens", |client, block| client.binds_tokens = block.binds_tokens),
     ("require_pushed_authorization_requests", |client, block| client.pushes_requests = block.pushes_requests),
 ];
 
@@ -170,6 +173,7 @@ impl Default for ClientSettings {
             backchannel_logout_uri: None,
             ends_with_login: false,
             require_pushed_authorization_requests: false,
+            dpop_bound_access_tokens: false,
             jwks: None,
             jwks_uri: None,
             given: Vec::new(),
@@ -264,6 +268,7 @@ impl ClientSettings {
             keys: self.jwks.as_ref().and_then(|keys| ClientKeys::parse(keys).ok()).map(Arc::new),
             auth_method,
             pushes_requests: self.require_pushed_authorization_requests,
+            binds_tokens: self.dpop_bound_access_tokens,
             redirect_uris: self.redirect_uris.clone(),
             default_redirect_uri: None,
             scopes: self.scopes.iter().cloned().collect(),

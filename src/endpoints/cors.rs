@@ -47,7 +47,7 @@ impl Endpoints {
         self.open_to_origin(endpoint, headers, &mut answer);
         if answer.headers().contains_key(header::ACCESS_CONTROL_ALLOW_ORIGIN) {
             set(&mut answer, header::ACCESS_CONTROL_ALLOW_METHODS, allow);
-            set(&mut answer, header::ACCESS_CONTROL_ALLOW_HEADERS, "Authorization, Content-Type, Accept");
+            set(&mut answer, header::ACCESS_CONTROL_ALLOW_HEADERS, "Authorization, Content-Type, Accept, DPoP");
             set(&mut answer, header::ACCESS_CONTROL_MAX_AGE, "86400");
         }
         answer
@@ -72,7 +72,7 @@ impl Endpoints {
         };
         if registered || self.settings.allowed_origins.contains(origin) {
             set(answer, header::ACCESS_CONTROL_ALLOW_ORIGIN, origin);
-            set(answer, header::ACCESS_CONTROL_EXPOSE_HEADERS, "WWW-Authenticate, Retry-After");
+            set(answer, header::ACCESS_CONTROL_EXPOSE_HEADERS, "WWW-Authenticate, Retry-After, DPoP-Nonce");
         }
     }
 }

@@ -11,7 +11,7 @@ use super::{
 use crate::{
     erpnext::KnownClients,
     issuer::JWKS_MAX_AGE,
-    oauth::{ClientKeys, SigningAlgorithm, user_claims},
+    oauth::{SIGNATURE_ALGORITHMS, SigningAlgorithm, user_claims},
 };
 
 /// Where the endpoints stand on the public origin.
@@ -36,6 +36,8 @@ impl Endpoints {
             "authorization_servers": [self.settings.public_origin],
             "scopes_supported": self.clients.known().scopes,
             "bearer_methods_supported": ["header"],
+            "dpop_signing_alg_values_supported": SIGNATURE_ALGORITHMS,
+            "dpop_bound_access_tokens_required": false,
             "jwks_uri": format!("{}/.well-known/jwks.json", self.settings.public_origin),
         });
         document(&metadata, METADATA_MAX_AGE)
@@ -82,9 +84,10 @@ fn metadata(settings: &EndpointSettings, clients: &KnownClients) -> Value {
         "token_endpoint_auth_methods_supported": client_auth,
         "revocation_endpoint_auth_methods_supported": client_auth,
         "introspection_endpoint_auth_methods_supported": introspection_auth,
-        "token_endpoint_auth_signing_alg_values_supported": ClientKeys::ALGORITHMS,
-        "revocation_endpoint_auth_signing_alg_values_supported": ClientKeys::ALGORITHMS,
-        "introspection_endpoint_auth_signing_alg_values_supported": ClientKeys::ALGORITHMS,
+        "token_endpoint_auth_signing_alg_values_supported": SIGNATURE_ALGORITHMS,
+        "revocation_endpoint_auth_signing_alg_values_supported": SIGNATURE_ALGORITHMS,
+        "introspection_endpoint_auth_signing_alg_values_supported": SIGNATURE_ALGORITHMS,
+        "dpop_signing_alg_values_supported": SIGNATURE_ALGORITHMS,
         "code_challenge_methods_supported": ["S256"],
         "prompt_values_supported": ["none", "login", "consent", "select_account"],
         "claims_supported": claims(clients),

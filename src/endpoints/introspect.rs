@@ -151,7 +151,11 @@ fn access_claims(claims: &mut Map<String, Value>, facts: &AccessTokenFacts) {
     let mut put = |name: &str, value: Value| claims.insert(name.to_owned(), value);
     put("username", facts.grant.user.name.as_str().into());
     put("scope", facts.scopes.to_string().into());
-    put("token_type", "Bearer".into());
+    put("token_type", if facts.dpop_key.is_some() { "DPoP" } else { "Bearer" }.into());
+    if let Some(key) = facts.dpop_key {
+        // RFC 9449 §6.2.
+        put("cnf", serde_json::json!({ "jkt": key.to_string() }));
+    }
     put("exp", facts.expires_at.secs().into());
     put("iat", facts.issued_at.secs().into());
 }

@@ -16,7 +16,7 @@ use super::{
     respond::{Answer, OAuthError, json, no_store},
 };
 use crate::{
-    oauth::{AuthorizationRequest, Client, ClientId, TokenHash},
+    oauth::{AuthorizationRequest, Client, ClientId, ErrorCode, KeyThumbprint, TokenHash},
     store::PendingRequest,
 };
 
@@ -42,7 +42,9 @@ impl Endpoints {
         if form.sent("client_id").is_some_and(|id| id != client.id.as_str()) {
             return Err(OAuthError::invalid_request("client_id names another client than the one that authenticates"));
         }
-        let reference = self.store_pushed(self.check_pushed(&client, &form)?).await?;
+        let mut pushed = self.check_pushed(&client, &form)?;
+        pushed.dpop_key = self.pushed_key(&request, pushed.dpop_key)?;
+        let reference = self.store_pushed(pushed).await?;
         let mut answer = json(StatusCode::CREATED, &reference);
         no_store(&mut answer);
         answer.extensions_mut().insert(AnswerOf(client));
@@ -56,6 +58,21 @@ impl Endpoints {
         let checked = self.check_client(presented).await;
         let checked = checked.map_err(|error| self.refused_client(error, claimed.as_ref(), peer))?;
         Ok(Arc::clone(checked.client()))
+    }
+
+    /// The key that the code will be bound to: of the proof beside the request, or of `dpop_jkt` (RFC 9449 §10.1).
+    fn pushed_key(
+        &self,
+        request: &Request<Bytes>,
+        named: Option<KeyThumbprint>,
+    ) -> Result<Option<KeyThumbprint>, OAuthError> {
+        let of = ("POST", request.uri().path());
+        match (self.access.proven_key(request.headers(), of, self.issuer.clock.now())?, named) {
+            (Some(proven), Some(named)) if proven != named => {
+                Err(OAuthError::new(ErrorCode::InvalidDpopProof, "dpop_jkt names another key than the DPoP proof"))
+            }
+            (proven, named) => Ok(proven.or(named)),
+        }
     }
 
     async fn store_pushed(&self, request: AuthorizationRequest) -> Result<Reference, OAuthError> {

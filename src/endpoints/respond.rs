@@ -7,6 +7,7 @@ use http::{HeaderName, HeaderValue, Response, StatusCode, header};
 use serde::Serialize;
 
 use crate::{
+    access::{NONCE_HEADER, NotProven},
     erpnext::DirectoryError,
     issuer::{GrantRefusal, IssueError},
     oauth::ErrorCode,
@@ -32,6 +33,8 @@ pub struct OAuthError {
     pub basic_challenge: bool,
     /// `Retry-After`, in seconds.
     pub retry_after: Option<u64>,
+    /// `DPoP-Nonce`
+    pub dpop_nonce: Option<String>,
 }
 
 impl OAuthError {
@@ -54,9 +57,18 @@ impl OAuthError {
             | ErrorCode::UnmetAuthenticationRequirements
             | ErrorCode::RequestNotSupported
             | ErrorCode::RequestUriNotSupported
-            | ErrorCode::RegistrationNotSupported => StatusCode::BAD_REQUEST,
+            | ErrorCode::RegistrationNotSupported
+            | ErrorCode::InvalidDpopProof
+            | ErrorCode::UseDpopNonce => StatusCode::BAD_REQUEST,
         };
-        Self { code, description: description.into(), status, basic_challenge: false, retry_after: None }
+        Self {
+            code,
+            description: description.into(),
+            status,
+            basic_challenge: false,
+            retry_after: None,
+            dpop_nonce: None,
+        }
     }
 
     /// The same with another status.
@@ -106,7 +118,30 @@ impl OAuthError {
         if let Some(seconds) = self.retry_after {
             set(&mut answer, header::RETRY_AFTER, &seconds.to_string());
         }
+        if let Some(nonce) = &self.dpop_nonce {
+            set(&mut answer, NONCE_HEADER.clone(), nonce);
+        }
         answer
+    }
+}
+
+impl From<NotProven> for OAuthError {
+    fn from(not_proven: NotProven) -> Self {
+        let wrong = |text: &'static str| Self::new(ErrorCode::InvalidDpopProof, text);
+        match not_proven {
+            NotProven::Missing => wrong("more than one DPoP proof, or one that is no text"),
+            NotProven::Wrong(reason) => Self::new(ErrorCode::InvalidDpopProof, reason.to_string()),
+            NotProven::Nonce(nonce) => Self {
+                dpop_nonce: Some(nonce),
+                ..Self::new(ErrorCode::UseDpopNonce, "the DPoP proof needs the nonce of the header DPoP-Nonce")
+            },
+            NotProven::Replayed => wrong("the DPoP proof was used before"),
+            NotProven::OtherKey => wrong("the DPoP proof is of another key"),
+            NotProven::Full => {
+                tracing::error!("no more DPoP proofs can be remembered");
+                Self::unavailable()
+            }
+        }
     }
 }
 
@@ -176,6 +211,7 @@ impl From<GrantRefusal> for OAuthError {
                 Self::invalid_request("code_verifier must be 43 to 128 of the characters A-Z a-z 0-9 - . _ ~")
             }
             GrantRefusal::VerifierWrong => grant("code_verifier does not match the code_challenge"),
+            GrantRefusal::KeyNotProven => grant("the code or token is bound to a key: send a DPoP proof of it"),
             GrantRefusal::ScopeTooWide => {
                 Self::new(ErrorCode::InvalidScope, "a scope was asked for that is not granted")
             }

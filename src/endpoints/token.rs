@@ -15,11 +15,12 @@ use super::{
     media_type,
     parameters::Parameters,
     refuse_query,
-    respond::{Answer, OAuthError, json, no_store},
+    respond::{Answer, OAuthError, json, no_store, set},
 };
 use crate::{
+    access::NONCE_HEADER,
     issuer::{IssueError, IssuedTokens, PresentedCode},
-    oauth::{Allowance, Client, ClientId, ErrorCode, GrantType, Scopes},
+    oauth::{Allowance, Client, ClientId, ErrorCode, GrantType, KeyThumbprint, Scopes},
     secret::Secret,
     telemetry::audit::AuditEvent,
 };
@@ -30,6 +31,8 @@ struct TokenRequest {
     multipart: bool,
     grant_type: GrantType,
     presented: PresentedClient,
+    headers: HeaderMap,
+    path: String,
 }
 
 impl Endpoints {
@@ -97,6 +100,7 @@ impl Endpoints {
     async fn grant(&self, request: &TokenRequest, checked: &CheckedClient, peer: Peer) -> Result<Answer, OAuthError> {
         let client = checked.client();
         check_grant_type(client, request.grant_type)?;
+        let dpop_key = self.proven_key(request, client)?;
         let form = &request.form;
         let tokens = match request.grant_type {
             GrantType::AuthorizationCode => {
@@ -105,12 +109,13 @@ impl Endpoints {
                     code: Secret::new(code),
                     redirect_uri: form.get("redirect_uri").map(str::to_owned),
                     verifier: form.get("code_verifier").map(Secret::new),
+                    dpop_key,
                 };
                 self.issuer.redeem_code(client, presented).await
             }
             GrantType::RefreshToken => {
                 let presented = form.get("refresh_token").ok_or_else(|| missing("refresh_token"))?;
-                self.issuer.refresh(client, &Secret::new(presented), scope(form)?).await
+                self.issuer.refresh(client, &Secret::new(presented), scope(form)?, dpop_key).await
             }
             GrantType::ClientCredentials => {
                 if !matches!(checked, CheckedClient::Authenticated(_)) {
@@ -119,7 +124,12 @@ impl Endpoints {
                         "client_credentials needs the client's secret",
                     ));
                 }
-                self.issuer.client_credentials(client, scope(form)?).await
+                self.issuer.client_credentials(client, scope(form)?, dpop_key).await
+            }
+            GrantType::Password if dpop_key.is_some() => {
+                return Err(OAuthError::invalid_request(
+                    "tokens for a password are bound to no key: leave the DPoP proof out",
+                ));
             }
             GrantType::Password => {
                 let username = form.get("username").ok_or_else(|| missing("username"))?;
@@ -148,10 +158,27 @@ impl Endpoints {
                     address: Some(peer.address),
                     ..AuditEvent::default()
                 });
-                Ok(token_response(&tokens))
+                let mut answer = token_response(&tokens);
+                if dpop_key.is_some() {
+                    set(&mut answer, NONCE_HEADER.clone(), &self.access.nonce(self.issuer.clock.now()));
+                }
+                Ok(answer)
             }
             Err(error) => Err(self.refused_grant(error, Some(client), peer)),
         }
+    }
+
+    /// The key that the client proves to hold, to which its tokens are bound then (RFC 9449 §5).
+    fn proven_key(&self, request: &TokenRequest, client: &Client) -> Result<Option<KeyThumbprint>, OAuthError> {
+        let of = ("POST", request.path.as_str());
+        let key = self.access.proven_key(&request.headers, of, self.issuer.clock.now())?;
+        if key.is_none() && client.binds_tokens {
+            return Err(OAuthError::new(
+                ErrorCode::InvalidDpopProof,
+                "this client's tokens are bound to its key: send a DPoP proof",
+            ));
+        }
+        Ok(key)
     }
 
     /// Logs why, counts what may be a guess, and says what the client may know.
@@ -178,7 +205,8 @@ async fn read(request: Request<Bytes>) -> Result<TokenRequest, OAuthError> {
     let grant_type = form.get("grant_type").ok_or_else(|| missing("grant_type"))?;
     let grant_type = grant_type.parse().map_err(|_| unsupported())?;
     let presented = PresentedClient::of(request.headers(), &form)?;
-    Ok(TokenRequest { form, multipart, grant_type, presented })
+    let path = request.uri().path().to_owned();
+    Ok(TokenRequest { form, multipart, grant_type, presented, headers: request.headers().clone(), path })
 }
 
 async fn multipart_form(request: &Request<Bytes>) -> Result<Parameters, OAuthError> {
@@ -235,7 +263,7 @@ fn token_response(tokens: &IssuedTokens) -> Answer {
     let body = Body {
         access_token: tokens.access_token.expose(),
         expires_in: tokens.expires_in,
-        token_type: "Bearer",
+        token_type: if tokens.dpop_key.is_some() { "DPoP" } else { "Bearer" },
         scope: tokens.scopes.to_string(),
         refresh_token: tokens.refresh_token.as_ref().map(Secret::expose),
         id_token: tokens.id_token.as_deref(),

@@ -10,17 +10,19 @@ use super::{
     Endpoints,
     cors::AnswerOf,
     parameters::Parameters,
-    respond::{Answer, OAuthError, json, no_store},
+    respond::{Answer, OAuthError, json, no_store, set},
 };
 use crate::{
-    access::{CachedToken, Denial, Realm},
+    access::{CachedToken, Denial, NONCE_HEADER, Proof, Realm, Sent},
     oauth::{Allowance, OpenedClaims, Scope},
 };
 
 impl Endpoints {
     pub(super) async fn userinfo(&self, request: &Request<Bytes>) -> Answer {
         let now = self.issuer.clock.now();
-        let presented = self.access.presented_token(request.headers(), token_elsewhere(request), now).await;
+        let target = request.uri().path().as_bytes();
+        let sent = Sent { token_in_query: token_elsewhere(request), proof_of: Proof::Of(request.method(), target) };
+        let presented = self.access.presented_token(request.headers(), sent, now).await;
         let token = match presented {
             Ok(token) => token,
             Err(denial) => return self.denied(&denial),
@@ -71,6 +73,9 @@ impl Endpoints {
         no_store(&mut answer);
         if let Some(challenge) = Realm::new(&self.settings.public_origin).challenge(&told) {
             answer.headers_mut().insert(header::WWW_AUTHENTICATE, challenge);
+        }
+        if let Some(nonce) = &told.nonce {
+            set(&mut answer, NONCE_HEADER.clone(), nonce);
         }
         answer
     }

@@ -4,7 +4,7 @@ use super::{FirstTokens, GrantRefusal, IdTokenParts, IssueError, IssuedTokens, I
 use crate::{
     clock::UnixTime,
     oauth::{
-        Allowance, AuthorizationRequest, Client, GrantId, Recognised, Scope, TokenHash, TokenKind,
+        Allowance, AuthorizationRequest, Client, GrantId, KeyThumbprint, Recognised, Scope, TokenHash, TokenKind,
         pkce::{CodeChallenge, Length, is_well_formed},
     },
     secret::Secret,
@@ -21,6 +21,8 @@ pub struct PresentedCode {
     pub redirect_uri: Option<String>,
     /// `code_verifier`
     pub verifier: Option<Secret>,
+    /// The key that the client has proven to hold.
+    pub dpop_key: Option<KeyThumbprint>,
 }
 
 /// What the authorization endpoint hands to the browser.
@@ -65,6 +67,7 @@ impl Issuer {
                 nonce: None,
                 with_refresh: false,
                 with_id_token: false,
+                dpop_key: None,
             };
             tokens.access = Some(self.issue(client, first).await?);
         }
@@ -93,6 +96,7 @@ impl Issuer {
             session_claim: login.session_claim.clone(),
             id_token_claims: request.id_token_claims.clone(),
             userinfo_claims: request.userinfo_claims.clone(),
+            dpop_key: None,
         }
     }
 
@@ -117,6 +121,7 @@ impl Issuer {
             session_claim: login.session_claim.clone(),
             id_token_claims: request.id_token_claims.clone(),
             userinfo_claims: request.userinfo_claims.clone(),
+            dpop_key: request.dpop_key,
             login: login
                 .login
                 .filter(|_| client.grants_end_with_login() && !request.scopes.contains(Scope::OFFLINE_ACCESS)),
@@ -142,14 +147,20 @@ impl Issuer {
         let record = self.take_code(client, hash, now).await?;
         check_redirect_uri(&record, presented.redirect_uri.as_deref())?;
         self.check_verifier(client, record.code_challenge.as_ref(), presented.verifier.as_ref())?;
+        if record.dpop_key.is_some_and(|key| presented.dpop_key != Some(key)) {
+            return Err(GrantRefusal::KeyNotProven.into());
+        }
         self.check_user(client, &record.user).await?;
+        // Whoever authenticates shows by that who may use the refresh token (RFC 9449 §5).
+        let refresh_key = presented.dpop_key.filter(|_| client.is_public());
         let first = FirstTokens {
             in_login: record.login,
             nonce: record.nonce.clone(),
-            grant: grant_of_code(record, now),
+            grant: Grant { dpop_key: refresh_key, ..grant_of_code(record, now) },
             from_code: Some(hash),
             with_refresh: may_refresh(client),
             with_id_token: true,
+            dpop_key: presented.dpop_key,
         };
         self.issue(client, first).await
     }
@@ -224,5 +235,6 @@ fn grant_of_code(record: CodeRecord, now: UnixTime) -> Grant {
         session_claim: record.session_claim,
         id_token_claims: record.id_token_claims,
         userinfo_claims: record.userinfo_claims,
+        dpop_key: None,
     }
 }

@@ -2,16 +2,21 @@
 
 use super::{FirstTokens, GrantRefusal, IssueError, IssuedTokens, Issuer};
 use crate::{
-    oauth::{Client, Scopes},
+    oauth::{Client, KeyThumbprint, Scopes},
     store::Grant,
 };
 
 impl Issuer {
-    /// Issues an access token for the client itself. No refresh token: the client can ask again.
+    /// Issues an access token for the client itself, bound to the key that it has proven to hold. No refresh token: the client can ask again.
     ///
     /// # Errors
     /// The refusal; or that store or upstream fail.
-    pub async fn client_credentials(&self, client: &Client, scope: Option<Scopes>) -> Result<IssuedTokens, IssueError> {
+    pub async fn client_credentials(
+        &self,
+        client: &Client,
+        scope: Option<Scopes>,
+        dpop_key: Option<KeyThumbprint>,
+    ) -> Result<IssuedTokens, IssueError> {
         let service_user = client.service_user.as_ref().ok_or(GrantRefusal::NoServiceUser)?;
         let user = self.grant_user(service_user).await?;
         self.check_user(client, &user).await?;
@@ -25,6 +30,7 @@ impl Issuer {
             session_claim: None,
             id_token_claims: Vec::new(),
             userinfo_claims: Vec::new(),
+            dpop_key: None,
         };
         let first = FirstTokens {
             grant,
@@ -33,6 +39,7 @@ impl Issuer {
             nonce: None,
             with_refresh: false,
             with_id_token: false,
+            dpop_key,
         };
         self.issue(client, first).await
     }

@@ -27,8 +27,8 @@ use crate::{
     clock::{Clock, UnixTime},
     erpnext::{Directory, DirectoryError, Freshness, NativeTokens},
     oauth::{
-        Allowance, Client, GrantId, GrantType, OpenedClaims, Profile, Scope, Scopes, SigningAlgorithm, TokenHash,
-        TokenKind, TokenMint, UserName,
+        Allowance, Client, GrantId, GrantType, KeyThumbprint, OpenedClaims, Profile, Scope, Scopes, SigningAlgorithm,
+        TokenHash, TokenKind, TokenMint, UserName,
     },
     random::Random,
     secret::Secret,
@@ -112,6 +112,8 @@ pub struct IssuedTokens {
     pub grant: GrantId,
     /// The user that they act as.
     pub user: UserName,
+    /// The key that they are bound to.
+    pub dpop_key: Option<KeyThumbprint>,
 }
 
 impl Issuer {
@@ -211,7 +213,8 @@ impl Issuer {
             issued_at: now,
             expires_at: now.plus(self.settings.refresh_ttl),
         });
-        let access_record = self.access_record(access.hash, scopes.clone(), now);
+        let dpop_key = first.dpop_key;
+        let access_record = NewAccessToken { dpop_key, ..self.access_record(access.hash, scopes.clone(), now) };
         let grant = NewGrant {
             grant: first.grant,
             access: access_record,
@@ -228,11 +231,12 @@ impl Issuer {
             id_token,
             grant: id,
             user,
+            dpop_key,
         })
     }
 
     fn access_record(&self, hash: TokenHash, scopes: Scopes, now: UnixTime) -> NewAccessToken {
-        NewAccessToken { hash, scopes, issued_at: now, expires_at: now.plus(self.settings.access_ttl) }
+        NewAccessToken { hash, scopes, issued_at: now, expires_at: now.plus(self.settings.access_ttl), dpop_key: None }
     }
 }
 
@@ -244,6 +248,7 @@ struct FirstTokens {
     nonce: Option<String>,
     with_refresh: bool,
     with_id_token: bool,
+    dpop_key: Option<KeyThumbprint>,
 }
 
 fn may_refresh(client: &Client) -> bool {

@@ -45,11 +45,20 @@ impl Issuer {
             session_claim: None,
             id_token_claims: Vec::new(),
             userinfo_claims: Vec::new(),
+            dpop_key: None,
         };
         let with_refresh = may_refresh(client);
         self.issue(
             client,
-            FirstTokens { grant, from_code: None, in_login: None, nonce: None, with_refresh, with_id_token: false },
+            FirstTokens {
+                grant,
+                from_code: None,
+                in_login: None,
+                nonce: None,
+                with_refresh,
+                with_id_token: false,
+                dpop_key: None,
+            },
         )
         .await
     }

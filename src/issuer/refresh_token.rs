@@ -7,9 +7,9 @@ use super::{GrantRefusal, IdTokenParts, IssueError, IssuedTokens, Issuer};
 use crate::{
     clock::UnixTime,
     erpnext::{DirectoryError, NativeTokens},
-    oauth::{Allowance, Client, ClientId, Recognised, Scope, Scopes, TokenHash, TokenKind},
+    oauth::{Allowance, Client, ClientId, KeyThumbprint, Recognised, Scope, Scopes, TokenHash, TokenKind},
     secret::Secret,
-    store::{Grant, RefreshOutcome, RefreshStep, RefreshSuccession, RefreshTokenFacts},
+    store::{Grant, NewAccessToken, RefreshOutcome, RefreshStep, RefreshSuccession, RefreshTokenFacts},
     telemetry::audit::AuditEvent,
 };
 
@@ -22,7 +22,8 @@ impl Issuer {
         Ok(self.refresh_facts(presented, self.clock.now()).await?.grant.client)
     }
 
-    /// Refreshes: a new access token, narrower if `scope` is, and the refresh token to use from now on.
+    /// Refreshes: a new access token, narrower if `scope` is, bound to the key that the client has proven to hold, and the
+    /// refresh token to use from now on.
     ///
     /// # Errors
     /// The refusal; or that store, upstream or signing fail.
@@ -31,6 +32,7 @@ impl Issuer {
         client: &Client,
         presented: &Secret,
         scope: Option<Scopes>,
+        dpop_key: Option<KeyThumbprint>,
     ) -> Result<IssuedTokens, IssueError> {
         let now = self.clock.now();
         let facts = self.refresh_facts(presented, now).await?;
@@ -43,6 +45,9 @@ impl Issuer {
             });
             return Err(GrantRefusal::OtherClient.into());
         }
+        if facts.grant.dpop_key.is_some_and(|bound_to| dpop_key != Some(bound_to)) {
+            return Err(GrantRefusal::KeyNotProven.into());
+        }
         let scopes = scope.unwrap_or_else(|| facts.grant.scopes.clone());
         if !scopes.is_subset_of(&facts.grant.scopes) {
             return Err(GrantRefusal::ScopeTooWide.into());
@@ -54,7 +59,7 @@ impl Issuer {
         let step = RefreshStep {
             presented: TokenHash::of(presented.expose()),
             succession,
-            access: self.access_record(access.hash, scopes.clone(), now),
+            access: NewAccessToken { dpop_key, ..self.access_record(access.hash, scopes.clone(), now) },
             refresh_expires_at: now.plus(self.settings.refresh_ttl),
             now,
         };
@@ -67,6 +72,7 @@ impl Issuer {
             id_token,
             grant: facts.grant.id,
             user: facts.grant.user.name,
+            dpop_key,
         })
     }
 
@@ -143,7 +149,7 @@ impl Issuer {
             }
             let added = self.mint.mint(TokenKind::Refresh, &*self.random);
             (RefreshSuccession::Add { added: added.hash }, added.text)
-        } else if client.is_public() {
+        } else if client.is_public() && facts.grant.dpop_key.is_none() {
             let successor = self.mint.successor(presented.expose(), facts.generation);
             let grace_millis = u64::try_from(self.settings.refresh_grace.as_millis()).unwrap_or(u64::MAX);
             (RefreshSuccession::Rotate { successor: successor.hash, grace_millis }, successor.text)

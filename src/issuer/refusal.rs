@@ -58,6 +58,8 @@ pub enum GrantRefusal {
     VerifierMalformed,
     /// The verifier does not meet the challenge.
     VerifierWrong,
+    /// The code or refresh token is bound to a key that was not proven (RFC 9449 §5, §10).
+    KeyNotProven,
     /// Not a refresh token of ours, by its shape alone.
     MalformedRefreshToken,
     /// No such refresh token, expired, or its grant has ended.
@@ -89,6 +91,7 @@ impl GrantRefusal {
             Self::VerifierUnexpected => "verifier_unexpected",
             Self::VerifierMalformed => "verifier_malformed",
             Self::VerifierWrong => "verifier_wrong",
+            Self::KeyNotProven => "key_not_proven",
             Self::MalformedRefreshToken => "malformed_refresh_token",
             Self::UnknownRefreshToken => "unknown_refresh_token",
             Self::ReusedRefreshToken => "reused_refresh_token",

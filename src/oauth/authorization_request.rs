@@ -3,7 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::{
-    ClientId, ResponseMode, ResponseType, Scope, Scopes, Subject, pkce::CodeChallenge, profile::scope_of_claim,
+    ClientId, KeyThumbprint, ResponseMode, ResponseType, Scope, Scopes, Subject, pkce::CodeChallenge,
+    profile::scope_of_claim,
 };
 
 /// What an accepted authorization request asks for (RFC 6749 §4.1.1, OpenID Connect Core §3.1.2.1).
@@ -41,6 +42,9 @@ pub struct AuthorizationRequest {
     /// Whether the id_token must say when the user logged in.
     #[serde(default)]
     pub needs_auth_time: bool,
+    /// The key that whoever presents the code must hold (RFC 9449 §10).
+    #[serde(default)]
+    pub dpop_key: Option<KeyThumbprint>,
     /// The languages that pages are wanted in, in the order of preference.
     #[serde(default)]
     pub ui_locales: Option<String>,

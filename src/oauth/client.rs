@@ -22,6 +22,8 @@ pub struct Client {
     pub auth_method: ClientAuthMethod,
     /// Whether its authorization requests must be pushed (RFC 9126 §6).
     pub pushes_requests: bool,
+    /// Whether its tokens must be bound to a key that it holds (RFC 9449 §5.2).
+    pub binds_tokens: bool,
     /// Its registered redirect URIs.
     pub redirect_uris: Vec<RedirectUri>,
     /// The one that is meant when a request names none.

@@ -3,11 +3,13 @@
 mod authorization_request;
 mod client;
 mod client_keys;
+mod dpop;
 mod error;
 mod ids;
 mod login_hash;
 pub mod pkce;
 mod profile;
+mod public_key;
 mod redirect_uri;
 mod response_type;
 mod scope;
@@ -19,10 +21,12 @@ pub use client::{
     SigningAlgorithm, UnknownWord,
 };
 pub use client_keys::{BadAssertion, BadKeys, CheckedAssertion, ClientKeys, claimed_by_assertion};
+pub use dpop::{BadProof, DpopProof, ProofOf};
 pub use error::ErrorCode;
 pub use ids::{ClientId, GrantId, KeyId, SiteId, Subject, UserName};
 pub use login_hash::LoginHasher;
 pub use profile::{OpenedClaims, Profile, ProfileDetails, scope_of_claim, user_claims};
+pub use public_key::{BadKey, KeyThumbprint, NoThumbprint, PublicKey, SIGNATURE_ALGORITHMS};
 pub use redirect_uri::{InvalidRedirectUri, RedirectUri};
 pub use response_type::{ResponseMode, ResponseType, UnknownResponseType};
 pub use scope::{InvalidScope, Scope, Scopes};

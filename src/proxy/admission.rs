@@ -15,7 +15,7 @@ use super::{
     refuse::Refused,
 };
 use crate::{
-    access::{Denial, Permit},
+    access::{Denial, Permit, Proof, Sent},
     endpoints::{Limit, LoginName},
     http1::Fields,
     route::{Refusal, Route, Router, Seen, Service, Tells, Terms},
@@ -119,7 +119,8 @@ impl Gateway {
                 Box::pin(self.judge(request, context, applicant, &mut body)).await?
             }
             body => {
-                let checked = self.check(request.fields(), context, &applicant.terms, applicant.token_in_query).await;
+                let sent = sent(request, applicant.token_in_query);
+                let checked = self.check(request.fields(), context, &applicant.terms, sent).await;
                 if let Some(mut body) = body.filter(|_| checked.is_ok()) {
                     Box::pin(self.watch(request, context, &mut body)).await?;
                 }
@@ -160,8 +161,10 @@ impl Gateway {
     ) -> Result<(Result<Option<Permit>, Denial>, Terms), Refused> {
         let Applicant { mut terms, token_in_query, router } = applicant;
         let opening = terms.with_any_token();
-        let checked = self.check(request.fields(), context, &opening, token_in_query).await;
+        let sent = sent(request, token_in_query);
+        let checked = self.check(request.fields(), context, &opening, sent).await;
         let Ok(permit) = &checked else { return Ok((checked, terms)) };
+        let proven = permit.is_some();
         let scopes = permit.as_ref().map(|permit| &permit.token.scopes);
         let asks = terms.tells == Tells::Documents && router.asks_for_documents(scopes);
         if asks && !body.is_held() {
@@ -180,7 +183,13 @@ impl Gateway {
         if terms == opening {
             return Ok((checked, terms));
         }
-        Ok((self.check(request.fields(), context, &terms, token_in_query).await, terms))
+        // A proof counts once, and was for this request.
+        let again = if proven {
+            Sent { token_in_query, proof_of: Proof::WasGiven }
+        } else {
+            self::sent(request, token_in_query)
+        };
+        Ok((self.check(request.fields(), context, &terms, again).await, terms))
     }
 
     /// Judges the body, or sees to it that it is judged as it streams by.
@@ -199,9 +208,9 @@ impl Gateway {
         fields: &impl Fields,
         context: &RequestContext,
         terms: &Terms,
-        token_in_query: bool,
+        sent: Sent<'_>,
     ) -> Result<Option<Permit>, Denial> {
-        let check = self.parts.access.check(terms, fields, token_in_query, context.now);
+        let check = self.parts.access.check(terms, fields, sent, context.now);
         AssertUnwindSafe(check).catch_unwind().await.unwrap_or(Err(Denial::Broken))
     }
 
@@ -236,6 +245,11 @@ impl Gateway {
             }
         }
     }
+}
+
+/// A request as the check is to see it first.
+fn sent(request: &impl Applying, token_in_query: bool) -> Sent<'_> {
+    Sent { token_in_query, proof_of: Proof::Of(request.method(), request.target()) }
 }
 
 /// The terms of a request whose body is held.

@@ -26,7 +26,7 @@ use tokio::{
 
 use super::{Gateway, context::RequestContext, upstream::Asked};
 use crate::{
-    access::{AccessCheck, Denial},
+    access::{AccessCheck, Denial, Proof, Sent},
     clock::Clock,
     http1::Fields,
     route::Terms,
@@ -190,7 +190,8 @@ impl Watch {
     }
 
     async fn look(&self) -> Result<(), Denial> {
-        let check = self.access.check(&self.terms, &self.headers, false, self.clock.now());
+        let sent = Sent { token_in_query: false, proof_of: Proof::WasGiven };
+        let check = self.access.check(&self.terms, &self.headers, sent, self.clock.now());
         AssertUnwindSafe(check).catch_unwind().await.unwrap_or(Err(Denial::Broken)).map(|_| ())
     }
 }

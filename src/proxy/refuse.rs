@@ -8,7 +8,7 @@ use http::{
 use serde_json::json;
 
 use crate::{
-    access::{Denial, Realm},
+    access::{Denial, NONCE_HEADER, Realm},
     http1::Fields,
     route::{BadTarget, Refusal},
 };
@@ -228,6 +228,9 @@ fn deny(denial: &Denial, realm: &Realm) -> Response<Bytes> {
     *answer.status_mut() = denied.status;
     if let Some(challenge) = realm.challenge(&denied) {
         answer.headers_mut().insert(WWW_AUTHENTICATE, challenge);
+    }
+    if let Some(nonce) = denied.nonce.and_then(|nonce| HeaderValue::try_from(nonce).ok()) {
+        answer.headers_mut().insert(&NONCE_HEADER, nonce);
     }
     finish(&mut answer);
     answer

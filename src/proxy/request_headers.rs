@@ -131,10 +131,11 @@ pub fn address_value(address: IpAddr) -> HeaderValue {
 fn is_dropped(name: &[u8]) -> bool {
     const PREFIXES: [&[u8]; 6] =
         [b"x-forwarded-", b"x-original-", b"x-rewrite-", b"x-remote-", b"remote-", b"x-accel-"];
-    const NAMES: [&[u8]; 25] = [
+    const NAMES: [&[u8]; 26] = [
         b"client-ip",
         b"fly-client-ip",
         b"cf-connecting-ip",
+        b"dpop",
         b"forwarded",
         b"frappe-authorization-source",
         b"front-end-https",
@@ -159,7 +160,7 @@ fn is_dropped(name: &[u8]) -> bool {
         b"x-proxy-user",
     ];
     /// What the prefixes and names begin with.
-    const INITIALS: &[u8] = b"cfprstx";
+    const INITIALS: &[u8] = b"cdfprstx";
     if name.contains(&b'_') {
         return true;
     }

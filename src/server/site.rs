@@ -7,7 +7,7 @@ use anyhow::Context;
 use tokio::runtime::Handle;
 
 use crate::{
-    access::{AccessCheck, AccessGround},
+    access::{AccessCheck, AccessGround, Proofs},
     backchannel::Backchannel,
     clock::{Clock, SystemClock},
     config::{ClientSettings, ClientSync, Config, LimitsSettings, NativeTokens as NativeTokensSetting, Rate},
@@ -91,6 +91,7 @@ impl Site {
         let mint = Arc::new(TokenMint::new(&secret_key));
         let ground = AccessGround {
             mint: Arc::clone(&mint),
+            proofs: Arc::new(Proofs::new(config.server.public_url.as_str(), &*random, clock.now())),
             store: Arc::clone(&store),
             directory: Arc::clone(&erpnext) as _,
             clients: Arc::clone(&registry),

@@ -42,6 +42,11 @@ impl Scene {
         let client = ClientSettings { id: "shop".to_owned(), ..ClientSettings::default() }.to_client();
         let ground = AccessGround {
             mint: Arc::new(TokenMint::new(&key)),
+            proofs: Arc::new(Proofs::new(
+                "https://erp.example.com",
+                &SeededRandom::new(2),
+                UnixTime::from_secs(1_000_000),
+            )),
             store: Arc::<FakeStore>::clone(&store),
             directory: Arc::<FakeDirectory>::clone(&directory),
             clients: Arc::new(ClientRegistry::new(vec![client])),
@@ -81,9 +86,10 @@ impl Scene {
             session_claim: None,
             id_token_claims: Vec::new(),
             userinfo_claims: Vec::new(),
+            dpop_key: None,
         };
         let (issued_at, expires_at) = (self.clock.now(), self.clock.now().plus(LIFE));
-        let facts = AccessTokenFacts { grant, scopes, issued_at, expires_at, last_used: None };
+        let facts = AccessTokenFacts { grant, scopes, issued_at, expires_at, last_used: None, dpop_key: None };
         self.store.tokens.lock().expect("no panic").insert(minted.hash, facts);
         minted.text.expose().to_owned()
     }
@@ -95,7 +101,8 @@ impl Scene {
         let route = Router::new(rules).expect("rules").route(&http::Method::GET, &target);
         let Route::Upstream(terms) = route else { panic!("not forwarded: {route:?}") };
         let in_query = target.query().has("access_token");
-        self.check.check(&terms, &headers, in_query, self.clock.now()).await
+        let sent = Sent { token_in_query: in_query, proof_of: Proof::Of(&http::Method::GET, target.path().as_bytes()) };
+        self.check.check(&terms, &headers, sent, self.clock.now()).await
     }
 
     async fn present(&self, token: &str) -> Result<Permit, Denial> {

@@ -8,8 +8,8 @@ use super::{Endpoints, Language, Parameters, answer::Destination, claims_paramet
 use crate::{
     endpoints::respond::OAuthError,
     oauth::{
-        Allowance, AuthorizationRequest, Client, ClientId, ErrorCode, Pkce, Prompt, RedirectTarget, ResponseMode,
-        ResponseType, Scope, Scopes, Subject,
+        Allowance, AuthorizationRequest, Client, ClientId, ErrorCode, KeyThumbprint, Pkce, Prompt, RedirectTarget,
+        ResponseMode, ResponseType, Scope, Scopes, Subject,
         pkce::{ChallengeMethod, CodeChallenge, Length, is_well_formed},
         scope_of_claim,
     },
@@ -100,6 +100,7 @@ impl Endpoints {
             id_token_claims: claims.id_token.into_iter().filter(may_hear).collect(),
             userinfo_claims: claims.userinfo.into_iter().filter(may_hear).collect(),
             needs_auth_time: claims.needs_auth_time,
+            dpop_key: check_key(parameters)?,
             ui_locales: parameters.get("ui_locales").map(str::to_owned),
         })
     }
@@ -171,6 +172,12 @@ impl Endpoints {
     }
 }
 
+/// The key that whoever presents the code must hold (RFC 9449 §10).
+fn check_key(parameters: &Parameters) -> Result<Option<KeyThumbprint>, OAuthError> {
+    let parse = |text| KeyThumbprint::parse(text).map_err(|_| OAuthError::invalid_request("dpop_jkt is no thumbprint"));
+    parameters.get("dpop_jkt").map(parse).transpose()
+}
+
 /// RFC 9126 §6.
 fn check_is_direct(client: &Client) -> Result<(), OAuthError> {
     if client.pushes_requests {
@@ -213,7 +220,7 @@ fn default_mode(response_type: Option<ResponseType>) -> ResponseMode {
 }
 
 fn check_repetition_and_unsupported(parameters: &Parameters) -> Result<(), OAuthError> {
-    const ONCE: [&str; 15] = [
+    const ONCE: [&str; 16] = [
         "response_type",
         "scope",
         "code_challenge",
@@ -229,6 +236,7 @@ fn check_repetition_and_unsupported(parameters: &Parameters) -> Result<(), OAuth
         "claims_locales",
         "acr_values",
         "display",
+        "dpop_jkt",
     ];
     if let Some(name) = ONCE.into_iter().find(|name| parameters.count(name) > 1) {
         return Err(OAuthError::invalid_request(format!("the parameter {name} is repeated")));

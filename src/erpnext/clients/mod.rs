@@ -225,6 +225,7 @@ mod tests {
             secret: None,
             keys: None,
             pushes_requests: false,
+            binds_tokens: false,
             auth_method: ClientAuthMethod::None,
             redirect_uris: redirect_uris.iter().map(|uri| RedirectUri::parse(uri).expect("a URI")).collect(),
             default_redirect_uri: None,

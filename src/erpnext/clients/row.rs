@@ -56,6 +56,7 @@ impl ClientRow {
             secret,
             keys: None,
             pushes_requests: false,
+            binds_tokens: false,
             redirect_uris: text(&self.redirect_uris).split_whitespace().filter_map(|uri| self.uri(uri)).collect(),
             default_redirect_uri: Some(text(&self.default_redirect_uri))
                 .filter(|uri| !uri.is_empty())

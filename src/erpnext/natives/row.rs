@@ -63,6 +63,7 @@ impl Row {
             session_claim: None,
             id_token_claims: Vec::new(),
             userinfo_claims: Vec::new(),
+            dpop_key: None,
         };
         Some(NativeRow {
             access,

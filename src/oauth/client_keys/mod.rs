@@ -4,29 +4,22 @@
 use std::time::Duration;
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
-use jsonwebtoken::{
-    Algorithm, DecodingKey, Validation,
-    jwk::{AlgorithmParameters, EllipticCurve, Jwk, PublicKeyUse},
-};
 use serde_json::{Map, Value};
 
-use super::{ClientId, TokenHash};
+use super::{
+    ClientId, TokenHash,
+    public_key::{ProtectedHeader, PublicKey, has_secret},
+};
 use crate::clock::UnixTime;
 
 /// How far in the future an assertion may end. What was presented is remembered for so long.
 const LONGEST: Duration = Duration::from_secs(60 * 60);
 /// How far the client's clock may be from ours.
 const SKEW: Duration = Duration::from_secs(10);
-/// Fewer bytes of an RSA modulus are no key (RFC 7518 §3.5).
-const LEAST_MODULUS: usize = 2048 / 8;
-/// The bytes of a coordinate on P-256 and of an Ed25519 key (RFC 7518 §6.2.1.2, RFC 8037 §2).
-const COORDINATE: usize = 32;
-/// The members of a JWK that are secret (RFC 7518 §6.2.2, §6.3.2, §6.4).
-const PRIVATE_MEMBERS: [&str; 8] = ["d", "p", "q", "dp", "dq", "qi", "oth", "k"];
 
 /// Public keys that signatures can be verified with.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ClientKeys(Vec<Jwk>);
+pub struct ClientKeys(Vec<PublicKey>);
 
 /// Why a document is no set of public keys.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -45,7 +38,7 @@ pub enum BadKeys {
 /// Why an assertion does not show who the client is. All look alike from outside.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum BadAssertion {
-    /// No JWT, another algorithm than [`ClientKeys::ALGORITHMS`], no such key, or a wrong signature.
+    /// No JWT, another algorithm than [`super::SIGNATURE_ALGORITHMS`], no such key, or a wrong signature.
     #[error("it is not signed by a key of the client's")]
     Signature,
     /// `iss` and `sub` are not both the client.
@@ -72,21 +65,17 @@ pub struct CheckedAssertion {
 }
 
 impl ClientKeys {
-    /// The algorithms that clients may sign with, by their names in JWA (RFC 7518 §3.1, RFC 8037).
-    pub const ALGORITHMS: [&str; 3] = ["PS256", "ES256", "EdDSA"];
-
     /// Reads a JWK Set. Keys of other kinds are left out.
     ///
     /// # Errors
     /// It is none, has none that can be used, or holds a secret.
     pub fn parse(document: &Value) -> Result<Self, BadKeys> {
         let keys = document.get("keys").and_then(Value::as_array).ok_or(BadKeys::NotASet)?;
-        if keys.iter().any(|key| PRIVATE_MEMBERS.iter().any(|member| key.get(member).is_some())) {
+        if keys.iter().any(has_secret) {
             return Err(BadKeys::Secret);
         }
-        // One by one: a key of a kind that is not known here must not take the others with it.
-        let known = keys.iter().filter_map(|key| serde_json::from_value::<Jwk>(key.clone()).ok());
-        let usable: Vec<Jwk> = known.filter(is_usable).collect();
+        // A key of a kind that is not known here must not take the others with it.
+        let usable: Vec<PublicKey> = keys.iter().filter_map(|key| PublicKey::parse(key).ok()).collect();
         if usable.is_empty() { Err(BadKeys::NoKey) } else { Ok(Self(usable)) }
     }
 
@@ -114,24 +103,12 @@ impl ClientKeys {
         Ok(CheckedAssertion { id: TokenHash::of(&format!("client assertion\n{client}\n{id}")), ends_at })
     }
 
-    /// The claims of a JWT that one of the keys has signed. What its header says of keys but `kid` counts for nothing, and
-    /// what must be understood there (`crit`) is not (RFC 7515 §4.1.11).
+    /// The claims of a JWT that one of the keys has signed. What its header says of keys but `kid` counts for nothing.
     fn verified_claims(&self, jwt: &str) -> Option<Map<String, Value>> {
-        let header = protected_header(jwt)?;
-        if header.contains_key("crit") {
-            return None;
-        }
-        let name = header.get("alg").and_then(Value::as_str)?;
-        let (algorithm, kid) = (algorithm(name)?, header.get("kid").and_then(Value::as_str));
-        let mut validation = Validation::new(algorithm);
-        validation.validate_exp = false;
-        validation.validate_aud = false;
-        validation.required_spec_claims.clear();
-        let named = |key: &&Jwk| kid.is_none_or(|kid| key.common.key_id.as_deref() == Some(kid));
-        let fitting = self.0.iter().filter(named).filter(|key| algorithm_of(key) == Some(algorithm));
-        fitting.filter_map(|key| DecodingKey::from_jwk(key).ok()).find_map(|key| {
-            jsonwebtoken::decode::<Map<String, Value>>(jwt, &key, &validation).ok().map(|data| data.claims)
-        })
+        let header = ProtectedHeader::of(jwt)?;
+        let kid = header.text("kid");
+        let named = self.0.iter().filter(|key| kid.is_none_or(|kid| key.id() == Some(kid)));
+        named.into_iter().find_map(|key| key.claims_of(jwt, &header))
     }
 }
 
@@ -155,44 +132,6 @@ pub fn claimed_by_assertion(assertion: &str) -> Option<ClientId> {
     let claims = URL_SAFE_NO_PAD.decode(assertion.split('.').nth(1)?).ok()?;
     let claims: Map<String, Value> = serde_json::from_slice(&claims).ok()?;
     claims.get("sub").and_then(Value::as_str).map(ClientId::new)
-}
-
-fn protected_header(jwt: &str) -> Option<Map<String, Value>> {
-    let header = URL_SAFE_NO_PAD.decode(jwt.split('.').next()?).ok()?;
-    serde_json::from_slice(&header).ok()
-}
-
-fn algorithm(name: &str) -> Option<Algorithm> {
-    match name {
-        "PS256" => Some(Algorithm::PS256),
-        "ES256" => Some(Algorithm::ES256),
-        "EdDSA" => Some(Algorithm::EdDSA),
-        _ => None,
-    }
-}
-
-/// What a key of this kind verifies.
-fn algorithm_of(key: &Jwk) -> Option<Algorithm> {
-    match &key.algorithm {
-        AlgorithmParameters::RSA(_) => Some(Algorithm::PS256),
-        AlgorithmParameters::EllipticCurve(curve) if curve.curve == EllipticCurve::P256 => Some(Algorithm::ES256),
-        AlgorithmParameters::OctetKeyPair(curve) if curve.curve == EllipticCurve::Ed25519 => Some(Algorithm::EdDSA),
-        _ => None,
-    }
-}
-
-fn is_usable(key: &Jwk) -> bool {
-    let bytes = |text: &str| URL_SAFE_NO_PAD.decode(text).map_or(0, |bytes| bytes.len());
-    let long_enough = match &key.algorithm {
-        AlgorithmParameters::RSA(rsa) => bytes(&rsa.n) >= LEAST_MODULUS,
-        AlgorithmParameters::EllipticCurve(point) => bytes(&point.x) == COORDINATE && bytes(&point.y) == COORDINATE,
-        AlgorithmParameters::OctetKeyPair(point) => bytes(&point.x) == COORDINATE,
-        _ => false,
-    };
-    let Some(algorithm) = algorithm_of(key) else { return false };
-    let named = key.common.key_algorithm.is_none_or(|named| named.to_string() == format!("{algorithm:?}"));
-    let to_sign = !matches!(key.common.public_key_use, Some(PublicKeyUse::Encryption));
-    long_enough && named && to_sign && DecodingKey::from_jwk(key).is_ok()
 }
 
 #[cfg(test)]

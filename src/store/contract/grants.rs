@@ -14,6 +14,7 @@ pub async fn an_access_token_is_known_until_it_expires(store: Tested) {
         issued_at: new.access.issued_at,
         expires_at: new.access.expires_at,
         last_used: None,
+        dpop_key: new.access.dpop_key,
     };
     assert_eq!(facts, Some(expected));
     assert!(is_active(&store, "g access", later(HOUR).minus(std::time::Duration::from_millis(1))).await);

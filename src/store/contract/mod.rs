@@ -28,7 +28,7 @@ use super::{
 };
 use crate::{
     clock::UnixTime,
-    oauth::{ClientId, GrantId, Scopes, Subject, TokenHash, UserName},
+    oauth::{ClientId, GrantId, KeyThumbprint, Scopes, Subject, TokenHash, UserName},
 };
 
 /// A store to be tested.
@@ -163,6 +163,7 @@ fn code(grant: &str) -> CodeRecord {
         session_claim: Some("sid".to_owned()),
         id_token_claims: vec!["email".to_owned()],
         userinfo_claims: vec!["phone_number".to_owned()],
+        dpop_key: Some(KeyThumbprint::from_bytes([7; 32])),
         login: Some(hash("login")),
         issued_at: start(),
         expires_at: later(Duration::from_secs(600)),
@@ -170,7 +171,13 @@ fn code(grant: &str) -> CodeRecord {
 }
 
 fn access(name: &str, issued_at: UnixTime) -> NewAccessToken {
-    NewAccessToken { hash: hash(name), scopes: scopes("openid"), issued_at, expires_at: issued_at.plus(HOUR) }
+    NewAccessToken {
+        hash: hash(name),
+        scopes: scopes("openid"),
+        issued_at,
+        expires_at: issued_at.plus(HOUR),
+        dpop_key: Some(KeyThumbprint::from_bytes([9; 32])),
+    }
 }
 
 /// A grant of alice's to `client` with the tokens `<id> access` for an hour and `<id> refresh` for a day.
@@ -186,6 +193,7 @@ fn grant(id: &str) -> NewGrant {
             session_claim: Some("sid".to_owned()),
             id_token_claims: vec!["email".to_owned(), "name".to_owned()],
             userinfo_claims: vec!["phone_number".to_owned()],
+            dpop_key: Some(KeyThumbprint::from_bytes([8; 32])),
         },
         access: access(&format!("{id} access"), start()),
         refresh: Some(NewRefreshToken {

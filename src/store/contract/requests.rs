@@ -27,6 +27,7 @@ fn request() -> PendingRequest {
             login_hint: Some("alice@example.com".to_owned()),
             id_token_claims: Vec::new(),
             userinfo_claims: Vec::new(),
+            dpop_key: None,
             needs_auth_time: false,
             ui_locales: None,
         },

@@ -7,7 +7,10 @@ use rusqlite::{
 
 use crate::{
     clock::UnixTime,
-    oauth::{Allowance, ClientId, GrantId, KeyId, Scopes, SigningAlgorithm, SiteId, Subject, TokenHash, UserName},
+    oauth::{
+        Allowance, ClientId, GrantId, KeyId, KeyThumbprint, Scopes, SigningAlgorithm, SiteId, Subject, TokenHash,
+        UserName,
+    },
 };
 
 impl ToSql for UnixTime {
@@ -26,6 +29,18 @@ impl FromSql for UnixTime {
 impl ToSql for TokenHash {
     fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
         Ok(ToSqlOutput::Borrowed(ValueRef::Blob(self.as_bytes())))
+    }
+}
+
+impl ToSql for KeyThumbprint {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        Ok(ToSqlOutput::Borrowed(ValueRef::Blob(self.as_bytes())))
+    }
+}
+
+impl FromSql for KeyThumbprint {
+    fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
+        <[u8; 32]>::column_result(value).map(Self::from_bytes)
     }
 }
 

@@ -15,12 +15,12 @@ use crate::{
 macro_rules! grant_columns {
     () => {
         "g.id, g.client, g.user_name, g.sub, g.scopes, g.created_at, g.auth_time, g.session_claim, g.id_token_claims,
-         g.userinfo_claims"
+         g.userinfo_claims, g.dpop_key"
     };
 }
 
 /// How many columns [`read_grant`] reads.
-const GRANT_COLUMNS: usize = 10;
+const GRANT_COLUMNS: usize = 11;
 
 fn read_grant(row: &Row<'_>) -> rusqlite::Result<Grant> {
     Ok(Grant {
@@ -33,6 +33,7 @@ fn read_grant(row: &Row<'_>) -> rusqlite::Result<Grant> {
         session_claim: row.get(7)?,
         id_token_claims: row.get::<_, TextList>(8)?.0,
         userinfo_claims: row.get::<_, TextList>(9)?.0,
+        dpop_key: row.get(10)?,
     })
 }
 
@@ -45,8 +46,8 @@ pub fn issue_grant(rows: &Rows<'_>, new: &NewGrant) -> StoreResult<()> {
     let NewGrant { grant, access, refresh, .. } = new;
     rows.change(
         "INSERT INTO grants (site, id, client, user_name, sub, scopes, created_at, auth_time, session_claim,
-                             id_token_claims, newest_refresh, lasts_until, userinfo_claims)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
+                             id_token_claims, newest_refresh, lasts_until, userinfo_claims, dpop_key)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)",
         params![
             rows.site,
             grant.id,
@@ -61,6 +62,7 @@ pub fn issue_grant(rows: &Rows<'_>, new: &NewGrant) -> StoreResult<()> {
             refresh.as_ref().map(|refresh| refresh.hash),
             ends,
             TextList(grant.userinfo_claims.clone()),
+            grant.dpop_key,
         ],
     )?;
     put_access_token(rows, &grant.id, access)?;
@@ -76,8 +78,9 @@ pub fn issue_grant(rows: &Rows<'_>, new: &NewGrant) -> StoreResult<()> {
 /// Writes an access token of a grant.
 pub fn put_access_token(rows: &Rows<'_>, grant: &GrantId, access: &NewAccessToken) -> StoreResult<()> {
     rows.change(
-        "INSERT INTO access_tokens (site, hash, grant_id, scopes, issued_at, expires_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
-        params![rows.site, access.hash, grant, access.scopes, access.issued_at, access.expires_at],
+        "INSERT INTO access_tokens (site, hash, grant_id, scopes, issued_at, expires_at, dpop_key)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+        params![rows.site, access.hash, grant, access.scopes, access.issued_at, access.expires_at, access.dpop_key],
     )?;
     Ok(())
 }
@@ -102,7 +105,7 @@ pub fn access_token(rows: &Rows<'_>, token: TokenHash, now: UnixTime) -> StoreRe
         concat!(
             "SELECT ",
             grant_columns!(),
-            ", t.scopes, t.issued_at, t.expires_at, g.last_used
+            ", t.scopes, t.issued_at, t.expires_at, g.last_used, t.dpop_key
              FROM access_tokens t JOIN grants g ON g.site = t.site AND g.id = t.grant_id
              WHERE t.site = ?1 AND t.hash = ?2 AND t.expires_at > ?3 AND g.ended_at IS NULL"
         ),
@@ -114,6 +117,7 @@ pub fn access_token(rows: &Rows<'_>, token: TokenHash, now: UnixTime) -> StoreRe
                 issued_at: row.get(GRANT_COLUMNS + 1)?,
                 expires_at: row.get(GRANT_COLUMNS + 2)?,
                 last_used: row.get(GRANT_COLUMNS + 3)?,
+                dpop_key: row.get(GRANT_COLUMNS + 4)?,
             })
         },
     )

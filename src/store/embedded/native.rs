@@ -79,6 +79,7 @@ fn add(rows: &Rows<'_>, native: &NativeRow, now: UnixTime) -> StoreResult<()> {
         scopes: native.grant.scopes.clone(),
         issued_at: native.grant.created_at,
         expires_at: native.expires_at,
+        dpop_key: None,
     };
     grants::issue_grant(
         rows,

@@ -11,8 +11,8 @@ pub use logouts::{ClientSession, EndOfLogin, LogoutNotice, PendingLogout};
 use crate::{
     clock::UnixTime,
     oauth::{
-        Allowance, AuthorizationRequest, ClientId, GrantId, KeyId, Scopes, SigningAlgorithm, Subject, TokenHash,
-        UserName, pkce::CodeChallenge,
+        Allowance, AuthorizationRequest, ClientId, GrantId, KeyId, KeyThumbprint, Scopes, SigningAlgorithm, Subject,
+        TokenHash, UserName, pkce::CodeChallenge,
     },
     secret::Secret,
 };
@@ -67,6 +67,9 @@ pub struct CodeRecord {
     /// The claims of userinfo that `claims` asks for by name.
     #[serde(default)]
     pub userinfo_claims: Vec<String>,
+    /// The key that its presenter must hold (RFC 9449 §10).
+    #[serde(default)]
+    pub dpop_key: Option<KeyThumbprint>,
     /// The login session that it was given in, if it is to end with that.
     #[serde(default)]
     pub login: Option<TokenHash>,
@@ -108,6 +111,8 @@ pub struct Grant {
     pub id_token_claims: Vec<String>,
     /// The claims of userinfo that `claims` asks for by name.
     pub userinfo_claims: Vec<String>,
+    /// The key that its refresh tokens are bound to (RFC 9449 §5).
+    pub dpop_key: Option<KeyThumbprint>,
 }
 
 /// An access token to be written.
@@ -121,6 +126,8 @@ pub struct NewAccessToken {
     pub issued_at: UnixTime,
     /// When it ends.
     pub expires_at: UnixTime,
+    /// The key that it is bound to (RFC 9449 §6).
+    pub dpop_key: Option<KeyThumbprint>,
 }
 
 /// A refresh token to be written, the first of its grant or a further one.
@@ -162,6 +169,8 @@ pub struct AccessTokenFacts {
     pub issued_at: UnixTime,
     /// When it ends.
     pub expires_at: UnixTime,
+    /// The key that it is bound to (RFC 9449 §6).
+    pub dpop_key: Option<KeyThumbprint>,
 }
 
 /// What the store knows of a refresh token whose grant has not ended.

@@ -72,6 +72,13 @@ export class Browser {
   }
 }
 
+/** The key of a client that signs, and another one for its tokens. */
+export async function keysOf(pkcs8) {
+  const algorithm = { name: 'ECDSA', namedCurve: 'P-256' }
+  const key = await crypto.subtle.importKey('pkcs8', Buffer.from(pkcs8, 'base64'), algorithm, false, ['sign'])
+  return { key, forTokens: await crypto.subtle.generateKey(algorithm, false, ['sign', 'verify']) }
+}
+
 let passed = 0
 let failed = 0
 

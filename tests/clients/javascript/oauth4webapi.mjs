@@ -1,7 +1,7 @@
 // oauth4webapi against the gateway: `node oauth4webapi.mjs target/debug/examples/demo`
 import assert from 'node:assert/strict'
 import * as oauth from 'oauth4webapi'
-import { Browser, finish, test, theDemo, withDemo } from './demo.mjs'
+import { Browser, finish, keysOf, test, theDemo, withDemo } from './demo.mjs'
 
 // The gateway of the demo is on loopback, without TLS.
 const plain = { [oauth.allowInsecureRequests]: true }
@@ -166,10 +166,49 @@ async function publicClient(demo, server) {
   })
 }
 
+/** PAR, private_key_jwt and DPoP together; the library leaves the second try with the nonce to its user. */
+async function signed(demo, server) {
+  const { id, key: pkcs8 } = demo.clients['demo-signed']
+  const { key, forTokens } = await keysOf(pkcs8)
+  const client = { client_id: id }
+  const authentication = oauth.PrivateKeyJwt(key)
+  const DPoP = oauth.DPoP(client, forTokens)
+  const proven = { ...plain, DPoP }
+  const twice = (ask) => ask().catch((error) => {
+    if (!oauth.isDPoPNonceError(error)) throw error
+    return ask()
+  })
+  await test('a pushed, signed request with a proof gives a token that is bound to a key', async () => {
+    const verifier = oauth.generateRandomCodeVerifier()
+    const request = new URLSearchParams({
+      redirect_uri: demo.callback,
+      response_type: 'code',
+      scope: 'all',
+      code_challenge: await oauth.calculatePKCECodeChallenge(verifier),
+      code_challenge_method: 'S256',
+    })
+    const pushed = await twice(async () => oauth.processPushedAuthorizationResponse(server, client,
+      await oauth.pushedAuthorizationRequest(server, client, authentication, request, proven)))
+    const url = new URL(server.authorization_endpoint)
+    url.search = new URLSearchParams({ client_id: id, request_uri: pushed.request_uri })
+    const back = await new Browser(demo.gateway).authorize(url, demo.users[1])
+    const answer = oauth.validateAuthResponse(server, client, back, oauth.expectNoState)
+    const tokens = await twice(async () => oauth.processAuthorizationCodeResponse(server, client,
+      await oauth.authorizationCodeGrantRequest(
+        server, client, authentication, answer, demo.callback, verifier, proven)))
+    assert.equal(tokens.token_type, 'dpop')
+    const api = new URL('/api/method/frappe.auth.get_logged_user', demo.gateway)
+    const called = await twice(() =>
+      oauth.protectedResourceRequest(tokens.access_token, 'GET', api, undefined, null, proven))
+    assert.equal((await called.json()).message, demo.users[1].name)
+  })
+}
+
 await withDemo(theDemo(), async (demo) => {
   const server = await discover(demo)
   await confidential(demo, server)
   await logout(demo, server)
   await publicClient(demo, server)
+  await signed(demo, server)
 })
 finish('oauth4webapi')

@@ -1,7 +1,7 @@
 // openid-client against the gateway: `node openid-client.mjs target/debug/examples/demo`
 import assert from 'node:assert/strict'
 import * as oidc from 'openid-client'
-import { Browser, finish, test, theDemo, withDemo } from './demo.mjs'
+import { Browser, finish, keysOf, test, theDemo, withDemo } from './demo.mjs'
 
 /** Discovery; id_tokens are verified with the keys of JWKS, though they come straight from the token endpoint. */
 async function discover(demo, id, authentication, algorithm = 'oidc') {
@@ -155,10 +155,57 @@ async function others(demo) {
   })
 }
 
+/** PAR, private_key_jwt and DPoP together, as FAPI 2.0 has them. */
+async function signed(demo) {
+  const { id, key: pkcs8 } = demo.clients['demo-signed']
+  const { key, forTokens } = await keysOf(pkcs8)
+  const config = await discover(demo, id, oidc.PrivateKeyJwt(key))
+  const DPoP = oidc.getDPoPHandle(config, forTokens)
+  let tokens
+  await test('a pushed request, signed and with a proof, gives tokens that are bound to a key', async () => {
+    const verifier = oidc.randomPKCECodeVerifier()
+    const [state, nonce] = [oidc.randomState(), oidc.randomNonce()]
+    const url = await oidc.buildAuthorizationUrlWithPAR(config, {
+      redirect_uri: demo.callback,
+      scope: 'openid all',
+      state,
+      nonce,
+      code_challenge: await oidc.calculatePKCECodeChallenge(verifier),
+      code_challenge_method: 'S256',
+    }, { DPoP })
+    assert.deepEqual([...url.searchParams.keys()].sort(), ['client_id', 'request_uri'])
+    const back = await new Browser(demo.gateway).authorize(url, demo.users[0])
+    tokens = await oidc.authorizationCodeGrant(config, back, {
+      pkceCodeVerifier: verifier, expectedState: state, expectedNonce: nonce, idTokenExpected: true,
+    }, undefined, { DPoP })
+    assert.equal(tokens.token_type, 'dpop')
+  })
+  const url = new URL('/api/method/frappe.auth.get_logged_user', demo.gateway)
+  const whoami = async (token, handle = DPoP) => {
+    const answer = await oidc.fetchProtectedResource(config, token, url, 'GET', undefined, undefined, { DPoP: handle })
+    return (await answer.json()).message
+  }
+  await test('the API and userinfo are called with proofs', async () => {
+    assert.equal(await whoami(tokens.access_token), demo.users[0].name)
+    const profile = await oidc.fetchUserInfo(config, tokens.access_token, tokens.claims().sub, { DPoP })
+    assert.equal(profile.email, demo.users[0].name)
+  })
+  await test('a refresh gives another bound token', async () => {
+    const refreshed = await oidc.refreshTokenGrant(config, tokens.refresh_token, undefined, { DPoP })
+    assert.equal(await whoami(refreshed.access_token), demo.users[0].name)
+  })
+  await test('who has the token and not its key can do nothing with it', async () => {
+    await isRefused(config, demo, tokens.access_token)
+    const thief = oidc.getDPoPHandle(config, await oidc.randomDPoPKeyPair('ES256'))
+    await assert.rejects(whoami(tokens.access_token, thief), { status: 401 })
+  })
+}
+
 await withDemo(theDemo(), async (demo) => {
   await confidential(demo)
   await logout(demo)
   await publicClient(demo)
   await others(demo)
+  await signed(demo)
 })
 finish('openid-client')

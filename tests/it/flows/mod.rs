@@ -3,6 +3,7 @@
 mod connected_apps;
 mod cors;
 mod discovery;
+mod dpop;
 mod erpnext_clients;
 mod failures;
 mod forwarding;

@@ -4,7 +4,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use aws_lc_rs::{encoding::AsDer, rsa, signature::KeyPair as _};
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
-use jsonwebtoken::{Algorithm, EncodingKey, Header};
+use jsonwebtoken::{
+    Algorithm, EncodingKey, Header,
+    jwk::{Jwk, ThumbprintHash},
+};
 use rcgen::{KeyPair, PKCS_ECDSA_P256_SHA256, PKCS_ED25519, PublicKeyData};
 use serde_json::{Map, Value, json};
 use toml::Table;
@@ -64,6 +67,32 @@ impl SigningClient {
         toml::to_string(&block).expect("TOML")
     }
 
+    /// The thumbprint of its key.
+    pub fn thumbprint(&self) -> String {
+        let jwk: Jwk = serde_json::from_value(self.jwk.clone()).expect("a key");
+        jwk.thumbprint(ThumbprintHash::SHA256).expect("a thumbprint")
+    }
+
+    /// A DPoP proof that is right and new, but for `changes`; `null` leaves a claim out.
+    pub fn proof(&self, of: (&str, &str), changes: &[(&str, Value)]) -> String {
+        self.proof_by(self.algorithm, of, changes)
+    }
+
+    /// The same by another algorithm that the key can be used for.
+    pub fn proof_by(&self, algorithm: Algorithm, (method, url): (&str, &str), changes: &[(&str, Value)]) -> String {
+        let id = format!("{:?} {}", self.algorithm, self.made.fetch_add(1, Ordering::Relaxed));
+        let claims = json!({ "jti": id, "htm": method, "htu": url, "iat": now() });
+        let mut claims: Map<String, Value> = claims.as_object().expect("claims").clone();
+        for (name, value) in changes {
+            claims.insert((*name).to_owned(), value.clone());
+        }
+        claims.retain(|_, value| !value.is_null());
+        let mut header = Header::new(algorithm);
+        header.typ = Some("dpop+jwt".to_owned());
+        header.jwk = Some(serde_json::from_value(self.jwk.clone()).expect("a key"));
+        jsonwebtoken::encode(&header, &claims, &self.key).expect("signed")
+    }
+
     /// An assertion that is right and new.
     pub fn fresh(&self, gateway: &TestGateway, client: Client) -> String {
         self.fresh_by(self.algorithm, gateway, client)
@@ -92,9 +121,19 @@ impl SigningClient {
     }
 }
 
+fn now() -> u64 {
+    std::time::UNIX_EPOCH.elapsed().expect("a time").as_secs()
+}
+
+/// The claim `ath` of a token.
+pub fn token_hash(access_token: &str) -> Value {
+    use sha2::Digest;
+    URL_SAFE_NO_PAD.encode(sha2::Sha256::digest(access_token.as_bytes())).into()
+}
+
 /// Those of an assertion that is right.
 fn claims(gateway: &TestGateway, client: Client, id: &str) -> Map<String, Value> {
-    let now = std::time::UNIX_EPOCH.elapsed().expect("a time").as_secs();
+    let now = now();
     let claims = json!({
         "iss": client.id, "sub": client.id, "aud": gateway.url(), "jti": id, "iat": now, "exp": now + 60,
     });

@@ -27,7 +27,7 @@ pub use self::{
     gateway::TestGateway,
     http::{Answer, Connection, Request},
     jwt::{claims, claims_by_document, claims_by_jwks, claims_by_secret, header},
-    keys::{JWT_BEARER, SigningClient},
+    keys::{JWT_BEARER, SigningClient, token_hash},
     ports::Port,
     receiver::Receiver,
     wait::{Over, pause, until},

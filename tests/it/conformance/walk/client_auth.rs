@@ -32,6 +32,26 @@ fn users_of(walk: &Walk, method: &str) -> Vec<Client> {
     }
 }
 
+/// A token can be bound to a key for it.
+pub fn proof_algorithm(walk: &Walk, algorithm: &str) -> bool {
+    let by_rsa = ["RS256", "RS512", "PS384", "PS512"].contains(&algorithm);
+    let key = if by_rsa { "PS256" } else { algorithm };
+    let Some(signer) = walk.signers.iter().find(|signer| signer.algorithm_name() == key) else { return false };
+    let url = format!("{}{METHOD}get_token", walk.gateway.url());
+    let algorithm = algorithm.parse().expect("an algorithm");
+    let ask = |nonce: serde_json::Value| {
+        let proof = signer.proof_by(algorithm, ("POST", &url), &[("nonce", nonce)]);
+        let form = [("grant_type", "refresh_token"), ("refresh_token", "x")];
+        walk.gateway.send(&client_request(SHOP, "get_token", &form).header("DPoP", &proof))
+    };
+    let first = ask(serde_json::Value::Null);
+    let Some(nonce) = first.header("dpop-nonce").filter(|_| first.error() == "use_dpop_nonce") else {
+        assert_eq!(first.error(), "invalid_dpop_proof");
+        return false;
+    };
+    ask(nonce.into()).error() == "invalid_grant"
+}
+
 /// What a method that signs puts beside the form.
 fn assertion(walk: &Walk, method: &str) -> String {
     match method {
