@@ -26,12 +26,18 @@ enum Readers {
 fn readers(endpoint: Endpoint) -> Readers {
     match endpoint {
         Endpoint::Discovery | Endpoint::Jwks | Endpoint::ResourceMetadata => Readers::Anyone,
-        Endpoint::Token | Endpoint::Revoke | Endpoint::Userinfo | Endpoint::Introspect | Endpoint::Register => {
-            Readers::Clients
-        }
-        Endpoint::Authorize | Endpoint::Approve | Endpoint::ConnectedApps | Endpoint::Login | Endpoint::EndSession => {
-            Readers::Nobody
-        }
+        Endpoint::DeviceAuthorization
+        | Endpoint::Token
+        | Endpoint::Revoke
+        | Endpoint::Userinfo
+        | Endpoint::Introspect
+        | Endpoint::Register => Readers::Clients,
+        Endpoint::Device
+        | Endpoint::Authorize
+        | Endpoint::Approve
+        | Endpoint::ConnectedApps
+        | Endpoint::Login
+        | Endpoint::EndSession => Readers::Nobody,
     }
 }
 

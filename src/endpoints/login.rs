@@ -21,7 +21,7 @@ use crate::{
     config::LoginPage,
     erpnext::{LogIn, LoginCookies, LoginProbe},
     issuer::LogoutCause,
-    oauth::{Client, TokenHash, UserName},
+    oauth::{Client, TokenHash, UserCode, UserName},
     secret::Secret,
     store::PendingRequest,
     telemetry::audit::AuditEvent,
@@ -31,6 +31,8 @@ use crate::{
 const HANDLE: &str = "handle";
 /// Says that somebody else wants to log in than who has.
 const OTHER: &str = "other";
+/// Says that the login is for the page of devices; with the code, if that is known.
+const DEVICE: &str = "device";
 
 /// What the login is for, as this browser may know.
 struct Purpose {
@@ -43,6 +45,8 @@ struct Purpose {
 struct Visitor {
     browser: Browser,
     purpose: Option<Purpose>,
+    /// Whether it is for the page of devices, with the code as far as it is known.
+    device: Option<Option<UserCode>>,
     peer: Peer,
     language: Language,
 }
@@ -55,6 +59,17 @@ impl Endpoints {
             LoginPage::Gateway => {
                 let query = handle.map(|handle| format!("?{HANDLE}={handle}")).unwrap_or_default();
                 format!("{}{METHOD_PATH}login{query}", self.settings.public_origin)
+            }
+        }
+    }
+
+    /// Where a user logs in who is to come back to the page of devices.
+    pub(super) fn device_login_url(&self, code: Option<UserCode>) -> String {
+        match self.settings.login_page {
+            LoginPage::Erpnext => self.erpnext_login_url(&self.device_url(code)),
+            LoginPage::Gateway => {
+                let code = code.map(|code| code.to_string()).unwrap_or_default();
+                format!("{}{METHOD_PATH}login?{DEVICE}={code}", self.settings.public_origin)
             }
         }
     }
@@ -193,20 +208,24 @@ impl Endpoints {
             None => None,
         };
         let asked = purpose.as_ref().and_then(|purpose| purpose.pending.request.ui_locales.as_deref());
-        Ok(Visitor { language: Language::of(asked, headers), browser, purpose, peer })
+        let device = parameters.sent(DEVICE).map(UserCode::parse);
+        Ok(Visitor { language: Language::of(asked, headers), browser, purpose, device, peer })
     }
 
     /// Where the browser goes after the login.
     fn back(&self, visitor: &Visitor) -> String {
-        match &visitor.purpose {
-            Some(purpose) => self.resume_url(&purpose.handle),
-            None => self.connected_apps_url(),
+        match (&visitor.purpose, visitor.device) {
+            (Some(purpose), _) => self.resume_url(&purpose.handle),
+            (None, Some(code)) => self.device_url(code),
+            (None, None) => self.connected_apps_url(),
         }
     }
 
     fn login_page(&self, visitor: &Visitor, username: &str, problem: Option<LoginProblem>) -> Answer {
+        let device = visitor.device.map(|code| code.map(|code| code.to_string()).unwrap_or_default());
         let form = LoginForm {
             handle: visitor.purpose.as_ref().map(|purpose| purpose.handle.as_str()),
+            device: device.as_deref(),
             form_token: &self.form_token(Form::Login, visitor.handle(), &visitor.browser),
             username,
             client: visitor.purpose.as_ref().map(|purpose| &*purpose.client),

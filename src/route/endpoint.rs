@@ -19,6 +19,10 @@ pub enum Endpoint {
     Login,
     /// OpenID Connect RP-Initiated Logout 1.0 §2
     EndSession,
+    /// RFC 8628 §3.1
+    DeviceAuthorization,
+    /// The page for the user code (RFC 8628 §3.3).
+    Device,
     /// RFC 6749 §3.2
     Token,
     /// RFC 7009
@@ -58,6 +62,8 @@ impl Endpoint {
             Self::ConnectedApps => "connected_apps",
             Self::Login => "login",
             Self::EndSession => "end_session",
+            Self::DeviceAuthorization => "device_authorization",
+            Self::Device => "device",
             Self::Token => "token",
             Self::Revoke => "revoke",
             Self::Userinfo => "userinfo",
@@ -77,6 +83,8 @@ impl Endpoint {
             "connected_apps" => Some(Self::ConnectedApps),
             "login" => Some(Self::Login),
             "end_session" => Some(Self::EndSession),
+            "device_authorization" => Some(Self::DeviceAuthorization),
+            "device" => Some(Self::Device),
             "get_token" => Some(Self::Token),
             "revoke_token" => Some(Self::Revoke),
             "openid_profile" => Some(Self::Userinfo),

@@ -34,7 +34,7 @@ pub fn put_device(rows: &Rows<'_>, device: TokenHash, pending: &PendingDevice) -
             pending.user_code,
             pending.client,
             pending.scopes,
-            millis(INTERVAL),
+            i64::try_from(INTERVAL.as_millis()).unwrap_or(i64::MAX),
             pending.asked_at,
             pending.expires_at,
             pending.expires_at.plus(KEPT),
