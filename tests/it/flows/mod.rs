@@ -2,6 +2,7 @@
 
 mod connected_apps;
 mod cors;
+mod devices;
 mod discovery;
 mod erpnext_clients;
 mod failures;
