@@ -9,14 +9,12 @@ use crate::{
     clock::UnixTime,
     oauth::{Client, GrantId, Recognised, Scopes, TokenHash, TokenKind, UserCode},
     secret::Secret,
-    store::{DeviceApproval, DeviceDecision, Grant, GrantUser, PendingDevice, StoreError, TakenDevice},
+    store::{DeviceApproval, DeviceDecision, Grant, GrantUser, POLL_INTERVAL, PendingDevice, StoreError, TakenDevice},
     telemetry::audit::AuditEvent,
 };
 
 /// How long the codes live.
 const LIFE: Duration = Duration::from_secs(600);
-/// The seconds between two polls, until one comes too early: the store holds to it.
-const INTERVAL: u64 = 5;
 /// So often a user code is drawn that another device has already; even the second time is one in millions.
 const DRAWS: u32 = 8;
 
@@ -52,7 +50,7 @@ impl Issuer {
             };
             if self.store.put_device(device.hash, pending).await? {
                 let (device_code, expires_in) = (device.text, LIFE.as_secs());
-                return Ok(DeviceCodes { device_code, user_code, expires_in, interval: INTERVAL });
+                return Ok(DeviceCodes { device_code, user_code, expires_in, interval: POLL_INTERVAL.as_secs() });
             }
         }
         Err(StoreError::Unavailable("no user code is free".to_owned()).into())

@@ -18,9 +18,9 @@ pub use embedded::EmbeddedStore;
 pub use records::{
     AccessTokenFacts, AllowanceUse, ClientSession, CodeRecord, Connection, Consent, DeviceApproval, DeviceDecision,
     EndOfLogin, Grant, GrantUser, KeptClient, KeySuccession, LogoutNotice, NativeCount, NativeImport, NativeRow,
-    NativeState, NewAccessToken, NewGrant, NewRefreshToken, PendingDevice, PendingLogout, PendingRequest,
-    RefreshOutcome, RefreshStep, RefreshSuccession, RefreshTokenFacts, Revocation, RevocationSeq, ShadowToken,
-    StoredSigningKey, TakenCode, TakenDevice,
+    NativeState, NewAccessToken, NewGrant, NewRefreshToken, POLL_INTERVAL, PendingDevice, PendingLogout,
+    PendingRequest, RefreshOutcome, RefreshStep, RefreshSuccession, RefreshTokenFacts, Revocation, RevocationSeq,
+    ShadowToken, StoredSigningKey, TakenCode, TakenDevice,
 };
 
 use crate::{

@@ -12,12 +12,10 @@ use super::{
 use crate::{
     clock::UnixTime,
     oauth::{ClientId, Scopes, TokenHash},
-    store::{DeviceApproval, DeviceDecision, PendingDevice, StoreResult, TakenCode, TakenDevice},
+    store::{DeviceApproval, DeviceDecision, POLL_INTERVAL, PendingDevice, StoreResult, TakenCode, TakenDevice},
 };
 
 const DEVICES: &str = "devices";
-/// The interval between two polls at first, and what is added to it for each that comes too early (RFC 8628 §3.5).
-const INTERVAL: Duration = Duration::from_secs(5);
 /// A poll may come so much too early: networks are not even.
 const TOLERANCE: Duration = Duration::from_millis(500);
 /// How long a row outlives its device code, so that the device hears `expired_token`.
@@ -34,7 +32,7 @@ pub fn put_device(rows: &Rows<'_>, device: TokenHash, pending: &PendingDevice) -
             pending.user_code,
             pending.client,
             pending.scopes,
-            i64::try_from(INTERVAL.as_millis()).unwrap_or(i64::MAX),
+            i64::try_from(POLL_INTERVAL.as_millis()).unwrap_or(i64::MAX),
             pending.asked_at,
             pending.expires_at,
             pending.expires_at.plus(KEPT),
@@ -137,7 +135,7 @@ pub fn take_device(rows: &Rows<'_>, device: TokenHash, client: &ClientId, now: U
 /// Nobody has decided yet: notes when the next poll may come.
 fn wait(rows: &Rows<'_>, device: TokenHash, row: &DeviceRow, now: UnixTime) -> StoreResult<TakenDevice> {
     let early = now.plus(TOLERANCE) < row.next_poll_at;
-    let interval = if early { row.interval.saturating_add(millis(INTERVAL)) } else { row.interval };
+    let interval = if early { row.interval.saturating_add(millis(POLL_INTERVAL)) } else { row.interval };
     rows.change(
         "UPDATE devices SET interval = ?3, next_poll_at = ?4 WHERE site = ?1 AND device = ?2",
         params![

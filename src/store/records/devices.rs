@@ -1,5 +1,7 @@
 //! Devices that wait for a user (RFC 8628), as values.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 
 use super::GrantUser;
@@ -7,6 +9,9 @@ use crate::{
     clock::UnixTime,
     oauth::{ClientId, GrantId, Scopes, TokenHash},
 };
+
+/// The time between two polls at first, and what is added to it for each that comes too early (RFC 8628 §3.2, §3.5).
+pub const POLL_INTERVAL: Duration = Duration::from_secs(5);
 
 /// A device that has asked for authorization (RFC 8628 §3.1).
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -7,7 +7,7 @@ mod logouts;
 use serde::{Deserialize, Serialize};
 
 pub use connections::Connection;
-pub use devices::{DeviceApproval, DeviceDecision, PendingDevice, TakenDevice};
+pub use devices::{DeviceApproval, DeviceDecision, POLL_INTERVAL, PendingDevice, TakenDevice};
 pub use logouts::{ClientSession, EndOfLogin, LogoutNotice, PendingLogout};
 
 use crate::{
