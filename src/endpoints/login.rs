@@ -41,12 +41,20 @@ struct Purpose {
     pending: PendingRequest,
 }
 
+/// A page of ours that needs a login.
+#[derive(Clone, Copy)]
+enum OwnPage {
+    ConnectedApps,
+    /// With the code, if that is known.
+    Device(Option<UserCode>),
+}
+
 /// Who tries.
 struct Visitor {
     browser: Browser,
     purpose: Option<Purpose>,
-    /// Whether it is for the page of devices, with the code as far as it is known.
-    device: Option<Option<UserCode>>,
+    /// The page that it is for, if it is for no stored request.
+    page: OwnPage,
     peer: Peer,
     language: Language,
 }
@@ -208,21 +216,25 @@ impl Endpoints {
             None => None,
         };
         let asked = purpose.as_ref().and_then(|purpose| purpose.pending.request.ui_locales.as_deref());
-        let device = parameters.sent(DEVICE).map(UserCode::parse);
-        Ok(Visitor { language: Language::of(asked, headers), browser, purpose, device, peer })
+        let code = parameters.sent(DEVICE).map(UserCode::parse);
+        let page = code.map_or(OwnPage::ConnectedApps, OwnPage::Device);
+        Ok(Visitor { language: Language::of(asked, headers), browser, purpose, page, peer })
     }
 
     /// Where the browser goes after the login.
     fn back(&self, visitor: &Visitor) -> String {
-        match (&visitor.purpose, visitor.device) {
+        match (&visitor.purpose, visitor.page) {
             (Some(purpose), _) => self.resume_url(&purpose.handle),
-            (None, Some(code)) => self.device_url(code),
-            (None, None) => self.connected_apps_url(),
+            (None, OwnPage::Device(code)) => self.device_url(code),
+            (None, OwnPage::ConnectedApps) => self.connected_apps_url(),
         }
     }
 
     fn login_page(&self, visitor: &Visitor, username: &str, problem: Option<LoginProblem>) -> Answer {
-        let device = visitor.device.map(|code| code.map(|code| code.to_string()).unwrap_or_default());
+        let device = match visitor.page {
+            OwnPage::ConnectedApps => None,
+            OwnPage::Device(code) => Some(code.map(|code| code.to_string()).unwrap_or_default()),
+        };
         let form = LoginForm {
             handle: visitor.purpose.as_ref().map(|purpose| purpose.handle.as_str()),
             device: device.as_deref(),

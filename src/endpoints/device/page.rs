@@ -96,7 +96,9 @@ impl Endpoints {
             return Ok(self.device_form(visit, typed, Some(DeviceProblem::TooMany { seconds })));
         }
         let Some(asked) = self.asked(typed).await? else {
-            counted.into_iter().for_each(|counted| limit.count(counted, now));
+            for counted in counted {
+                limit.count(counted, now);
+            }
             self.tally.count("user_code_wrong", None, visit.peer.address);
             return Ok(self.device_form(visit, typed, Some(DeviceProblem::Wrong)));
         };

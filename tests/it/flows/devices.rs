@@ -32,7 +32,7 @@ fn a_device_gets_tokens_once_its_user_has_typed_the_code_and_allowed_it() {
     assert_eq!(device.body["verification_uri"], url);
     assert_eq!(device.body["verification_uri_complete"], format!("{url}?user_code={}", device.user_code));
     assert_eq!((device.body["expires_in"].as_u64(), device.body["interval"].as_u64()), (Some(600), Some(5)));
-    assert!(device.device_code.starts_with("emp_dc_"), "{}", device.body);
+    assert!(device.code.starts_with("emp_dc_"), "{}", device.body);
     is_error(&device.poll(&gateway, TV), "authorization_pending");
     let mut browser = Browser::of(&gateway, ALICE);
     let page = browser.type_code(&device.user_code.to_lowercase().replace('-', " "));

@@ -80,7 +80,7 @@ fn a_device_code_is_of_no_use_to_another_client() {
     allowed(&gateway, &device);
     assert_eq!(device.poll(&gateway, TV.named("radio", "")).error(), "invalid_grant");
     assert_eq!(device.poll(&gateway, SHOP).error(), "unauthorized_client");
-    let code = [("grant_type", "authorization_code"), ("code", device.device_code.as_str())];
+    let code = [("grant_type", "authorization_code"), ("code", device.code.as_str())];
     assert_eq!(gateway.as_client(SHOP, "get_token", &code).error(), "invalid_grant", "it is no authorization code");
     let tokens = Tokens::of(&device.poll(&gateway, TV));
     gateway.acts_as(&tokens.access, ALICE);
@@ -124,7 +124,7 @@ fn neither_code_stands_in_the_store() {
     let device = Device::ask(&gateway, TV, &[]);
     for file in ["empress.db", "empress.db-wal"] {
         let Ok(bytes) = std::fs::read(gateway.folder().join(file)) else { continue };
-        for code in [&device.device_code, &device.user_code, &device.user_code.replace('-', "")] {
+        for code in [&device.code, &device.user_code, &device.user_code.replace('-', "")] {
             assert!(!bytes.windows(code.len()).any(|window| window == code.as_bytes()), "{file}: {code}");
         }
     }

@@ -13,7 +13,8 @@ pub const TV_BLOCK: &str = "id = 'tv'\nname = 'Living room'\nauth_method = 'none
 
 /// A device authorization response.
 pub struct Device {
-    pub device_code: String,
+    /// The device code.
+    pub code: String,
     pub user_code: String,
     pub body: Value,
 }
@@ -22,11 +23,11 @@ impl Device {
     pub fn ask(gateway: &TestGateway, client: Client, form: &[(&str, &str)]) -> Self {
         let answer = gateway.as_client(client, "device_authorization", form);
         assert_eq!(answer.status, 200, "{answer}");
-        Self { device_code: answer.member("device_code"), user_code: answer.member("user_code"), body: answer.json() }
+        Self { code: answer.member("device_code"), user_code: answer.member("user_code"), body: answer.json() }
     }
 
     pub fn poll(&self, gateway: &TestGateway, client: Client) -> Answer {
-        let form = [("grant_type", DEVICE_GRANT), ("device_code", &self.device_code)];
+        let form = [("grant_type", DEVICE_GRANT), ("device_code", &self.code)];
         gateway.as_client(client, "get_token", &form)
     }
 }

@@ -44,7 +44,7 @@ pub fn grant_type(walk: &Walk, grant_type: &str) -> bool {
             let mut browser = Browser::of(gateway, ALICE);
             let page = browser.type_code(&device.user_code);
             browser.decide_device(&page, "allow");
-            gives(TV, &[("device_code", &device.device_code)])
+            gives(TV, &[("device_code", &device.code)])
         }
         "implicit" => authorization::response_type(walk, "token"),
         _ => walk.clients.iter().any(|client| gives(*client, &[("assertion", "x"), ("device_code", "x")])),
