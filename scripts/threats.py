@@ -16,7 +16,6 @@ BEGIN, END = "<!-- made by scripts/threats.py -->\n", "<!-- end -->\n"
 LATER = {
     "JWT access tokens": range(26, 31),
     "dynamic client registration": range(64, 67),
-    "the device flow": [70],
     "the second store": [90],
 }
 

@@ -88,7 +88,8 @@ impl Introspector {
     ) -> Result<Introspected, LookupFailed> {
         let asked = match ground.mint.recognise(presented) {
             Recognised::Ours(TokenKind::Access) => Asked { hash: TokenHash::of(presented), native: None, now },
-            Recognised::Ours(TokenKind::Refresh | TokenKind::Code | TokenKind::Handle) | Recognised::Malformed => {
+            Recognised::Ours(TokenKind::Refresh | TokenKind::Code | TokenKind::Handle | TokenKind::DeviceCode)
+            | Recognised::Malformed => {
                 return Ok(Introspected::Malformed);
             }
             Recognised::Foreign => {

@@ -48,7 +48,7 @@ impl Config {
             old,
             self,
             limits,
-            [token_failures, introspection_misses, authorize, login_failures]
+            [token_failures, introspection_misses, authorize, login_failures, user_codes]
         ));
         changed.extend((self.log.level != old.log.level).then_some("log.level"));
         changed.extend((self.log.access != old.log.access).then_some("log.access"));

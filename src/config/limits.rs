@@ -17,6 +17,8 @@ pub struct LimitsSettings {
     pub authorize: Rate,
     /// Failed logins seen passing, per address. Default `20/m`.
     pub login_failures: Rate,
+    /// Wrong codes of devices that users type, per address and per user. Default `10/m`: of 20^8 codes few are in use.
+    pub user_codes: Rate,
 }
 
 impl Default for LimitsSettings {
@@ -26,6 +28,7 @@ impl Default for LimitsSettings {
             introspection_misses: Rate::per_minute(120),
             authorize: Rate::per_minute(600),
             login_failures: Rate::per_minute(20),
+            user_codes: Rate::per_minute(10),
         }
     }
 }

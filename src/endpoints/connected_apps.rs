@@ -50,7 +50,7 @@ impl Endpoints {
     }
 
     /// Who is logged in, asked live.
-    async fn visiting_user(&self, browser: &Browser, peer: Peer) -> Result<Option<GrantUser>, OAuthError> {
+    pub(super) async fn visiting_user(&self, browser: &Browser, peer: Peer) -> Result<Option<GrantUser>, OAuthError> {
         let Some(sid) = &browser.sid else { return Ok(None) };
         match self.login_user(sid, peer).await? {
             Some(name) => Ok(Some(self.issuer.grant_user(&name).await?)),

@@ -27,14 +27,18 @@ fn readers(endpoint: Endpoint) -> Readers {
     match endpoint {
         Endpoint::Discovery | Endpoint::Jwks | Endpoint::ResourceMetadata => Readers::Anyone,
         Endpoint::PushedRequest
+        | Endpoint::DeviceAuthorization
         | Endpoint::Token
         | Endpoint::Revoke
         | Endpoint::Userinfo
         | Endpoint::Introspect
         | Endpoint::Register => Readers::Clients,
-        Endpoint::Authorize | Endpoint::Approve | Endpoint::ConnectedApps | Endpoint::Login | Endpoint::EndSession => {
-            Readers::Nobody
-        }
+        Endpoint::Device
+        | Endpoint::Authorize
+        | Endpoint::Approve
+        | Endpoint::ConnectedApps
+        | Endpoint::Login
+        | Endpoint::EndSession => Readers::Nobody,
     }
 }
 

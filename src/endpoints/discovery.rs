@@ -11,7 +11,7 @@ use super::{
 use crate::{
     erpnext::KnownClients,
     issuer::JWKS_MAX_AGE,
-    oauth::{SIGNATURE_ALGORITHMS, SigningAlgorithm, user_claims},
+    oauth::{GrantType, SIGNATURE_ALGORITHMS, SigningAlgorithm, user_claims},
 };
 
 /// Where the endpoints stand on the public origin.
@@ -64,7 +64,7 @@ fn metadata(settings: &EndpointSettings, clients: &KnownClients) -> Value {
     let open_introspection = clients.open_introspection && !settings.introspection_needs_client;
     let introspection_auth = if open_introspection { &client_auth[..] } else { &client_auth[..3] };
     let algorithms: Vec<&str> = settings.signing_algorithms.iter().map(|alg| SigningAlgorithm::as_str(*alg)).collect();
-    json!({
+    let mut metadata = json!({
         "issuer": origin,
         "authorization_endpoint": method("authorize"),
         "token_endpoint": method("get_token"),
@@ -101,7 +101,14 @@ fn metadata(settings: &EndpointSettings, clients: &KnownClients) -> Value {
         "backchannel_logout_supported": true,
         "backchannel_logout_session_supported": true,
         "frontchannel_logout_supported": false,
-    })
+    });
+    // RFC 8628 §4
+    if clients.grant_types.contains(&GrantType::DeviceCode)
+        && let Some(members) = metadata.as_object_mut()
+    {
+        members.insert("device_authorization_endpoint".to_owned(), method("device_authorization").into());
+    }
+    metadata
 }
 
 /// `c_hash` comes beside a code (OpenID Connect Core §3.3.2.11).

@@ -21,6 +21,10 @@ pub(super) enum Form {
     Login,
     /// End what an application may do.
     EndAccess,
+    /// The code of a device.
+    UserCode,
+    /// Allow or deny a device.
+    Device,
 }
 
 impl Form {
@@ -31,6 +35,8 @@ impl Form {
             Self::SignOut => b"sign out",
             Self::Login => b"login",
             Self::EndAccess => b"end access",
+            Self::UserCode => b"user code",
+            Self::Device => b"device",
         }
     }
 }

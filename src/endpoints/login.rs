@@ -21,7 +21,7 @@ use crate::{
     config::LoginPage,
     erpnext::{LogIn, LoginCookies, LoginProbe},
     issuer::LogoutCause,
-    oauth::{Client, TokenHash, UserName},
+    oauth::{Client, TokenHash, UserCode, UserName},
     secret::Secret,
     store::PendingRequest,
     telemetry::audit::AuditEvent,
@@ -31,6 +31,8 @@ use crate::{
 const HANDLE: &str = "handle";
 /// Says that somebody else wants to log in than who has.
 const OTHER: &str = "other";
+/// Says that the login is for the page of devices; with the code, if that is known.
+const DEVICE: &str = "device";
 
 /// What the login is for, as this browser may know.
 struct Purpose {
@@ -39,10 +41,20 @@ struct Purpose {
     pending: PendingRequest,
 }
 
+/// A page of ours that needs a login.
+#[derive(Clone, Copy)]
+enum OwnPage {
+    ConnectedApps,
+    /// With the code, if that is known.
+    Device(Option<UserCode>),
+}
+
 /// Who tries.
 struct Visitor {
     browser: Browser,
     purpose: Option<Purpose>,
+    /// The page that it is for, if it is for no stored request.
+    page: OwnPage,
     peer: Peer,
     language: Language,
 }
@@ -55,6 +67,17 @@ impl Endpoints {
             LoginPage::Gateway => {
                 let query = handle.map(|handle| format!("?{HANDLE}={handle}")).unwrap_or_default();
                 format!("{}{METHOD_PATH}login{query}", self.settings.public_origin)
+            }
+        }
+    }
+
+    /// Where a user logs in who is to come back to the page of devices.
+    pub(super) fn device_login_url(&self, code: Option<UserCode>) -> String {
+        match self.settings.login_page {
+            LoginPage::Erpnext => self.erpnext_login_url(&self.device_url(code)),
+            LoginPage::Gateway => {
+                let code = code.map(|code| code.to_string()).unwrap_or_default();
+                format!("{}{METHOD_PATH}login?{DEVICE}={code}", self.settings.public_origin)
             }
         }
     }
@@ -193,20 +216,28 @@ impl Endpoints {
             None => None,
         };
         let asked = purpose.as_ref().and_then(|purpose| purpose.pending.request.ui_locales.as_deref());
-        Ok(Visitor { language: Language::of(asked, headers), browser, purpose, peer })
+        let code = parameters.sent(DEVICE).map(UserCode::parse);
+        let page = code.map_or(OwnPage::ConnectedApps, OwnPage::Device);
+        Ok(Visitor { language: Language::of(asked, headers), browser, purpose, page, peer })
     }
 
     /// Where the browser goes after the login.
     fn back(&self, visitor: &Visitor) -> String {
-        match &visitor.purpose {
-            Some(purpose) => self.resume_url(&purpose.handle),
-            None => self.connected_apps_url(),
+        match (&visitor.purpose, visitor.page) {
+            (Some(purpose), _) => self.resume_url(&purpose.handle),
+            (None, OwnPage::Device(code)) => self.device_url(code),
+            (None, OwnPage::ConnectedApps) => self.connected_apps_url(),
         }
     }
 
     fn login_page(&self, visitor: &Visitor, username: &str, problem: Option<LoginProblem>) -> Answer {
+        let device = match visitor.page {
+            OwnPage::ConnectedApps => None,
+            OwnPage::Device(code) => Some(code.map(|code| code.to_string()).unwrap_or_default()),
+        };
         let form = LoginForm {
             handle: visitor.purpose.as_ref().map(|purpose| purpose.handle.as_str()),
+            device: device.as_deref(),
             form_token: &self.form_token(Form::Login, visitor.handle(), &visitor.browser),
             username,
             client: visitor.purpose.as_ref().map(|purpose| &*purpose.client),

@@ -5,6 +5,7 @@ mod browser;
 mod client_auth;
 mod connected_apps;
 mod cors;
+mod device;
 mod discovery;
 mod end_session;
 mod forms;
@@ -78,10 +79,12 @@ pub struct Limits {
     pub token_failures: Limit,
     /// "Not active" answers to callers without credentials.
     pub introspection_misses: Limit,
-    /// Authorization requests, and what else browsers ask for.
+    /// Authorization requests, those of devices, and what else browsers ask for.
     pub authorize: Limit,
     /// Failed logins that pass on their way to the upstream.
     pub login_failures: Limit,
+    /// Wrong codes of devices that users type.
+    pub user_codes: Limit,
 }
 
 /// Who is at the other end of the connection.
@@ -140,7 +143,16 @@ impl Endpoints {
 
     /// What is for browsers costs the store a row or ERPNext a call, whoever asks: each address may do so much of it.
     fn check_browser(&self, endpoint: Endpoint, peer: Peer) -> Result<(), OAuthError> {
-        if !matches!(endpoint, Endpoint::Authorize | Endpoint::ConnectedApps | Endpoint::Login | Endpoint::EndSession) {
+        let costs = matches!(
+            endpoint,
+            Endpoint::Authorize
+                | Endpoint::ConnectedApps
+                | Endpoint::Login
+                | Endpoint::EndSession
+                | Endpoint::DeviceAuthorization
+                | Endpoint::Device
+        );
+        if !costs {
             return Ok(());
         }
         let (limit, address, now) = (&self.limits.authorize, Counted::address(peer.address), self.issuer.clock.now());
@@ -157,6 +169,10 @@ impl Endpoints {
             Endpoint::Login => self.login(method, request, peer).await,
             Endpoint::EndSession => self.end_session(method, request, peer).await,
             Endpoint::PushedRequest => self.push_request(request, peer).await.unwrap_or_else(|error| error.answer()),
+            Endpoint::DeviceAuthorization => {
+                self.device_authorization(request, peer).await.unwrap_or_else(|error| error.answer())
+            }
+            Endpoint::Device => self.device(method, request, peer).await,
             Endpoint::Token => self.token(request, peer).await,
             Endpoint::Revoke => self.revoke(request, peer).await.unwrap_or_else(|error| error.answer()),
             Endpoint::Userinfo => self.userinfo(&request).await,
@@ -210,11 +226,15 @@ impl Endpoints {
 
 const fn allowed_methods(endpoint: Endpoint) -> &'static str {
     match endpoint {
-        Endpoint::Authorize | Endpoint::ConnectedApps | Endpoint::Login | Endpoint::EndSession | Endpoint::Userinfo => {
-            "GET, HEAD, POST, OPTIONS"
-        }
-        Endpoint::Approve
+        Endpoint::Device
+        | Endpoint::Authorize
+        | Endpoint::ConnectedApps
+        | Endpoint::Login
+        | Endpoint::EndSession
+        | Endpoint::Userinfo => "GET, HEAD, POST, OPTIONS",
+        Endpoint::DeviceAuthorization
         | Endpoint::PushedRequest
+        | Endpoint::Approve
         | Endpoint::Token
         | Endpoint::Revoke
         | Endpoint::Introspect

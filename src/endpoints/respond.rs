@@ -59,7 +59,10 @@ impl OAuthError {
             | ErrorCode::RequestUriNotSupported
             | ErrorCode::RegistrationNotSupported
             | ErrorCode::InvalidDpopProof
-            | ErrorCode::UseDpopNonce => StatusCode::BAD_REQUEST,
+            | ErrorCode::UseDpopNonce
+            | ErrorCode::AuthorizationPending
+            | ErrorCode::SlowDown
+            | ErrorCode::ExpiredToken => StatusCode::BAD_REQUEST,
         };
         Self {
             code,
@@ -220,6 +223,16 @@ impl From<GrantRefusal> for OAuthError {
                 "the client has no service_user, which client_credentials needs",
             ),
             GrantRefusal::PasswordWrong => grant("the user name or password is wrong"),
+            GrantRefusal::DevicePending => {
+                Self::new(ErrorCode::AuthorizationPending, "the user has not decided yet: ask again after the interval")
+            }
+            GrantRefusal::DeviceTooFast => {
+                Self::new(ErrorCode::SlowDown, "the user has not decided yet: ask 5 seconds less often from now on")
+            }
+            GrantRefusal::DeviceDenied => Self::new(ErrorCode::AccessDenied, "the user denied the request"),
+            GrantRefusal::DeviceExpired => {
+                Self::new(ErrorCode::ExpiredToken, "the device_code has expired: begin again")
+            }
             GrantRefusal::SecondFactorNeeded => {
                 grant("the user has two-factor login: use the authorization code grant")
             }

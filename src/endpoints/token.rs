@@ -54,23 +54,11 @@ impl Endpoints {
 
     /// The client of a token request, checked, and allowed the form in which it came.
     async fn token_client(&self, request: &TokenRequest, peer: Peer) -> Result<CheckedClient, OAuthError> {
-        let claimed = request.presented.claimed_id();
-        let limit = &self.limits.token_failures;
-        self.check_failures(limit, claimed.as_ref(), peer)?;
         let client = if request.presented.is_absent() && request.grant_type == GrantType::RefreshToken {
+            self.check_failures(&self.limits.token_failures, None, peer)?;
             self.client_by_refresh_token(&request.form, peer).await?
         } else {
-            self.check_client(&request.presented).await.map_err(|error| {
-                if error.code == ErrorCode::InvalidClient {
-                    self.issuer.record(&AuditEvent {
-                        event: "client_authentication_failed",
-                        client_id: claimed.as_ref().map(ClientId::as_str),
-                        address: Some(peer.address),
-                        ..AuditEvent::default()
-                    });
-                }
-                self.refused_client(error, claimed.as_ref(), peer)
-            })?
+            self.token_endpoint_client(&request.presented, peer).await?
         };
         if request.multipart {
             if !client.client().allows(Allowance::MultipartToken) {
@@ -79,6 +67,27 @@ impl Endpoints {
             self.issuer.count(client.client(), Allowance::MultipartToken);
         }
         Ok(client)
+    }
+
+    /// The client of a request that authenticates as at the token endpoint.
+    pub(super) async fn token_endpoint_client(
+        &self,
+        presented: &PresentedClient,
+        peer: Peer,
+    ) -> Result<CheckedClient, OAuthError> {
+        let claimed = presented.claimed_id();
+        self.check_failures(&self.limits.token_failures, claimed.as_ref(), peer)?;
+        self.check_client(presented).await.map_err(|error| {
+            if error.code == ErrorCode::InvalidClient {
+                self.issuer.record(&AuditEvent {
+                    event: "client_authentication_failed",
+                    client_id: claimed.as_ref().map(ClientId::as_str),
+                    address: Some(peer.address),
+                    ..AuditEvent::default()
+                });
+            }
+            self.refused_client(error, claimed.as_ref(), peer)
+        })
     }
 
     /// ERPNext's clients may leave `client_id` out of a refresh: the token itself names the client.
@@ -143,6 +152,10 @@ impl Endpoints {
                 }
                 issued
             }
+            GrantType::DeviceCode => {
+                let presented = form.get("device_code").ok_or_else(|| missing("device_code"))?;
+                self.issuer.redeem_device(client, &Secret::new(presented), dpop_key).await
+            }
             GrantType::Implicit => return Err(unsupported()),
         };
         match tokens {
@@ -183,7 +196,9 @@ impl Endpoints {
 
     /// Logs why, counts what may be a guess, and says what the client may know.
     fn refused_grant(&self, error: IssueError, client: Option<&Client>, peer: Peer) -> OAuthError {
-        if let IssueError::Refused(refusal) = &error {
+        if let IssueError::Refused(refusal) = &error
+            && !refusal.is_to_wait()
+        {
             self.issuer.record(&AuditEvent {
                 event: "grant_refused",
                 reason: Some(refusal.as_str()),
@@ -220,12 +235,16 @@ fn content_type(headers: &HeaderMap) -> &str {
     headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default()
 }
 
-fn check_grant_type(client: &Client, grant_type: GrantType) -> Result<(), OAuthError> {
+/// Whether the client may use this grant type at the token endpoint.
+pub(super) fn check_grant_type(client: &Client, grant_type: GrantType) -> Result<(), OAuthError> {
     let registered = client.grant_types.contains(&grant_type);
     let allowed = match grant_type {
         GrantType::Password => client.allows(Allowance::Password),
         GrantType::Implicit => return Err(unsupported()),
-        GrantType::AuthorizationCode | GrantType::RefreshToken | GrantType::ClientCredentials => registered,
+        GrantType::AuthorizationCode
+        | GrantType::RefreshToken
+        | GrantType::ClientCredentials
+        | GrantType::DeviceCode => registered,
     };
     if allowed {
         Ok(())

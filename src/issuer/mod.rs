@@ -3,6 +3,7 @@
 mod allowances;
 mod authorization_code;
 mod client_credentials;
+mod device;
 mod id_token;
 mod logout;
 mod password;
@@ -17,6 +18,7 @@ use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 
 pub use allowances::AllowanceCounter;
 pub use authorization_code::{FrontChannelTokens, PresentedCode};
+pub use device::DeviceCodes;
 pub use id_token::IdTokenParts;
 pub use logout::{LogoutCause, Logouts};
 pub use refusal::{GrantRefusal, IssueError};

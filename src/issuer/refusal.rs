@@ -74,6 +74,14 @@ pub enum GrantRefusal {
     PasswordWrong,
     /// The user has a second factor, which only the login page can ask for.
     SecondFactorNeeded,
+    /// The user has not decided about the device yet.
+    DevicePending,
+    /// The same, and the device polls too often.
+    DeviceTooFast,
+    /// The user has denied it to the device.
+    DeviceDenied,
+    /// The device code has expired.
+    DeviceExpired,
 }
 
 impl GrantRefusal {
@@ -99,7 +107,17 @@ impl GrantRefusal {
             Self::NoServiceUser => "no_service_user",
             Self::PasswordWrong => "password_wrong",
             Self::SecondFactorNeeded => "second_factor_needed",
+            Self::DevicePending => "device_pending",
+            Self::DeviceTooFast => "device_too_fast",
+            Self::DeviceDenied => "device_denied",
+            Self::DeviceExpired => "device_expired",
         }
+    }
+
+    /// Whether it says no more than to ask again later.
+    #[must_use]
+    pub const fn is_to_wait(self) -> bool {
+        matches!(self, Self::DevicePending | Self::DeviceTooFast)
     }
 
     /// Whether this may be somebody's guess: only what our own checksum or a login page would tell apart from a mishap.

@@ -64,7 +64,9 @@ impl Issuer {
                 Some(natives) => self.presented_native(natives, text, now).await?,
                 None => None,
             },
-            Recognised::Ours(TokenKind::Code | TokenKind::Handle) | Recognised::Malformed => None,
+            Recognised::Ours(TokenKind::Code | TokenKind::Handle | TokenKind::DeviceCode) | Recognised::Malformed => {
+                None
+            }
         };
         Ok(found)
     }

@@ -165,7 +165,7 @@ words! {
 }
 
 words! {
-    /// The grant types (RFC 6749 §4, §6).
+    /// The grant types (RFC 6749 §4, §6; RFC 8628).
     GrantType {
         /// §4.1
         AuthorizationCode = "authorization_code",
@@ -177,6 +177,8 @@ words! {
         Password = "password",
         /// §4.2; never at the token endpoint.
         Implicit = "implicit",
+        /// RFC 8628 §3.4
+        DeviceCode = "urn:ietf:params:oauth:grant-type:device_code",
     }
 }
 

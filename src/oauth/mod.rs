@@ -14,6 +14,7 @@ mod redirect_uri;
 mod response_type;
 mod scope;
 mod token;
+mod user_code;
 
 pub use authorization_request::{AuthorizationRequest, Prompt, RedirectTarget};
 pub use client::{
@@ -31,3 +32,4 @@ pub use redirect_uri::{InvalidRedirectUri, RedirectUri};
 pub use response_type::{ResponseMode, ResponseType, UnknownResponseType};
 pub use scope::{InvalidScope, Scope, Scopes};
 pub use token::{MintedToken, Recognised, SHADOW_PREFIX, TOKEN_PREFIX, TokenHash, TokenKind, TokenMint};
+pub use user_code::UserCode;

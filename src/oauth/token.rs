@@ -71,10 +71,12 @@ pub enum TokenKind {
     Code,
     /// `emp_ah_…`, the handle of a stored authorization request.
     Handle,
+    /// `emp_dc_…`, a device code (RFC 8628 §3.2).
+    DeviceCode,
 }
 
 impl TokenKind {
-    const ALL: [Self; 4] = [Self::Access, Self::Refresh, Self::Code, Self::Handle];
+    const ALL: [Self; 5] = [Self::Access, Self::Refresh, Self::Code, Self::Handle, Self::DeviceCode];
 
     /// What tokens of this kind start with.
     #[must_use]
@@ -84,6 +86,7 @@ impl TokenKind {
             Self::Refresh => "emp_rt_",
             Self::Code => "emp_ac_",
             Self::Handle => "emp_ah_",
+            Self::DeviceCode => "emp_dc_",
         }
     }
 
@@ -93,6 +96,7 @@ impl TokenKind {
             Self::Refresh => 2,
             Self::Code => 3,
             Self::Handle => 4,
+            Self::DeviceCode => 5,
         }
     }
 }

@@ -21,6 +21,10 @@ pub enum Endpoint {
     EndSession,
     /// RFC 9126
     PushedRequest,
+    /// RFC 8628 §3.1
+    DeviceAuthorization,
+    /// The page for the user code (RFC 8628 §3.3).
+    Device,
     /// RFC 6749 §3.2
     Token,
     /// RFC 7009
@@ -61,6 +65,8 @@ impl Endpoint {
             Self::Login => "login",
             Self::EndSession => "end_session",
             Self::PushedRequest => "pushed_request",
+            Self::DeviceAuthorization => "device_authorization",
+            Self::Device => "device",
             Self::Token => "token",
             Self::Revoke => "revoke",
             Self::Userinfo => "userinfo",
@@ -81,6 +87,8 @@ impl Endpoint {
             "login" => Some(Self::Login),
             "end_session" => Some(Self::EndSession),
             "pushed_authorization_request" => Some(Self::PushedRequest),
+            "device_authorization" => Some(Self::DeviceAuthorization),
+            "device" => Some(Self::Device),
             "get_token" => Some(Self::Token),
             "revoke_token" => Some(Self::Revoke),
             "openid_profile" => Some(Self::Userinfo),

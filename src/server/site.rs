@@ -311,6 +311,7 @@ fn limits(settings: &LimitsSettings) -> Limits {
         introspection_misses: limit(settings.introspection_misses),
         authorize: limit(settings.authorize),
         login_failures: limit(settings.login_failures),
+        user_codes: limit(settings.user_codes),
     }
 }
 
@@ -320,6 +321,7 @@ pub(super) fn change_limits(limits: &Limits, settings: &LimitsSettings) {
     limits.introspection_misses.change(allotment(settings.introspection_misses));
     limits.authorize.change(allotment(settings.authorize));
     limits.login_failures.change(allotment(settings.login_failures));
+    limits.user_codes.change(allotment(settings.user_codes));
 }
 
 fn allotment(rate: Rate) -> Allotment {

@@ -16,10 +16,11 @@ use async_trait::async_trait;
 
 pub use embedded::EmbeddedStore;
 pub use records::{
-    AccessTokenFacts, AllowanceUse, ClientSession, CodeRecord, Connection, Consent, EndOfLogin, Grant, GrantUser,
-    KeptClient, KeySuccession, LogoutNotice, NativeCount, NativeImport, NativeRow, NativeState, NewAccessToken,
-    NewGrant, NewRefreshToken, PendingLogout, PendingRequest, RefreshOutcome, RefreshStep, RefreshSuccession,
-    RefreshTokenFacts, Revocation, RevocationSeq, ShadowToken, StoredSigningKey, TakenCode,
+    AccessTokenFacts, AllowanceUse, ClientSession, CodeRecord, Connection, Consent, DeviceApproval, DeviceDecision,
+    EndOfLogin, Grant, GrantUser, KeptClient, KeySuccession, LogoutNotice, NativeCount, NativeImport, NativeRow,
+    NativeState, NewAccessToken, NewGrant, NewRefreshToken, POLL_INTERVAL, PendingDevice, PendingLogout,
+    PendingRequest, RefreshOutcome, RefreshStep, RefreshSuccession, RefreshTokenFacts, Revocation, RevocationSeq,
+    ShadowToken, StoredSigningKey, TakenCode, TakenDevice,
 };
 
 use crate::{
@@ -62,6 +63,18 @@ pub trait Store: Send + Sync + 'static {
     /// Reads and removes the code, leaving a tombstone. A second taker learns `Replayed`, and by then the grant that
     /// came or comes from the code is ended: also if it is issued only after this.
     async fn take_code(&self, code: TokenHash, now: UnixTime) -> StoreResult<TakenCode>;
+
+    // Devices
+
+    /// Keeps a device that waits for a user, until its codes expire; `false`: the user code is taken, try another one.
+    async fn put_device(&self, device: TokenHash, pending: PendingDevice) -> StoreResult<bool>;
+    /// The device that this user code stands for, while nobody has decided about it and the code has not expired.
+    async fn device_by_user_code(&self, user_code: TokenHash, now: UnixTime) -> StoreResult<Option<PendingDevice>>;
+    /// Notes what a user has decided about a device; `false` when somebody has before, or the code has expired.
+    async fn decide_device(&self, user_code: TokenHash, decision: DeviceDecision, now: UnixTime) -> StoreResult<bool>;
+    /// One poll of a client, whole: tells what was decided, which one taker gets, leaving a tombstone as a code does;
+    /// before that, whether the poll came too early.
+    async fn take_device(&self, device: TokenHash, client: &ClientId, now: UnixTime) -> StoreResult<TakenDevice>;
 
     // Grants
 

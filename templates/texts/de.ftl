@@ -86,3 +86,14 @@ apps-hidden =
        *[other] { $count } weitere werden nicht gezeigt.
     }
 
+# Ein Gerät
+device-title = Ein Gerät verbinden
+device-intro = Geben Sie den Code ein, den das Gerät oder Programm Ihnen zeigt.
+device-code = Code
+device-button = Weiter
+device-wrong = Dieser Code ist falsch oder abgelaufen. Sehen Sie noch einmal auf dem Gerät nach.
+device-check = Erlauben Sie es nur, wenn Sie dies selbst begonnen haben und Ihr Gerät diesen Code zeigt:
+device-allowed-title = Das Gerät hat Zugriff
+device-allowed-text = Gehen Sie zurück zum Gerät: Es macht von selbst weiter. Sie können diese Seite jetzt schließen.
+device-denied-title = Das Gerät hat keinen Zugriff
+device-denied-text = Das Gerät hat nichts erhalten. Sie können diese Seite jetzt schließen.

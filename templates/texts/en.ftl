@@ -86,3 +86,15 @@ delete = delete
 list-next = { $first }, { $second }
 list-last = { $first } and { $second }
 phrases = { $first }; { $second }
+
+# A device
+device-title = Connect a device
+device-intro = Enter the code that the device or program shows you.
+device-code = Code
+device-button = Continue
+device-wrong = This code is wrong, or it has expired. Look at the device again.
+device-check = Allow it only if you have started this yourself, and your device shows this code:
+device-allowed-title = The device has access
+device-allowed-text = Go back to the device: it goes on by itself. You can close this page now.
+device-denied-title = The device has no access
+device-denied-text = Nothing was given to the device. You can close this page now.

@@ -86,3 +86,14 @@ apps-hidden =
        *[other] No se muestran { $count } más.
     }
 
+# Un dispositivo
+device-title = Conectar un dispositivo
+device-intro = Introduzca el código que le muestra el dispositivo o el programa.
+device-code = Código
+device-button = Continuar
+device-wrong = Este código es incorrecto o ha caducado. Mire de nuevo el dispositivo.
+device-check = Permítalo solo si lo ha iniciado usted y su dispositivo muestra este código:
+device-allowed-title = El dispositivo tiene acceso
+device-allowed-text = Vuelva al dispositivo: continúa por sí solo. Ya puede cerrar esta página.
+device-denied-title = El dispositivo no tiene acceso
+device-denied-text = No se ha dado nada al dispositivo. Ya puede cerrar esta página.

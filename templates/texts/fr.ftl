@@ -86,3 +86,14 @@ apps-hidden =
        *[other] { $count } autres ne sont pas affichées.
     }
 
+# Un appareil
+device-title = Connecter un appareil
+device-intro = Saisissez le code que l’appareil ou le programme vous montre.
+device-code = Code
+device-button = Continuer
+device-wrong = Ce code est erroné ou a expiré. Regardez de nouveau l’appareil.
+device-check = N’autorisez que si vous l’avez demandé vous-même et que votre appareil montre ce code :
+device-allowed-title = L’appareil a accès
+device-allowed-text = Retournez à l’appareil : il continue de lui-même. Vous pouvez fermer cette page.
+device-denied-title = L’appareil n’a pas accès
+device-denied-text = Rien n’a été donné à l’appareil. Vous pouvez fermer cette page.

@@ -86,3 +86,14 @@ apps-hidden =
        *[other] Mais { $count } não são mostrados.
     }
 
+# Um dispositivo
+device-title = Conectar um dispositivo
+device-intro = Digite o código que o dispositivo ou o programa mostra.
+device-code = Código
+device-button = Continuar
+device-wrong = Este código está errado ou expirou. Olhe o dispositivo de novo.
+device-check = Permita somente se você mesmo começou isto e o seu dispositivo mostra este código:
+device-allowed-title = O dispositivo tem acesso
+device-allowed-text = Volte ao dispositivo: ele continua sozinho. Você já pode fechar esta página.
+device-denied-title = O dispositivo não tem acesso
+device-denied-text = Nada foi dado ao dispositivo. Você já pode fechar esta página.

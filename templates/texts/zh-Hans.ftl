@@ -84,3 +84,14 @@ apps-hidden =
        *[other] 还有 { $count } 个未显示。
     }
 
+# 设备
+device-title = 连接设备
+device-intro = 请输入设备或程序显示的代码。
+device-code = 代码
+device-button = 继续
+device-wrong = 此代码有误或已过期。请再看一下设备。
+device-check = 只有在您自己发起了此操作，并且您的设备显示此代码时，才允许：
+device-allowed-title = 设备已获得访问权限
+device-allowed-text = 请回到设备：它会自动继续。您现在可以关闭此页面。
+device-denied-title = 设备没有访问权限
+device-denied-text = 没有向设备授予任何权限。您现在可以关闭此页面。

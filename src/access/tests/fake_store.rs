@@ -15,10 +15,10 @@ use crate::{
     clock::UnixTime,
     oauth::{ClientId, GrantId, KeyId, Subject, TokenHash, UserName},
     store::{
-        AccessTokenFacts, AllowanceUse, ClientSession, CodeRecord, Connection, Consent, EndOfLogin, Grant, GrantUser,
-        KeptClient, KeySuccession, LogoutNotice, NativeCount, NativeImport, NativeRow, NewGrant, PendingLogout,
-        PendingRequest, RefreshOutcome, RefreshStep, RefreshTokenFacts, Revocation, RevocationSeq, ShadowToken, Store,
-        StoreError, StoreResult, StoredSigningKey, TakenCode,
+        AccessTokenFacts, AllowanceUse, ClientSession, CodeRecord, Connection, Consent, DeviceDecision, EndOfLogin,
+        Grant, GrantUser, KeptClient, KeySuccession, LogoutNotice, NativeCount, NativeImport, NativeRow, NewGrant,
+        PendingDevice, PendingLogout, PendingRequest, RefreshOutcome, RefreshStep, RefreshTokenFacts, Revocation,
+        RevocationSeq, ShadowToken, Store, StoreError, StoreResult, StoredSigningKey, TakenCode, TakenDevice,
     },
 };
 
@@ -274,6 +274,18 @@ impl Store for FakeStore {
         away()
     }
     async fn native_cursor(&self) -> StoreResult<Option<String>> {
+        away()
+    }
+    async fn put_device(&self, _: TokenHash, _: PendingDevice) -> StoreResult<bool> {
+        away()
+    }
+    async fn device_by_user_code(&self, _: TokenHash, _: UnixTime) -> StoreResult<Option<PendingDevice>> {
+        away()
+    }
+    async fn decide_device(&self, _: TokenHash, _: DeviceDecision, _: UnixTime) -> StoreResult<bool> {
+        away()
+    }
+    async fn take_device(&self, _: TokenHash, _: &ClientId, _: UnixTime) -> StoreResult<TakenDevice> {
         away()
     }
     async fn put_native_cursor(&self, _: String) -> StoreResult<()> {

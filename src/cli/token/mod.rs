@@ -123,6 +123,7 @@ fn find(tools: &Tools, token: &Secret) -> anyhow::Result<Found> {
         Recognised::Ours(TokenKind::Code) => {
             Ok(Found::Not("it is an authorization code, which is looked at only once"))
         }
+        Recognised::Ours(TokenKind::DeviceCode) => Ok(Found::Not("it is a device code, which is taken only once")),
         Recognised::Ours(TokenKind::Handle) => Ok(Found::Not("it is the handle of an authorization request")),
         Recognised::Malformed if text.starts_with(SHADOW_PREFIX) => {
             Ok(Found::Not("it is a shadow token, the gateway's own credential towards ERPNext"))

@@ -276,7 +276,8 @@ fn check_response_mode(response_type: ResponseType, parameters: &Parameters) -> 
 }
 
 /// With an OpenID Connect request unknown scopes are dropped, without one they are an error (decision 20).
-fn check_scopes(client: &Client, parameters: &Parameters) -> Result<Scopes, OAuthError> {
+/// The scopes that a request asks for, and the client may be granted; asked for none, all of the client's.
+pub(in crate::endpoints) fn check_scopes(client: &Client, parameters: &Parameters) -> Result<Scopes, OAuthError> {
     let invalid = |text: &'static str| OAuthError::new(ErrorCode::InvalidScope, text);
     let asked = parameters.get("scope").unwrap_or_default();
     let asked = Scopes::parse(asked).map_err(|_| invalid("scope has a character that no scope has"))?;

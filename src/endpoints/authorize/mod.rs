@@ -11,6 +11,7 @@ mod login;
 use std::sync::Arc;
 
 pub(super) use answer::encode;
+pub(super) use checks::check_scopes;
 
 use bytes::Bytes;
 use http::{HeaderMap, Method, Request, StatusCode};

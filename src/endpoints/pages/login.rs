@@ -24,6 +24,8 @@ pub(in crate::endpoints) enum LoginProblem {
 pub(in crate::endpoints) struct LoginForm<'a> {
     /// The stored request that the login is for, if it is for one.
     pub handle: Option<&'a str>,
+    /// The code of a device that the login is for, empty if it is not known yet.
+    pub device: Option<&'a str>,
     pub form_token: &'a str,
     /// What was entered before, or hinted.
     pub username: &'a str,
@@ -47,6 +49,7 @@ pub(super) struct LoginPage<'a> {
     about_problem: &'static str,
     action: String,
     handle: Option<&'a str>,
+    device: Option<&'a str>,
     form_token: &'a str,
     username: &'a str,
     elsewhere: &'a str,
@@ -72,6 +75,7 @@ impl<'a> LoginPage<'a> {
             },
             action: format!("{METHOD_PATH}login"),
             handle: form.handle,
+            device: form.device,
             form_token: form.form_token,
             username: form.username,
             elsewhere: form.elsewhere,

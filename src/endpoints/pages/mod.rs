@@ -2,6 +2,7 @@
 
 mod connected_apps;
 mod consent;
+mod device;
 mod frame;
 mod login;
 mod logout;
@@ -16,11 +17,13 @@ use http::{Response, StatusCode, header};
 pub use self::look::Look;
 pub(super) use self::{
     connected_apps::ConnectedApp,
+    device::DeviceProblem,
     login::{LoginForm, LoginProblem},
 };
 use self::{
     connected_apps::ConnectedAppsPage,
     consent::ConsentPage,
+    device::{DeviceConsentPage, DeviceDecidedPage, DevicePage},
     frame::Frame,
     login::{LoginPage, SignInAgainPage},
     logout::{EndSessionPage, LoggedOutPage},
@@ -31,7 +34,7 @@ use super::{
     texts::{Language, Texts},
 };
 use crate::{
-    oauth::{AuthorizationRequest, Client, RedirectUri},
+    oauth::{AuthorizationRequest, Client, RedirectUri, Scopes},
     store::GrantUser,
 };
 
@@ -62,6 +65,12 @@ pub(super) enum Page<'a> {
     },
     /// Which applications may act for the user; `hidden`: how many more there are.
     ConnectedApps { user: &'a GrantUser, apps: &'a [ConnectedApp], hidden: usize },
+    /// The code of a device.
+    Device { user: &'a GrantUser, code: &'a str, form_token: &'a str, problem: Option<DeviceProblem> },
+    /// Allow or deny a device.
+    DeviceConsent { client: &'a Client, user: &'a GrantUser, scopes: &'a Scopes, code: &'a str, form_token: &'a str },
+    /// A device may go on, or not.
+    DeviceDecided { allowed: bool },
     /// Logged out, or not.
     LoggedOut { stayed: bool },
     /// Something that must not be sent to the application.
@@ -123,6 +132,13 @@ impl Page<'_> {
             Self::ConnectedApps { user, apps, hidden } => {
                 ConnectedAppsPage::new(frame, settings, (user, apps, hidden)).render()
             }
+            Self::Device { user, code, form_token, problem } => {
+                DevicePage::new(frame, user, (code, form_token), problem).render()
+            }
+            Self::DeviceConsent { client, user, scopes, code, form_token } => {
+                DeviceConsentPage::new(frame, settings, (client, user), scopes, (code, form_token)).render()
+            }
+            Self::DeviceDecided { allowed } => DeviceDecidedPage::new(frame, allowed).render(),
             Self::LoggedOut { stayed } => LoggedOutPage::new(frame, stayed).render(),
             Self::Error { error } => {
                 ErrorPage { frame, code: error.code.as_str(), description: error.description.as_ref() }.render()
@@ -146,8 +162,8 @@ impl Page<'_> {
             Self::SignInAgain { uri, .. } => own_and([origin(uri)]),
             Self::Login(form) => own_and(form.leads_to.map(origin)),
             Self::EndSession { leads_to, .. } => own_and(leads_to.iter().cloned()),
-            Self::ConnectedApps { .. } => own_and([]),
-            Self::LoggedOut { .. } | Self::Error { .. } => "'none'".to_owned(),
+            Self::ConnectedApps { .. } | Self::Device { .. } | Self::DeviceConsent { .. } => own_and([]),
+            Self::LoggedOut { .. } | Self::DeviceDecided { .. } | Self::Error { .. } => "'none'".to_owned(),
         }
     }
 }

@@ -35,6 +35,7 @@ fn policy(answer: &Answer) -> String {
 fn form(client: Option<&Client>, problem: Option<LoginProblem>) -> LoginForm<'_> {
     LoginForm {
         handle: Some("the-handle"),
+        device: None,
         form_token: "the-token",
         username: "",
         client,
@@ -68,11 +69,23 @@ fn a_form_post_leads_to_its_origin_alone() {
 #[test]
 fn every_page_says_its_language_and_direction_and_names_no_text_that_is_missing() {
     let (client, error) = (shop(), OAuthError::invalid_request("x"));
+    let user = GrantUser { name: crate::oauth::UserName::new("a@b.c"), sub: crate::oauth::Subject::new("s") };
     let pages = || {
         [
             Page::Login(form(Some(&client), Some(LoginProblem::TooMany { seconds: 61 }))),
             Page::EndSession { client: Some(&client), user: "a@b.c", handle: "h", form_token: "t", leads_to: &[] },
             Page::LoggedOut { stayed: true },
+            Page::Device { user: &user, code: "WDJB-MJHT", form_token: "t", problem: None },
+            Page::Device { user: &user, code: "", form_token: "t", problem: Some(DeviceProblem::Wrong) },
+            Page::DeviceConsent {
+                client: &client,
+                user: &user,
+                scopes: &client.scopes,
+                code: "WDJB-MJHT",
+                form_token: "t",
+            },
+            Page::DeviceDecided { allowed: true },
+            Page::DeviceDecided { allowed: false },
             Page::LoggedOut { stayed: false },
             Page::Error { error: &error },
             Page::FormPost { uri: "https://shop.example/cb", parameters: &[] },
@@ -89,7 +102,7 @@ fn every_page_says_its_language_and_direction_and_names_no_text_that_is_missing(
             assert!(!empty.is_match(&html), "{html}");
             assert_eq!(answer.headers()[header::CONTENT_LANGUAGE], language.as_str());
             // No field without a label, no picture without words.
-            for field in ["usr", "pwd"] {
+            for field in ["usr", "pwd", "user_code"] {
                 let both = html.contains(&format!("id=\"{field}\"")) == html.contains(&format!("for=\"{field}\""));
                 assert!(both, "{html}");
             }

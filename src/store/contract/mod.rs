@@ -6,6 +6,7 @@
 mod codes;
 mod connections;
 mod consents;
+mod devices;
 mod grants;
 mod life;
 mod logouts;
@@ -17,8 +18,8 @@ mod sealed;
 mod upkeep;
 
 pub use self::{
-    codes::*, connections::*, consents::*, grants::*, life::*, logouts::*, native::*, refresh::*, requests::*,
-    revocations::*, sealed::*, upkeep::*,
+    codes::*, connections::*, consents::*, devices::*, grants::*, life::*, logouts::*, native::*, refresh::*,
+    requests::*, revocations::*, sealed::*, upkeep::*,
 };
 
 use std::{sync::Arc, time::Duration};
@@ -57,6 +58,14 @@ macro_rules! store_contract {
             a_grant_from_a_code_that_nobody_knows_is_ended,
             a_tombstone_outlives_the_code_while_its_grant_lives,
             tombstones_that_stay_do_not_end_a_round_of_purging,
+            a_device_gets_once_what_its_user_granted,
+            a_denied_device_hears_of_it,
+            a_device_that_polls_too_early_must_wait_longer_each_time,
+            a_device_code_expires_whatever_was_decided,
+            a_device_code_is_its_clients_alone,
+            a_user_code_stands_for_one_device,
+            of_many_polls_of_a_granted_device_one_gets_it,
+            what_was_granted_to_a_device_is_void_after_its_user_or_client_was_revoked,
             an_access_token_is_known_until_it_expires,
             a_grant_without_refresh_token_is_issued,
             a_grant_id_is_used_once,

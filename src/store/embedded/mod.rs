@@ -7,6 +7,7 @@ mod check;
 mod columns;
 mod connections;
 mod consents;
+mod devices;
 mod failure;
 mod file;
 mod grants;

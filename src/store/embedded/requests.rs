@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use rusqlite::params;
 
-use super::{grants, rows::Rows};
+use super::{devices, grants, rows::Rows};
 use crate::{
     clock::UnixTime,
     oauth::{ClientId, GrantId, TokenHash, UserName},
@@ -91,6 +91,21 @@ pub fn take_code(rows: &Rows<'_>, code: TokenHash, now: UnixTime) -> StoreResult
     }
 }
 
+/// Leaves the tombstone of a code of another kind, which was used at `now`.
+pub fn put_tombstone(
+    rows: &Rows<'_>,
+    code: TokenHash,
+    (grant, client, user): (&GrantId, &ClientId, &UserName),
+    (expires_at, now): (UnixTime, UnixTime),
+) -> StoreResult<()> {
+    rows.change(
+        "INSERT INTO codes (site, code, grant_id, client, user_name, sealed, expires_at, keep_until)
+         VALUES (?1, ?2, ?3, ?4, ?5, NULL, ?6, ?7)",
+        params![rows.site, code, grant, client, user, expires_at, now.plus(TOMBSTONE)],
+    )?;
+    Ok(())
+}
+
 /// Notes that the grant of this code is being issued, and tells whether it may live.
 pub fn redeem(rows: &Rows<'_>, code: TokenHash) -> StoreResult<bool> {
     let voided: Option<bool> = rows.one(
@@ -115,6 +130,7 @@ pub enum Whose<'a> {
 
 /// Makes codes useless whose grant has not been issued yet. The index holds these few alone.
 pub fn void_codes(rows: &Rows<'_>, whose: Whose<'_>) -> StoreResult<()> {
+    devices::void_devices(rows, whose)?;
     match whose {
         Whose::User(user) => rows.change(
             "UPDATE codes INDEXED BY codes_open SET voided = 1

@@ -96,9 +96,10 @@ macro_rules! purge {
 
 /// What a round of purging does, each step apart, so that others are served between two of them. Tokens before their
 /// grants: a grant that is gone answers for no token, but none should be left without one.
-pub const PURGES: [Purge; 13] = [
+pub const PURGES: [Purge; 14] = [
     Purge::Codes,
     Purge::Ended(purge!("requests", "handle", "expires_at")),
+    Purge::Ended(purge!("devices", "device", "keep_until")),
     Purge::Ended(purge!("access_tokens", "hash", "expires_at")),
     Purge::Ended(purge!("refresh_tokens", "hash", "expires_at")),
     Purge::Ended(purge!("grants", "id", "lasts_until")),

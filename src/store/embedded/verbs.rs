@@ -3,17 +3,17 @@
 use async_trait::async_trait;
 
 use super::{
-    EmbeddedStore, connections, consents, grants, logouts, native, refresh, requests, revocations, sealed, upkeep,
-    upstream_clients,
+    EmbeddedStore, connections, consents, devices, grants, logouts, native, refresh, requests, revocations, sealed,
+    upkeep, upstream_clients,
 };
 use crate::{
     clock::UnixTime,
     oauth::{ClientId, GrantId, KeyId, Subject, TokenHash, UserName},
     store::{
-        AccessTokenFacts, AllowanceUse, ClientSession, CodeRecord, Connection, Consent, EndOfLogin, Grant, GrantUser,
-        KeptClient, KeySuccession, LogoutNotice, NativeCount, NativeImport, NativeRow, NewGrant, PendingLogout,
-        PendingRequest, RefreshOutcome, RefreshStep, RefreshTokenFacts, Revocation, RevocationSeq, ShadowToken, Store,
-        StoreResult, StoredSigningKey, TakenCode,
+        AccessTokenFacts, AllowanceUse, ClientSession, CodeRecord, Connection, Consent, DeviceDecision, EndOfLogin,
+        Grant, GrantUser, KeptClient, KeySuccession, LogoutNotice, NativeCount, NativeImport, NativeRow, NewGrant,
+        PendingDevice, PendingLogout, PendingRequest, RefreshOutcome, RefreshStep, RefreshTokenFacts, Revocation,
+        RevocationSeq, ShadowToken, Store, StoreResult, StoredSigningKey, TakenCode, TakenDevice,
     },
 };
 
@@ -41,6 +41,23 @@ impl Store for EmbeddedStore {
 
     async fn take_code(&self, code: TokenHash, now: UnixTime) -> StoreResult<TakenCode> {
         self.writer.write(move |rows| requests::take_code(rows, code, now)).await
+    }
+
+    async fn put_device(&self, device: TokenHash, pending: PendingDevice) -> StoreResult<bool> {
+        self.writer.write(move |rows| devices::put_device(rows, device, &pending)).await
+    }
+
+    async fn device_by_user_code(&self, user_code: TokenHash, now: UnixTime) -> StoreResult<Option<PendingDevice>> {
+        self.readers.read(move |rows| devices::device_by_user_code(rows, user_code, now)).await
+    }
+
+    async fn decide_device(&self, user_code: TokenHash, decision: DeviceDecision, now: UnixTime) -> StoreResult<bool> {
+        self.writer.write(move |rows| devices::decide_device(rows, user_code, &decision, now)).await
+    }
+
+    async fn take_device(&self, device: TokenHash, client: &ClientId, now: UnixTime) -> StoreResult<TakenDevice> {
+        let client = client.clone();
+        self.writer.write(move |rows| devices::take_device(rows, device, &client, now)).await
     }
 
     async fn issue_grant(&self, grant: NewGrant) -> StoreResult<()> {

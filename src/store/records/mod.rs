@@ -1,11 +1,13 @@
 //! The rows of the store, as values.
 
 mod connections;
+mod devices;
 mod logouts;
 
 use serde::{Deserialize, Serialize};
 
 pub use connections::Connection;
+pub use devices::{DeviceApproval, DeviceDecision, POLL_INTERVAL, PendingDevice, TakenDevice};
 pub use logouts::{ClientSession, EndOfLogin, LogoutNotice, PendingLogout};
 
 use crate::{

@@ -2,6 +2,7 @@
 
 mod connected_apps;
 mod cors;
+mod devices;
 mod discovery;
 mod dpop;
 mod erpnext_clients;

@@ -7,6 +7,7 @@ mod bodies;
 mod broken_parts;
 mod codes;
 mod consent;
+mod devices;
 mod forged;
 mod headers;
 mod introspection;

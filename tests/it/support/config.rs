@@ -32,7 +32,7 @@ impl Setup {
             url: None,
             files_may_be_limited: false,
         };
-        for limit in ["token_failures", "introspection_misses", "authorize", "login_failures"] {
+        for limit in ["token_failures", "introspection_misses", "authorize", "login_failures", "user_codes"] {
             setup = setup.set(&format!("limits.{limit}"), "1000000/m");
         }
         setup.table.insert("client".to_owned(), clients::blocks().into());

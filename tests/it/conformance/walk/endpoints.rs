@@ -5,7 +5,7 @@ use jsonwebtoken::Algorithm;
 use super::Walk;
 use crate::{
     standin::ALICE,
-    support::{Answer, Browser, Request, SHOP, authorize_url, claims_by_jwks, client_request, parameters},
+    support::{Answer, Browser, Request, SHOP, TV, authorize_url, claims_by_jwks, client_request, parameters},
 };
 
 /// Refuses every method but these, and says which there are.
@@ -53,6 +53,14 @@ pub fn pushed_request(walk: &Walk, path: &str) {
     let query = crate::support::query(&[("client_id", SHOP.id), ("request_uri", &reference)]);
     let answer = Browser::new(&walk.gateway).get(&format!("{}authorize?{query}", crate::support::METHOD));
     assert!(answer.location().contains("/login?"), "{answer}");
+}
+
+pub fn device_authorization(walk: &Walk, path: &str) {
+    takes_only(walk, path, &["POST"]);
+    is_error(&walk.gateway.send(&Request::form(path, &[])), 401, "invalid_client");
+    let answer = walk.gateway.send(&client_request(TV, "device_authorization", &[]));
+    let page = Browser::of(&walk.gateway, ALICE).get(&answer.member("verification_uri"));
+    assert!(page.status == 200 && page.text().contains("name=\"user_code\""), "{page}");
 }
 
 pub fn userinfo(walk: &Walk, path: &str) {

@@ -17,7 +17,7 @@ use crate::{
     standin::ALICE,
     support::{
         APP, Auth, Browser, Client, EDDSA, ES256, IMPLICIT, LEGACY, PASSWORD, POST, Receiver, SCOPED, SERVICE, SHOP,
-        Setup, SigningClient, TestGateway,
+        Setup, SigningClient, TV, TV_BLOCK, TestGateway,
     },
 };
 
@@ -54,10 +54,11 @@ enum Check {
 }
 
 /// Every key of the document.
-const CHECKS: [(&str, Check); 37] = [
+const CHECKS: [(&str, Check); 38] = [
     ("issuer", Check::Issuer),
     ("authorization_endpoint", Check::Endpoint("authorize", endpoints::authorization)),
     ("token_endpoint", Check::Endpoint("get_token", endpoints::token)),
+    ("device_authorization_endpoint", Check::Endpoint("device_authorization", endpoints::device_authorization)),
     ("userinfo_endpoint", Check::Endpoint("openid_profile", endpoints::userinfo)),
     ("revocation_endpoint", Check::Endpoint("revoke_token", endpoints::revocation)),
     ("introspection_endpoint", Check::Endpoint("introspect_token", endpoints::introspection)),
@@ -111,12 +112,12 @@ const CHECKS: [(&str, Check); 37] = [
 ];
 
 /// Those that the document has only where it is switched on.
-const OPTIONAL: [&str; 1] = ["registration_endpoint"];
+const OPTIONAL: [&str; 2] = ["registration_endpoint", "device_authorization_endpoint"];
 
 #[test]
 fn discovery_lists_what_works_and_nothing_else() {
-    let clients = vec![SHOP, APP, LEGACY, IMPLICIT, PASSWORD, SERVICE, POST, ES256, EDDSA, SCOPED];
-    Walk::new(Setup::new(), clients).every_value();
+    let clients = vec![SHOP, APP, LEGACY, IMPLICIT, PASSWORD, SERVICE, POST, ES256, EDDSA, SCOPED, TV];
+    Walk::new(Setup::new().client(TV_BLOCK), clients).every_value();
 }
 
 #[test]
@@ -128,6 +129,7 @@ fn discovery_of_a_site_without_lax_clients_lists_less() {
     let walk = Walk::new(setup, vec![SHOP, APP, POST]);
     walk.every_value();
     let document = walk.document();
+    assert_eq!(document.get("device_authorization_endpoint"), None);
     assert_eq!(document["response_types_supported"], serde_json::json!(["code"]));
     assert_eq!(document["grant_types_supported"], serde_json::json!(["authorization_code", "refresh_token"]));
     assert_eq!(document["id_token_signing_alg_values_supported"], serde_json::json!(["RS256"]));
@@ -162,7 +164,7 @@ impl Walk {
 
     /// The clients of the list that a browser can log in for.
     fn with_browser(&self) -> impl Iterator<Item = Client> {
-        self.clients.iter().copied().filter(|client| ![SERVICE.id, PASSWORD.id].contains(&client.id))
+        self.clients.iter().copied().filter(|client| ![SERVICE.id, PASSWORD.id, TV.id].contains(&client.id))
     }
 
     fn every_value(&self) {

@@ -5,7 +5,10 @@ use jsonwebtoken::Algorithm;
 use super::{Walk, authorization};
 use crate::{
     standin::{ALICE, ALICE_PASSWORD},
-    support::{PASSWORD, POST, SERVICE, SHOP, Tokens, claims, claims_by_jwks, claims_by_secret, header},
+    support::{
+        Browser, DEVICE_GRANT, Device, PASSWORD, POST, SERVICE, SHOP, TV, Tokens, claims, claims_by_jwks,
+        claims_by_secret, header,
+    },
 };
 
 pub const GRANT_TYPES: [&str; 9] = [
@@ -36,6 +39,13 @@ pub fn grant_type(walk: &Walk, grant_type: &str) -> bool {
         }
         "client_credentials" => walk.has(SERVICE) && gives(SERVICE, &[]),
         "password" => walk.has(PASSWORD) && gives(PASSWORD, &[("username", ALICE), ("password", ALICE_PASSWORD)]),
+        DEVICE_GRANT if walk.has(TV) => {
+            let device = Device::ask(gateway, TV, &[]);
+            let mut browser = Browser::of(gateway, ALICE);
+            let page = browser.type_code(&device.user_code);
+            browser.decide_device(&page, "allow");
+            gives(TV, &[("device_code", &device.code)])
+        }
         "implicit" => authorization::response_type(walk, "token"),
         _ => walk.clients.iter().any(|client| gives(*client, &[("assertion", "x"), ("device_code", "x")])),
     }
