@@ -54,7 +54,9 @@ impl OAuthError {
             | ErrorCode::UnmetAuthenticationRequirements
             | ErrorCode::RequestNotSupported
             | ErrorCode::RequestUriNotSupported
-            | ErrorCode::RegistrationNotSupported => StatusCode::BAD_REQUEST,
+            | ErrorCode::RegistrationNotSupported
+            | ErrorCode::InvalidRedirectUri
+            | ErrorCode::InvalidClientMetadata => StatusCode::BAD_REQUEST,
         };
         Self { code, description: description.into(), status, basic_challenge: false, retry_after: None }
     }

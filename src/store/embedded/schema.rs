@@ -8,13 +8,14 @@ use crate::store::{StoreError, StoreResult};
 const APPLICATION_ID: i32 = 0x454d_5052;
 
 /// Each step from one version of the schema to the next; `user_version` counts the steps that were made.
-const MIGRATIONS: [&str; 6] = [
+const MIGRATIONS: [&str; 7] = [
     include_str!("migrations/0001_first.sql"),
     include_str!("migrations/0002_erpnext.sql"),
     include_str!("migrations/0003_claims.sql"),
     include_str!("migrations/0004_logout.sql"),
     include_str!("migrations/0005_keys.sql"),
     include_str!("migrations/0006_connections.sql"),
+    include_str!("migrations/0009_registered_clients.sql"),
 ];
 
 /// Brings the file to the present schema. Nothing is written to a file that is not ours or newer than this program.

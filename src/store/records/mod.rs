@@ -2,11 +2,13 @@
 
 mod connections;
 mod logouts;
+mod registered;
 
 use serde::{Deserialize, Serialize};
 
 pub use connections::Connection;
 pub use logouts::{ClientSession, EndOfLogin, LogoutNotice, PendingLogout};
+pub use registered::{RegisteredClient, RemovedClient};
 
 use crate::{
     clock::UnixTime,
