@@ -62,7 +62,7 @@ fn metadata(settings: &EndpointSettings, clients: &KnownClients) -> Value {
     let open_introspection = clients.open_introspection && !settings.introspection_needs_client;
     let introspection_auth = if open_introspection { &client_auth[..] } else { &client_auth[..2] };
     let algorithms: Vec<&str> = settings.signing_algorithms.iter().map(|alg| SigningAlgorithm::as_str(*alg)).collect();
-    json!({
+    let mut document = json!({
         "issuer": origin,
         "authorization_endpoint": method("authorize"),
         "token_endpoint": method("get_token"),
@@ -93,7 +93,13 @@ fn metadata(settings: &EndpointSettings, clients: &KnownClients) -> Value {
         "backchannel_logout_supported": true,
         "backchannel_logout_session_supported": true,
         "frontchannel_logout_supported": false,
-    })
+    });
+    if settings.registration.is_some()
+        && let Some(document) = document.as_object_mut()
+    {
+        document.insert("registration_endpoint".to_owned(), method("register_client").into());
+    }
+    document
 }
 
 /// `c_hash` comes beside a code (OpenID Connect Core §3.3.2.11).
