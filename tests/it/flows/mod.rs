@@ -18,4 +18,5 @@ mod passing;
 mod prompts;
 mod refresh;
 mod registered_in_erpnext;
+mod registration;
 mod samples;

@@ -10,6 +10,7 @@ mod http;
 mod jwt;
 mod ports;
 mod receiver;
+mod registering;
 mod wait;
 mod websocket;
 
@@ -28,6 +29,7 @@ pub use self::{
     jwt::{claims, claims_by_document, claims_by_jwks, claims_by_secret, header},
     ports::Port,
     receiver::Receiver,
+    registering::{Registered, registration, registration_path},
     wait::{Over, pause, until},
     websocket::WebSocket,
 };
