@@ -4,7 +4,7 @@ use bytes::Bytes;
 use http::{Method, Request, Response, StatusCode};
 use serde::Deserialize;
 
-use super::{RegistrationRules, bearer, new_secret, read};
+use super::{RegistrationRules, bearer, new_secret, object, read};
 use crate::{
     endpoints::{
         Endpoints, Peer,
@@ -101,8 +101,7 @@ impl Endpoints {
 
 fn check_claimed(registration: &Registration, body: &[u8]) -> Result<(), OAuthError> {
     let refused = |why: &'static str| OAuthError::new(ErrorCode::InvalidClientMetadata, why);
-    let claimed: Claimed =
-        serde_json::from_slice(body).map_err(|_| refused("client_id and client_secret must be texts"))?;
+    let claimed: Claimed = object(body).ok_or_else(|| refused("client_id and client_secret must be texts"))?;
     if claimed.client_id.as_deref() != Some(registration.id.as_str()) {
         return Err(refused("client_id must be there, and be the client's"));
     }

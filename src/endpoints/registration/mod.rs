@@ -9,7 +9,8 @@ use std::sync::Arc;
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use bytes::Bytes;
 use http::{Method, Request, StatusCode, header};
-use serde::Serialize;
+use serde::{Serialize, de::DeserializeOwned};
+use serde_json::{Map, Value};
 
 use self::presented::bearer;
 use super::{
@@ -185,12 +186,18 @@ fn read(request: &Request<Bytes>) -> Result<RequestedMetadata, OAuthError> {
         let error = OAuthError::invalid_request("the content type must be application/json");
         return Err(error.with_status(StatusCode::UNSUPPORTED_MEDIA_TYPE));
     }
-    serde_json::from_slice(request.body()).map_err(|_| {
+    object(request.body()).ok_or_else(|| {
         OAuthError::new(
             ErrorCode::InvalidClientMetadata,
             "the body must be a JSON object whose members have the types of RFC 7591",
         )
     })
+}
+
+/// A JSON object: for serde alone, an array of its members' values would do too.
+fn object<T: DeserializeOwned>(body: &[u8]) -> Option<T> {
+    let object: Map<String, Value> = serde_json::from_slice(body).ok()?;
+    serde_json::from_value(Value::Object(object)).ok()
 }
 
 fn new_secret(random: &dyn Random) -> Secret {

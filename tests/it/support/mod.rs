@@ -29,7 +29,7 @@ pub use self::{
     jwt::{claims, claims_by_document, claims_by_jwks, claims_by_secret, header},
     ports::Port,
     receiver::Receiver,
-    registering::{Registered, registration, registration_path},
+    registering::{registration, registration_path},
     wait::{Over, pause, until},
     websocket::WebSocket,
 };
