@@ -116,7 +116,7 @@ impl RegistrationUpkeep {
     pub(super) async fn round(&self) {
         let outcome = self.site.clients.refresh_registered().await;
         let outcome = outcome.map_err(|error| DirectoryError::Unavailable(error.to_string()));
-        self.health.note(outcome.as_ref().map(|()| ()));
+        self.health.note(outcome.as_ref().copied());
     }
 
     /// Removes clients that were not used for long, with their grants.
@@ -128,7 +128,9 @@ impl RegistrationUpkeep {
         };
         for client in removed {
             let issuer = &self.site.issuer;
-            client.ended.iter().for_each(|grant| (issuer.grant_ended)(grant));
+            for grant in &client.ended {
+                (issuer.grant_ended)(grant);
+            }
             issuer.record(&AuditEvent {
                 event: "client_expired",
                 client_id: Some(client.id.as_str()),

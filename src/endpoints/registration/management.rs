@@ -84,7 +84,9 @@ impl Endpoints {
     async fn delete(&self, registration: &Registration, peer: Peer) -> Result<Answer, OAuthError> {
         let removed = self.clients.remove_registration(&registration.id, self.issuer.clock.now()).await?;
         let ended = removed.map(|removed| removed.ended).unwrap_or_default();
-        ended.iter().for_each(|grant| (self.issuer.grant_ended)(grant));
+        for grant in &ended {
+            (self.issuer.grant_ended)(grant);
+        }
         self.issuer.record(&AuditEvent {
             event: "client_registration_deleted",
             client_id: Some(registration.id.as_str()),
