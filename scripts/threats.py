@@ -15,7 +15,6 @@ BEGIN, END = "<!-- made by scripts/threats.py -->\n", "<!-- end -->\n"
 # What comes with a feature that is not there yet.
 LATER = {
     "JWT access tokens": range(26, 31),
-    "dynamic client registration": range(64, 67),
     "the second store": [90],
 }
 

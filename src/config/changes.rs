@@ -124,7 +124,22 @@ impl Config {
         keys.extend(differing!(old, self, store, [kind, path, secret_key_file]));
         keys.extend(differing!(old, self, introspection, [require_client_auth]));
         keys.extend(differing!(old, self, revocation, [require_client_auth]));
-        keys.extend(differing!(old, self, registration, [enabled]));
+        keys.extend(differing!(
+            old,
+            self,
+            registration,
+            [
+                enabled,
+                initial_token_file,
+                initial_token,
+                scopes,
+                redirect_hosts,
+                loopback,
+                unused_ttl,
+                rate,
+                max_clients,
+            ]
+        ));
         keys.extend(differing!(old, self, cors, [allowed_origins]));
         keys.extend(differing!(old, self, login, [page]));
         keys.extend(differing!(old, self, pages, [site_name, logo_file, logo, colour]));

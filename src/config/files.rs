@@ -49,6 +49,7 @@ pub(super) fn load(path: &Path, credentials: Option<&Path>, api_key: ApiKeyFile)
         reader.read_api_key(&mut config);
     }
     reader.read_client_secrets(&mut config);
+    reader.read_initial_token(&mut config);
     reader.check_key_files(&mut config);
     reader.read_logo(&mut config);
     reader.check_own_permissions(path, &config);
@@ -112,6 +113,16 @@ impl Reader<'_> {
         }
     }
 
+    fn read_initial_token(&mut self, config: &mut Config) {
+        let registration = &mut config.registration;
+        if let Some(file) = &mut registration.initial_token_file
+            && let Some(secret) = self.secret("registration.initial_token_file", file)
+            && registration.initial_token.is_none()
+        {
+            registration.initial_token = Some(secret);
+        }
+    }
+
     /// Key files are read by those who use them; that they can be is known here.
     fn check_key_files(&mut self, config: &mut Config) {
         if let Some(tls) = &mut config.server.tls {
@@ -161,7 +172,9 @@ impl Reader<'_> {
     /// A configuration that holds a secret is a secret file itself.
     fn check_own_permissions(&mut self, path: &Path, config: &Config) {
         let client_secrets = (0..config.client.len()).map(|index| format!("client[{index}].secret"));
-        let inline = client_secrets.chain(["erpnext.api_key".to_owned()]).find(|key| self.findings.has(key));
+        let inline = client_secrets
+            .chain(["erpnext.api_key", "registration.initial_token"].map(str::to_owned))
+            .find(|key| self.findings.has(key));
         if let Some(key) = inline
             && let Ok(metadata) = fs::metadata(path)
             && let Some(breach) = self.breach(path, &metadata)

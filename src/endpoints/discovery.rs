@@ -64,7 +64,7 @@ fn metadata(settings: &EndpointSettings, clients: &KnownClients) -> Value {
     let open_introspection = clients.open_introspection && !settings.introspection_needs_client;
     let introspection_auth = if open_introspection { &client_auth[..] } else { &client_auth[..3] };
     let algorithms: Vec<&str> = settings.signing_algorithms.iter().map(|alg| SigningAlgorithm::as_str(*alg)).collect();
-    let mut metadata = json!({
+    let mut document = json!({
         "issuer": origin,
         "authorization_endpoint": method("authorize"),
         "token_endpoint": method("get_token"),
@@ -102,13 +102,16 @@ fn metadata(settings: &EndpointSettings, clients: &KnownClients) -> Value {
         "backchannel_logout_session_supported": true,
         "frontchannel_logout_supported": false,
     });
-    // RFC 8628 §4
-    if clients.grant_types.contains(&GrantType::DeviceCode)
-        && let Some(members) = metadata.as_object_mut()
-    {
-        members.insert("device_authorization_endpoint".to_owned(), method("device_authorization").into());
+    let optional = [
+        // RFC 8628 §4
+        ("device_authorization_endpoint", "device_authorization", clients.grant_types.contains(&GrantType::DeviceCode)),
+        ("registration_endpoint", "register_client", settings.registration.is_some()),
+    ];
+    if let Some(members) = document.as_object_mut() {
+        let served = optional.into_iter().filter(|(_, _, is_served)| *is_served);
+        members.extend(served.map(|(member, name, _)| (member.to_owned(), method(name).into())));
     }
-    metadata
+    document
 }
 
 /// `c_hash` comes beside a code (OpenID Connect Core §3.3.2.11).

@@ -16,6 +16,7 @@ mod login;
 mod pages;
 pub(crate) mod parameters;
 mod pushed;
+mod registration;
 mod respond;
 mod revoke;
 mod texts;
@@ -32,6 +33,7 @@ pub use cors::Origins;
 pub use discovery::METHOD_PATH;
 pub use limits::{Allotment, Counted, Limit, LoginName};
 pub use pages::Look;
+pub use registration::RegistrationRules;
 pub use respond::{Answer, OAuthError};
 
 use self::parameters::{BadParameters, Parameters};
@@ -68,6 +70,8 @@ pub struct EndpointSettings {
     pub introspection_needs_client: bool,
     /// Revocation needs client credentials.
     pub revocation_needs_client: bool,
+    /// Whom the site lets register clients; `None`: nobody.
+    pub registration: Option<RegistrationRules>,
     /// The rules, which give scopes their meaning.
     pub rules: Arc<CurrentRouter>,
 }
@@ -81,6 +85,8 @@ pub struct Limits {
     pub introspection_misses: Limit,
     /// Authorization requests, those of devices, and what else browsers ask for.
     pub authorize: Limit,
+    /// Registrations of clients, and changes of them.
+    pub registration: Limit,
     /// Failed logins that pass on their way to the upstream.
     pub login_failures: Limit,
     /// Wrong codes of devices that users type.
@@ -177,7 +183,7 @@ impl Endpoints {
             Endpoint::Revoke => self.revoke(request, peer).await.unwrap_or_else(|error| error.answer()),
             Endpoint::Userinfo => self.userinfo(&request).await,
             Endpoint::Introspect => self.introspect(request, peer).await.unwrap_or_else(|error| error.answer()),
-            Endpoint::Register => not_served(),
+            Endpoint::Register => self.registration(method, request, peer).await,
             Endpoint::Discovery => self.discovery(),
             Endpoint::ResourceMetadata => self.resource_metadata(request.uri().path()),
             Endpoint::Jwks => self.jwks(),
@@ -237,16 +243,10 @@ const fn allowed_methods(endpoint: Endpoint) -> &'static str {
         | Endpoint::Approve
         | Endpoint::Token
         | Endpoint::Revoke
-        | Endpoint::Introspect
-        | Endpoint::Register => "POST, OPTIONS",
+        | Endpoint::Introspect => "POST, OPTIONS",
+        Endpoint::Register => "GET, HEAD, POST, PUT, DELETE, OPTIONS",
         Endpoint::Discovery | Endpoint::ResourceMetadata | Endpoint::Jwks => "GET, HEAD, OPTIONS",
     }
-}
-
-/// Registration is off; the endpoint exists only so that nothing of the kind reaches ERPNext.
-fn not_served() -> Answer {
-    let error = OAuthError::invalid_request("client registration is switched off");
-    error.with_status(StatusCode::NOT_FOUND).answer()
 }
 
 /// The form of a POST endpoint: of the named content type, nothing of it in the query, nothing repeated.

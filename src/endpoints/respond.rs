@@ -62,7 +62,9 @@ impl OAuthError {
             | ErrorCode::UseDpopNonce
             | ErrorCode::AuthorizationPending
             | ErrorCode::SlowDown
-            | ErrorCode::ExpiredToken => StatusCode::BAD_REQUEST,
+            | ErrorCode::ExpiredToken
+            | ErrorCode::InvalidRedirectUri
+            | ErrorCode::InvalidClientMetadata => StatusCode::BAD_REQUEST,
         };
         Self {
             code,

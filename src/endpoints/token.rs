@@ -160,6 +160,7 @@ impl Endpoints {
         };
         match tokens {
             Ok(tokens) => {
+                self.clients.note_use(client, self.issuer.clock.now());
                 let refreshed = request.grant_type == GrantType::RefreshToken;
                 self.issuer.record(&AuditEvent {
                     event: if refreshed { "tokens_refreshed" } else { "tokens_issued" },

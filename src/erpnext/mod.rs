@@ -39,7 +39,10 @@ use tokio::sync::watch;
 
 use self::adapter::Adapter;
 pub use self::{
-    clients::{ClientChanges, ClientRegistry, ClientRules, KnownClients, UpstreamClients},
+    clients::{
+        ClientChanges, ClientRegistry, ClientRules, KnownClients, REGISTERED_PREFIX, RegisteredClients, Registration,
+        UpstreamClients,
+    },
     directory::{Directory, DirectoryError, DirectoryUser, Freshness, LogIn, LoginCookies, LoginProbe, PasswordCheck},
     login_session::LOGIN_LIFE,
     natives::{NativeTokens, Possible, Whose},

@@ -11,7 +11,7 @@ use tokio::{
 use super::{
     counts,
     site::Site,
-    upkeep::{ClientUpkeep, NativeUpkeep},
+    upkeep::{ClientUpkeep, NativeUpkeep, RegistrationUpkeep},
 };
 use crate::issuer::{HEARD_OF, KeyRound};
 
@@ -20,6 +20,8 @@ const COUNTS_INTERVAL: Duration = Duration::from_secs(10);
 /// Expired rows are removed this often, in small batches so that nobody waits for it.
 const PURGE_INTERVAL: Duration = Duration::from_secs(60);
 const PURGE_BATCH: u32 = 100;
+/// How soon a client that another process has registered, changed or removed is heard of.
+const REGISTRATIONS_INTERVAL: Duration = Duration::from_secs(1);
 /// What was counted for the audit trail is written this often.
 const TALLY_INTERVAL: Duration = Duration::from_secs(60);
 /// Whether a signing key is due for rotation, or another process has rotated some, is looked at this often. A round or
@@ -32,6 +34,8 @@ const _: () = assert!(3 * KEYS_INTERVAL.as_secs() < HEARD_OF.as_secs());
 pub struct Periods {
     /// ERPNext's clients, and the tokens that it issued, are asked for this often.
     pub client_sync: Duration,
+    /// A registered client that was not used for so long is removed.
+    pub unused_client: Duration,
 }
 
 /// The tasks of a site.
@@ -55,13 +59,16 @@ impl Background {
         let clients = self.every(self.periods.client_sync, || clients.round());
         let natives = NativeUpkeep::new(Arc::clone(&self.site));
         let natives = self.every(self.periods.client_sync, || natives.round());
+        let registered = RegistrationUpkeep::new(Arc::clone(&self.site), self.periods.unused_client);
+        let registrations = self.every(REGISTRATIONS_INTERVAL, || registered.round());
+        let sweep = self.every(PURGE_INTERVAL, || registered.sweep());
         let revocations = self.site.access.follow_revocations(self.shutdown.clone());
         let counts = self.every(COUNTS_INTERVAL, || counts::write(&self.site));
         let purge = self.every(PURGE_INTERVAL, || self.purge());
         let keys = self.every(KEYS_INTERVAL, || self.keep_keys_up());
         let tally = self.every(TALLY_INTERVAL, || self.write_tally());
         let logouts = self.site.backchannel.run(self.shutdown.clone());
-        tokio::join!(erpnext, clients, natives, revocations, counts, purge, keys, tally, logouts);
+        tokio::join!(erpnext, clients, natives, registrations, sweep, revocations, counts, purge, keys, tally, logouts);
     }
 
     async fn every<F: Future<Output = ()>>(&self, period: Duration, task: impl Fn() -> F) {

@@ -9,6 +9,7 @@ pub(super) async fn write(site: &Site) {
         natives.write_uses().await;
     }
     site.access.write_uses().await;
+    site.clients.write_uses().await;
     let uses = site.issuer.allowances.take();
     if uses.is_empty() {
         return;

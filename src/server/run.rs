@@ -152,7 +152,7 @@ pub fn ask_parts(config: &Config) -> anyhow::Result<Vec<NotReady>> {
 }
 
 const fn periods(config: &Config) -> Periods {
-    Periods { client_sync: config.erpnext.client_sync_interval }
+    Periods { client_sync: config.erpnext.client_sync_interval, unused_client: config.registration.unused_ttl }
 }
 
 /// What is not ready, and which of several upstreams does not answer.

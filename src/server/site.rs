@@ -11,12 +11,16 @@ use crate::{
     backchannel::Backchannel,
     clock::{Clock, SystemClock},
     config::{ClientSettings, ClientSync, Config, LimitsSettings, NativeTokens as NativeTokensSetting, Rate},
-    endpoints::{Allotment, EndpointSettings, Endpoints, Limit, Limits, Look},
+    endpoints::{Allotment, EndpointSettings, Endpoints, Limit, Limits, Look, RegistrationRules},
     erpnext::{
-        ClientRegistry, ClientRules, DirectoryError, Erpnext, ErpnextSettings, Ground, Hooks, NativeTokens, UserChange,
+        ClientRegistry, ClientRules, DirectoryError, Erpnext, ErpnextSettings, Ground, Hooks, NativeTokens,
+        RegisteredClients, UserChange,
     },
     issuer::{AllowanceCounter, Issuer, IssuerSettings, KeyLives, Logouts, SigningKeys},
-    oauth::{Allowance, Client, ClientId, ClientMode, LoginHasher, SigningAlgorithm, SiteId, TokenMint, UserName},
+    oauth::{
+        Allowance, Client, ClientId, ClientMode, LoginHasher, RegistrationPolicy, SigningAlgorithm, SiteId, TokenMint,
+        UserName,
+    },
     random::{OsRandom, Random},
     route::{CurrentRouter, Router},
     secret::{Purpose, SecretKey},
@@ -84,7 +88,7 @@ impl Site {
         };
         let gone = Arc::new(UsersGone::default());
         let erpnext = Arc::new(Erpnext::new(&erpnext_settings(config), ground, hooks(metrics, &audit, &gone, io))?);
-        let registry = Arc::new(registry(config, &erpnext));
+        let registry = Arc::new(registry(config, &erpnext, &store));
         let natives = (config.erpnext.native_tokens == NativeTokensSetting::Accept).then(|| erpnext.native_tokens());
         let natives = natives.map(Arc::new);
         io.block_on(recall(&registry, natives.as_deref())).context("what the store has of ERPNext")?;
@@ -128,7 +132,7 @@ impl Site {
             clients: Arc::clone(&registry),
             logins: LoginHasher::new(&secret_key),
             form_key: secret_key.derive(Purpose::Form),
-            limits: limits(&config.limits),
+            limits: limits(&config.limits, config.registration.rate),
             tally: Arc::clone(&tally),
             settings,
         });
@@ -214,10 +218,11 @@ fn client_blocks(config: &Config) -> (Vec<ClientSettings>, Vec<Client>) {
     (overrides.into_iter().cloned().collect(), own.into_iter().map(ClientSettings::to_client).collect())
 }
 
-/// The clients of the file, and where ERPNext's are known from. Nothing is asked yet.
-pub(super) fn registry(config: &Config, erpnext: &Erpnext) -> ClientRegistry {
+/// The clients of the file, those that were registered here, and where ERPNext's are known from. Nothing is asked yet.
+pub(super) fn registry(config: &Config, erpnext: &Erpnext, store: &Arc<dyn Store>) -> ClientRegistry {
     let (clients, rules) = clients_of(config);
-    ClientRegistry::with_upstream(clients, sync_is_on(config).then(|| erpnext.clients(rules)))
+    let upstream = sync_is_on(config).then(|| erpnext.clients(rules));
+    ClientRegistry::with_upstream(clients, upstream).with_registered(RegisteredClients::new(Arc::clone(store)))
 }
 
 fn clients_of(config: &Config) -> (Vec<Client>, ClientRules) {
@@ -300,16 +305,32 @@ fn endpoint_settings(config: &Config, algorithms: &[SigningAlgorithm]) -> anyhow
         login_page: config.login.page,
         introspection_needs_client: config.introspection.require_client_auth,
         revocation_needs_client: config.revocation.require_client_auth,
+        registration: registration_rules(config),
         rules: Arc::new(CurrentRouter::from_pointee(Router::new(&config.route)?)),
     })
 }
 
-fn limits(settings: &LimitsSettings) -> Limits {
+/// Whom the configuration lets register clients, if anybody.
+fn registration_rules(config: &Config) -> Option<RegistrationRules> {
+    let settings = &config.registration;
+    settings.enabled.then(|| RegistrationRules {
+        policy: RegistrationPolicy {
+            scopes: settings.scopes.iter().cloned().collect(),
+            redirect_hosts: settings.redirect_hosts.clone(),
+            loopback: settings.loopback,
+        },
+        initial_token: settings.initial_token.clone(),
+        most: settings.max_clients.into(),
+    })
+}
+
+fn limits(settings: &LimitsSettings, registration: Rate) -> Limits {
     let limit = |rate| Limit::new(allotment(rate));
     Limits {
         token_failures: limit(settings.token_failures),
         introspection_misses: limit(settings.introspection_misses),
         authorize: limit(settings.authorize),
+        registration: limit(registration),
         login_failures: limit(settings.login_failures),
         user_codes: limit(settings.user_codes),
     }

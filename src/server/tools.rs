@@ -96,7 +96,7 @@ impl Tools {
     /// # Errors
     /// When the store can't be read.
     pub fn clients(&self, config: &Config) -> anyhow::Result<Vec<Client>> {
-        let registry = site::registry(config, &self.erpnext);
+        let registry = site::registry(config, &self.erpnext, &self.store);
         self.runtime.block_on(registry.recall())?;
         Ok(registry.known().iter().map(|client| Client::clone(client)).collect())
     }

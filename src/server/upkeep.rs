@@ -1,14 +1,23 @@
 //! What follows from a change in ERPNext: grants that end, consents that are asked for again.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicBool, Ordering},
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
 };
 
 use tokio::sync::Mutex;
 
 use super::site::Site;
-use crate::erpnext::{ClientChanges, DirectoryError};
+use crate::{
+    erpnext::{ClientChanges, DirectoryError},
+    telemetry::audit::AuditEvent,
+};
+
+/// So many unused clients are removed at once.
+const SWEEP_BATCH: u32 = 100;
 
 /// Says once that something fails, and once that it works again.
 struct Health {
@@ -88,6 +97,47 @@ impl ClientUpkeep {
         // Tokens in memory hold their client as it was.
         self.site.access.invalidation().everything();
         done
+    }
+}
+
+/// Keeps the clients that were registered here in step with the store, and forgets those that nobody uses.
+pub(super) struct RegistrationUpkeep {
+    site: Arc<Site>,
+    unused_ttl: Duration,
+    health: Health,
+}
+
+impl RegistrationUpkeep {
+    pub(super) const fn new(site: Arc<Site>, unused_ttl: Duration) -> Self {
+        Self { site, unused_ttl, health: Health::new("registered clients") }
+    }
+
+    /// Hears of what other processes have changed.
+    pub(super) async fn round(&self) {
+        let outcome = self.site.clients.refresh_registered().await;
+        let outcome = outcome.map_err(|error| DirectoryError::Unavailable(error.to_string()));
+        self.health.note(outcome.as_ref().copied());
+    }
+
+    /// Removes clients that were not used for long, with their grants.
+    pub(super) async fn sweep(&self) {
+        let now = self.site.clock.now();
+        let removed = match self.site.clients.remove_unused(self.unused_ttl, now, SWEEP_BATCH).await {
+            Ok(removed) => removed,
+            Err(error) => return tracing::error!(%error, "registered clients that nobody uses can't be removed yet"),
+        };
+        for client in removed {
+            let issuer = &self.site.issuer;
+            for grant in &client.ended {
+                (issuer.grant_ended)(grant);
+            }
+            issuer.record(&AuditEvent {
+                event: "client_expired",
+                client_id: Some(client.id.as_str()),
+                count: Some(client.ended.len() as u64),
+                ..AuditEvent::default()
+            });
+        }
     }
 }
 

@@ -19,13 +19,14 @@ pub use records::{
     AccessTokenFacts, AllowanceUse, ClientSession, CodeRecord, Connection, Consent, DeviceApproval, DeviceDecision,
     EndOfLogin, Grant, GrantUser, KeptClient, KeySuccession, LogoutNotice, NativeCount, NativeImport, NativeRow,
     NativeState, NewAccessToken, NewGrant, NewRefreshToken, POLL_INTERVAL, PendingDevice, PendingLogout,
-    PendingRequest, RefreshOutcome, RefreshStep, RefreshSuccession, RefreshTokenFacts, Revocation, RevocationSeq,
-    ShadowToken, StoredSigningKey, TakenCode, TakenDevice,
+    PendingRequest, RefreshOutcome, RefreshStep, RefreshSuccession, RefreshTokenFacts, RegisteredClient, RemovedClient,
+    Revocation, RevocationSeq, ShadowToken, StoredSigningKey, TakenCode, TakenDevice,
 };
 
 use crate::{
     clock::UnixTime,
     oauth::{ClientId, GrantId, KeyId, Subject, TokenHash, UserName},
+    secret::Secret,
 };
 
 /// Why the store can't answer. Every caller denies on it: 503, never "inactive".
@@ -211,6 +212,30 @@ pub trait Store: Send + Sync + 'static {
     async fn native_cursor(&self) -> StoreResult<Option<String>>;
     /// Keeps how far they have been read.
     async fn put_native_cursor(&self, cursor: String) -> StoreResult<()>;
+
+    // Registered clients
+
+    /// Keeps a client that is new, unless there are `most` already, which is `false`.
+    async fn register_client(&self, client: RegisteredClient, most: u64) -> StoreResult<bool>;
+    /// The client under this id.
+    async fn registered_client(&self, id: &ClientId) -> StoreResult<Option<RegisteredClient>>;
+    /// All of them, in the order of ids.
+    async fn registered_clients(&self) -> StoreResult<Vec<RegisteredClient>>;
+    /// How often a client was registered, changed or removed: another number tells of a change by whatever process.
+    async fn registrations(&self) -> StoreResult<u64>;
+    /// Puts another document in place of the client's; `false` when there is no such client.
+    async fn change_registered_client(&self, id: &ClientId, document: Secret) -> StoreResult<bool>;
+    /// Removes a client, and with it ends its grants and forgets its consents; `None` when there is no such client.
+    async fn remove_registered_client(&self, id: &ClientId, now: UnixTime) -> StoreResult<Option<RemovedClient>>;
+    /// Removes at most `most` of those that were neither registered nor used after `unused_since`, in the same way.
+    async fn remove_unused_clients(
+        &self,
+        unused_since: UnixTime,
+        now: UnixTime,
+        most: u32,
+    ) -> StoreResult<Vec<RemovedClient>>;
+    /// Notes when registered clients were last used.
+    async fn note_client_uses(&self, uses: Vec<(ClientId, UnixTime)>) -> StoreResult<()>;
 
     // Report and upkeep
 

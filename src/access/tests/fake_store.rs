@@ -14,11 +14,13 @@ use tokio::sync::{Notify, Semaphore};
 use crate::{
     clock::UnixTime,
     oauth::{ClientId, GrantId, KeyId, Subject, TokenHash, UserName},
+    secret::Secret,
     store::{
         AccessTokenFacts, AllowanceUse, ClientSession, CodeRecord, Connection, Consent, DeviceDecision, EndOfLogin,
         Grant, GrantUser, KeptClient, KeySuccession, LogoutNotice, NativeCount, NativeImport, NativeRow, NewGrant,
-        PendingDevice, PendingLogout, PendingRequest, RefreshOutcome, RefreshStep, RefreshTokenFacts, Revocation,
-        RevocationSeq, ShadowToken, Store, StoreError, StoreResult, StoredSigningKey, TakenCode, TakenDevice,
+        PendingDevice, PendingLogout, PendingRequest, RefreshOutcome, RefreshStep, RefreshTokenFacts, RegisteredClient,
+        RemovedClient, Revocation, RevocationSeq, ShadowToken, Store, StoreError, StoreResult, StoredSigningKey,
+        TakenCode, TakenDevice,
     },
 };
 
@@ -253,6 +255,30 @@ impl Store for FakeStore {
         away()
     }
     async fn forget_consents(&self, _: &ClientId) -> StoreResult<()> {
+        away()
+    }
+    async fn register_client(&self, _: RegisteredClient, _: u64) -> StoreResult<bool> {
+        away()
+    }
+    async fn registered_client(&self, _: &ClientId) -> StoreResult<Option<RegisteredClient>> {
+        away()
+    }
+    async fn registered_clients(&self) -> StoreResult<Vec<RegisteredClient>> {
+        away()
+    }
+    async fn registrations(&self) -> StoreResult<u64> {
+        away()
+    }
+    async fn change_registered_client(&self, _: &ClientId, _: Secret) -> StoreResult<bool> {
+        away()
+    }
+    async fn remove_registered_client(&self, _: &ClientId, _: UnixTime) -> StoreResult<Option<RemovedClient>> {
+        away()
+    }
+    async fn remove_unused_clients(&self, _: UnixTime, _: UnixTime, _: u32) -> StoreResult<Vec<RemovedClient>> {
+        away()
+    }
+    async fn note_client_uses(&self, _: Vec<(ClientId, UnixTime)>) -> StoreResult<()> {
         away()
     }
     async fn import_natives(&self, _: Vec<NativeRow>, _: UnixTime) -> StoreResult<NativeImport> {

@@ -61,7 +61,7 @@ fn the_shipped_file_names_every_key() {
         let found = problems(&format!("{section}.no_such_key = 1"));
         let keys = found[0].1.split_once("there are: ").map_or_else(|| found[0].1.as_str(), |(_, keys)| keys);
         let within = SHIPPED.split(&format!("\n[{section}]\n")).nth(1).expect(section);
-        for key in keys.split(", ").filter(|key| !["tls", "urls", "api_key"].contains(key)) {
+        for key in keys.split(", ").filter(|key| !["tls", "urls", "api_key", "initial_token"].contains(key)) {
             assert!(
                 within.contains(&format!("\n{key} = ")) || within.starts_with(&format!("{key} = ")),
                 "{section}.{key}"
@@ -215,9 +215,24 @@ fn what_is_not_built_is_said_never_ignored() {
         ("store.kind = \"redis\"", "store.kind"),
         ("store.url = \"redis://127.0.0.1:6379/0\"", "store.url"),
         ("tokens.access_format = \"jwt\"", "tokens.access_format"),
-        ("registration.enabled = true", "registration.enabled"),
     ] {
         assert_wrong(text, path, "not built yet");
+    }
+}
+
+#[test]
+fn who_may_register_is_said_soundly() {
+    let good = "registration.enabled = true\nregistration.redirect_hosts = [\"app.example.com\", \"[::1]\"]";
+    assert_eq!(config(good).registration.redirect_hosts.len(), 2);
+    for (text, key, part) in [
+        ("redirect_hosts = [\"https://a.example\"]", "redirect_hosts[0]", "write a host"),
+        ("scopes = []", "scopes", "empty"),
+        ("unused_ttl = \"0s\"", "unused_ttl", "more than nothing"),
+        ("max_clients = 0", "max_clients", "at least 1"),
+        ("initial_token = \"two words\"", "initial_token", "one word"),
+        ("initial_token = \"a\"\nregistration.initial_token_file = \"/b\"", "initial_token", "not both"),
+    ] {
+        assert_wrong(&format!("registration.{text}"), &format!("registration.{key}"), part);
     }
 }
 

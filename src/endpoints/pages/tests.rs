@@ -2,6 +2,7 @@ use super::*;
 
 fn settings() -> EndpointSettings {
     EndpointSettings {
+        registration: None,
         public_origin: "https://erp.example".to_owned(),
         site_name: "erp.example".to_owned(),
         signing_algorithms: Vec::new(),

@@ -1,8 +1,9 @@
 //! The registered clients, whatever their source.
 //!
-//! A client of the configuration file comes before one of ERPNext's under the same id. One that nobody knows is looked
+//! A client of the configuration file comes before one that was registered here, and before one of ERPNext's under the same id. One that nobody knows is looked
 //! up in ERPNext at once, so that a client that was made in Desk a moment ago works.
 
+mod registered;
 mod row;
 mod rules;
 mod upstream;
@@ -16,6 +17,7 @@ use std::{
 use arc_swap::ArcSwap;
 
 pub use self::{
+    registered::{REGISTERED_PREFIX, RegisteredClients, Registration},
     rules::ClientRules,
     upstream::{ClientChanges, UpstreamClients},
 };
@@ -26,6 +28,7 @@ use crate::oauth::{Allowance, Client, ClientId, GrantType, ResponseType, Scope};
 pub struct ClientRegistry {
     file: ArcSwap<Vec<Client>>,
     upstream: Option<UpstreamClients>,
+    registered: Option<RegisteredClients>,
     known: ArcSwap<KnownClients>,
     /// Held while what is known is put together: the last one has all.
     taking_up: Mutex<()>,
@@ -108,7 +111,13 @@ impl ClientRegistry {
     #[must_use]
     pub fn with_upstream(file: Vec<Client>, upstream: Option<UpstreamClients>) -> Self {
         let known = ArcSwap::from_pointee(KnownClients::new(file.clone()));
-        Self { file: ArcSwap::from_pointee(file), upstream, known, taking_up: Mutex::default() }
+        Self { file: ArcSwap::from_pointee(file), upstream, registered: None, known, taking_up: Mutex::default() }
+    }
+
+    /// The same with the clients that were registered here. They are there after [`Self::recall`].
+    #[must_use]
+    pub fn with_registered(self, registered: RegisteredClients) -> Self {
+        Self { registered: Some(registered), ..self }
     }
 
     /// The client with this id; `None` when there is none, or it is disabled.
@@ -119,6 +128,10 @@ impl ClientRegistry {
     pub async fn client(&self, id: &ClientId) -> Result<Option<Arc<Client>>, DirectoryError> {
         if let Some(client) = self.known.load().clients.get(id) {
             return Ok(Some(Arc::clone(client)).filter(|client| client.enabled));
+        }
+        if registered::is_registered_id(id) {
+            self.recall_registered().await?;
+            return Ok(self.known.load().client(id).cloned());
         }
         let Some(upstream) = &self.upstream else { return Ok(None) };
         let found = Box::pin(upstream.look_up(id)).await?;
@@ -147,15 +160,21 @@ impl ClientRegistry {
         self.known.load_full()
     }
 
-    /// Takes ERPNext's clients as the store has them, for while ERPNext is away.
+    /// Takes ERPNext's clients as the store has them, for while ERPNext is away, and those that were registered here.
     ///
     /// # Errors
     /// When the store can't answer.
     pub async fn recall(&self) -> Result<(), DirectoryError> {
+        self.recall_registered().await?;
         let Some(upstream) = &self.upstream else { return Ok(()) };
         upstream.recall().await?;
         self.take_up();
         Ok(())
+    }
+
+    async fn recall_registered(&self) -> Result<(), DirectoryError> {
+        let refreshed = self.refresh_registered().await;
+        refreshed.map_err(|error| DirectoryError::Unavailable(format!("registered clients: {error}")))
     }
 
     /// Writes ERPNext's clients into the store. Only once all is done that their changes ask for: what the store does not
@@ -194,7 +213,8 @@ impl ClientRegistry {
     fn take_up(&self) {
         let _held = self.taking_up.lock().unwrap_or_else(PoisonError::into_inner);
         let upstream = self.upstream.as_ref().map(UpstreamClients::clients).unwrap_or_default();
-        let clients = self.file.load().iter().cloned().chain(upstream).collect();
+        let registered = self.registered.as_ref().map(RegisteredClients::clients).unwrap_or_default();
+        let clients = self.file.load().iter().cloned().chain(registered).chain(upstream).collect();
         self.known.store(Arc::new(KnownClients::new(clients)));
     }
 }

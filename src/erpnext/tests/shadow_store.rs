@@ -13,11 +13,13 @@ use async_trait::async_trait;
 use crate::{
     clock::UnixTime,
     oauth::{ClientId, GrantId, KeyId, Subject, TokenHash, UserName},
+    secret::Secret,
     store::{
         AccessTokenFacts, AllowanceUse, ClientSession, CodeRecord, Connection, Consent, DeviceDecision, EndOfLogin,
         Grant, GrantUser, KeptClient, KeySuccession, LogoutNotice, NativeCount, NativeImport, NativeRow, NewGrant,
-        PendingDevice, PendingLogout, PendingRequest, RefreshOutcome, RefreshStep, RefreshTokenFacts, Revocation,
-        RevocationSeq, ShadowToken, Store, StoreError, StoreResult, StoredSigningKey, TakenCode, TakenDevice,
+        PendingDevice, PendingLogout, PendingRequest, RefreshOutcome, RefreshStep, RefreshTokenFacts, RegisteredClient,
+        RemovedClient, Revocation, RevocationSeq, ShadowToken, Store, StoreError, StoreResult, StoredSigningKey,
+        TakenCode, TakenDevice,
     },
 };
 
@@ -193,6 +195,30 @@ impl Store for ShadowStore {
         nothing()
     }
     async fn forget_consents(&self, _: &ClientId) -> StoreResult<()> {
+        nothing()
+    }
+    async fn register_client(&self, _: RegisteredClient, _: u64) -> StoreResult<bool> {
+        nothing()
+    }
+    async fn registered_client(&self, _: &ClientId) -> StoreResult<Option<RegisteredClient>> {
+        nothing()
+    }
+    async fn registered_clients(&self) -> StoreResult<Vec<RegisteredClient>> {
+        nothing()
+    }
+    async fn registrations(&self) -> StoreResult<u64> {
+        nothing()
+    }
+    async fn change_registered_client(&self, _: &ClientId, _: Secret) -> StoreResult<bool> {
+        nothing()
+    }
+    async fn remove_registered_client(&self, _: &ClientId, _: UnixTime) -> StoreResult<Option<RemovedClient>> {
+        nothing()
+    }
+    async fn remove_unused_clients(&self, _: UnixTime, _: UnixTime, _: u32) -> StoreResult<Vec<RemovedClient>> {
+        nothing()
+    }
+    async fn note_client_uses(&self, _: Vec<(ClientId, UnixTime)>) -> StoreResult<()> {
         nothing()
     }
     async fn import_natives(&self, _: Vec<NativeRow>, _: UnixTime) -> StoreResult<NativeImport> {

@@ -12,6 +12,7 @@ mod life;
 mod logouts;
 mod native;
 mod refresh;
+mod registered;
 mod requests;
 mod revocations;
 mod sealed;
@@ -19,7 +20,7 @@ mod upkeep;
 
 pub use self::{
     codes::*, connections::*, consents::*, devices::*, grants::*, life::*, logouts::*, native::*, refresh::*,
-    requests::*, revocations::*, sealed::*, upkeep::*,
+    registered::*, requests::*, revocations::*, sealed::*, upkeep::*,
 };
 
 use std::{sync::Arc, time::Duration};
@@ -120,6 +121,8 @@ macro_rules! store_contract {
             native_tokens_are_counted_by_client_and_use,
             the_cursor_of_native_rows_is_kept,
             the_list_of_upstream_clients_is_replaced_whole,
+            a_registered_client_is_kept_changed_and_removed,
+            registered_clients_that_nobody_uses_are_removed,
             many_writers_at_once_all_succeed,
         }
 

@@ -15,6 +15,7 @@ mod logouts;
 mod native;
 mod reader;
 mod refresh;
+mod registered;
 mod requests;
 mod revocations;
 mod rows;

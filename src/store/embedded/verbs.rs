@@ -3,17 +3,19 @@
 use async_trait::async_trait;
 
 use super::{
-    EmbeddedStore, connections, consents, devices, grants, logouts, native, refresh, requests, revocations, sealed,
-    upkeep, upstream_clients,
+    EmbeddedStore, connections, consents, devices, grants, logouts, native, refresh, registered, requests, revocations,
+    sealed, upkeep, upstream_clients,
 };
 use crate::{
     clock::UnixTime,
     oauth::{ClientId, GrantId, KeyId, Subject, TokenHash, UserName},
+    secret::Secret,
     store::{
         AccessTokenFacts, AllowanceUse, ClientSession, CodeRecord, Connection, Consent, DeviceDecision, EndOfLogin,
         Grant, GrantUser, KeptClient, KeySuccession, LogoutNotice, NativeCount, NativeImport, NativeRow, NewGrant,
-        PendingDevice, PendingLogout, PendingRequest, RefreshOutcome, RefreshStep, RefreshTokenFacts, Revocation,
-        RevocationSeq, ShadowToken, Store, StoreResult, StoredSigningKey, TakenCode, TakenDevice,
+        PendingDevice, PendingLogout, PendingRequest, RefreshOutcome, RefreshStep, RefreshTokenFacts, RegisteredClient,
+        RemovedClient, Revocation, RevocationSeq, ShadowToken, Store, StoreResult, StoredSigningKey, TakenCode,
+        TakenDevice,
     },
 };
 
@@ -267,6 +269,46 @@ impl Store for EmbeddedStore {
 
     async fn put_native_cursor(&self, cursor: String) -> StoreResult<()> {
         self.writer.write(move |rows| native::put_cursor(rows, &cursor)).await
+    }
+
+    async fn register_client(&self, client: RegisteredClient, most: u64) -> StoreResult<bool> {
+        self.writer.write(move |rows| registered::register(rows, &client, most)).await
+    }
+
+    async fn registered_client(&self, id: &ClientId) -> StoreResult<Option<RegisteredClient>> {
+        let id = id.clone();
+        self.readers.read(move |rows| registered::one(rows, &id)).await
+    }
+
+    async fn registered_clients(&self) -> StoreResult<Vec<RegisteredClient>> {
+        self.readers.read(registered::all).await
+    }
+
+    async fn registrations(&self) -> StoreResult<u64> {
+        self.readers.read(registered::registrations).await
+    }
+
+    async fn change_registered_client(&self, id: &ClientId, document: Secret) -> StoreResult<bool> {
+        let id = id.clone();
+        self.writer.write(move |rows| registered::change(rows, &id, &document)).await
+    }
+
+    async fn remove_registered_client(&self, id: &ClientId, now: UnixTime) -> StoreResult<Option<RemovedClient>> {
+        let id = id.clone();
+        self.writer.write(move |rows| registered::remove(rows, &id, now)).await
+    }
+
+    async fn remove_unused_clients(
+        &self,
+        unused_since: UnixTime,
+        now: UnixTime,
+        most: u32,
+    ) -> StoreResult<Vec<RemovedClient>> {
+        self.writer.write(move |rows| registered::remove_unused(rows, unused_since, now, most)).await
+    }
+
+    async fn note_client_uses(&self, uses: Vec<(ClientId, UnixTime)>) -> StoreResult<()> {
+        self.writer.write(move |rows| registered::note_uses(rows, &uses)).await
     }
 
     async fn count_allowances(&self, uses: Vec<AllowanceUse>) -> StoreResult<()> {

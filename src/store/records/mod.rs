@@ -3,12 +3,14 @@
 mod connections;
 mod devices;
 mod logouts;
+mod registered;
 
 use serde::{Deserialize, Serialize};
 
 pub use connections::Connection;
 pub use devices::{DeviceApproval, DeviceDecision, POLL_INTERVAL, PendingDevice, TakenDevice};
 pub use logouts::{ClientSession, EndOfLogin, LogoutNotice, PendingLogout};
+pub use registered::{RegisteredClient, RemovedClient};
 
 use crate::{
     clock::UnixTime,

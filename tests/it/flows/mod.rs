@@ -20,5 +20,6 @@ mod passing;
 mod prompts;
 mod refresh;
 mod registered_in_erpnext;
+mod registration;
 mod samples;
 mod signed_clients;

@@ -17,6 +17,7 @@ mod paths;
 mod public_listener;
 mod redirects;
 mod refresh;
+mod registration;
 mod scopes;
 mod token_requests;
 mod werkzeug;

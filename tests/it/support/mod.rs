@@ -12,6 +12,7 @@ mod jwt;
 mod keys;
 mod ports;
 mod receiver;
+mod registering;
 mod wait;
 mod websocket;
 
@@ -32,6 +33,7 @@ pub use self::{
     keys::{JWT_BEARER, SigningClient, token_hash},
     ports::Port,
     receiver::Receiver,
+    registering::{registration, registration_path},
     wait::{Over, pause, until},
     websocket::WebSocket,
 };

@@ -95,3 +95,13 @@ pub fn jwks(walk: &Walk, path: &str) {
     let tokens = walk.gateway.tokens(ALICE, SHOP, &[]);
     claims_by_jwks(&walk.gateway, SHOP, Algorithm::RS256, &tokens.id_token);
 }
+
+pub fn registration(walk: &Walk, path: &str) {
+    let metadata = serde_json::json!({"redirect_uris": ["https://agent.example/cb"]});
+    let registered = walk.gateway.registered("https://agent.example/cb", &metadata);
+    let answer = walk.gateway.send(&registered.manage(&walk.gateway, "GET"));
+    assert_eq!(answer.json()["client_id"], registered.id(), "{answer}");
+    takes_only(walk, path, &["POST"]);
+    let tokens = walk.gateway.tokens(ALICE, registered.client(), &[("scope", "openid")]);
+    assert!(!tokens.id_token.is_empty());
+}

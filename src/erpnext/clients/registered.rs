@@ -1,0 +1,250 @@
+//! The clients that were registered here (RFC 7591): all of them in memory, kept in step with the store, which other
+//! processes change too.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use arc_swap::ArcSwap;
+use serde::{Deserialize, Serialize};
+
+use super::ClientRegistry;
+use crate::{
+    clock::UnixTime,
+    oauth::{Client, ClientId, ClientMetadata, TokenHash},
+    secret::Secret,
+    store::{RegisteredClient, RemovedClient, Store, StoreError, StoreResult},
+};
+
+/// What their ids begin with: no other id is looked for among them, and none of them in ERPNext.
+pub const REGISTERED_PREFIX: &str = "dcr-";
+/// What the store knows of a client's last use may be so old.
+const EXACT_TO: Duration = Duration::from_secs(86_400);
+
+/// A client as it was registered.
+#[derive(Clone, Debug)]
+pub struct Registration {
+    /// Its id, with [`REGISTERED_PREFIX`].
+    pub id: ClientId,
+    /// Its secret.
+    pub secret: Option<Secret>,
+    /// All else.
+    pub metadata: ClientMetadata,
+    /// When.
+    pub registered_at: UnixTime,
+}
+
+/// A registration as the store has it.
+#[derive(Serialize, Deserialize)]
+struct Document {
+    client_secret: Option<String>,
+    metadata: ClientMetadata,
+}
+
+impl Registration {
+    fn document(&self) -> StoreResult<Secret> {
+        let secret = self.secret.as_ref().map(|secret| secret.expose().to_owned());
+        let document = Document { client_secret: secret, metadata: self.metadata.clone() };
+        let json = serde_json::to_string(&document);
+        json.map(Secret::new).map_err(|error| StoreError::Corrupt(format!("a registration: {error}")))
+    }
+
+    fn open(row: &RegisteredClient) -> StoreResult<Self> {
+        let document: Document = serde_json::from_str(row.document.expose())
+            .map_err(|_| StoreError::Corrupt(format!("the registration of {}", row.id)))?;
+        let secret = document.client_secret.map(Secret::new);
+        Ok(Self { id: row.id.clone(), secret, metadata: document.metadata, registered_at: row.registered_at })
+    }
+
+    fn to_client(&self) -> Client {
+        self.metadata.to_client(self.id.clone(), self.secret.clone())
+    }
+}
+
+/// The registered clients.
+pub struct RegisteredClients {
+    store: Arc<dyn Store>,
+    clients: ArcSwap<Vec<Client>>,
+    /// How many changes of the store are in memory. Held while they are read, so that a later reading is not overtaken.
+    read: tokio::sync::Mutex<Option<u64>>,
+    uses: Mutex<Uses>,
+}
+
+/// When clients were used.
+#[derive(Default)]
+struct Uses {
+    /// As far as the store knows, or is about to.
+    noted: HashMap<ClientId, UnixTime>,
+    unwritten: HashMap<ClientId, UnixTime>,
+}
+
+impl RegisteredClients {
+    /// None yet; they are read from this store.
+    #[must_use]
+    pub fn new(store: Arc<dyn Store>) -> Self {
+        Self { store, clients: ArcSwap::default(), read: tokio::sync::Mutex::default(), uses: Mutex::default() }
+    }
+
+    pub(super) fn clients(&self) -> Vec<Client> {
+        self.clients.load().as_ref().clone()
+    }
+
+    /// Reads them if any has changed. Whether one has.
+    pub(super) async fn refresh(&self) -> StoreResult<bool> {
+        let mut read = self.read.lock().await;
+        let count = self.store.registrations().await?;
+        if *read == Some(count) {
+            return Ok(false);
+        }
+        let rows = self.store.registered_clients().await?;
+        let mut clients = Vec::new();
+        for row in &rows {
+            match Registration::open(row) {
+                Ok(registration) => clients.push(registration.to_client()),
+                Err(error) => tracing::error!(%error, "a registered client is left out"),
+            }
+        }
+        let noted = rows.into_iter().filter_map(|row| Some((row.id, row.last_used?))).collect();
+        self.uses.lock().unwrap_or_else(PoisonError::into_inner).noted = noted;
+        self.clients.store(Arc::new(clients));
+        *read = Some(count);
+        Ok(true)
+    }
+
+    fn note_use(&self, id: &ClientId, now: UnixTime) {
+        let mut uses = self.uses.lock().unwrap_or_else(PoisonError::into_inner);
+        if uses.noted.get(id).is_some_and(|noted| now.since(*noted) < EXACT_TO) {
+            return;
+        }
+        uses.noted.insert(id.clone(), now);
+        uses.unwritten.insert(id.clone(), now);
+    }
+
+    async fn write_uses(&self) -> StoreResult<()> {
+        let unwritten = std::mem::take(&mut self.uses.lock().unwrap_or_else(PoisonError::into_inner).unwritten);
+        if unwritten.is_empty() {
+            return Ok(());
+        }
+        let written = self.store.note_client_uses(unwritten.clone().into_iter().collect()).await;
+        if written.is_err() {
+            let mut uses = self.uses.lock().unwrap_or_else(PoisonError::into_inner);
+            for (id, at) in unwritten {
+                uses.unwritten.entry(id).or_insert(at);
+            }
+        }
+        written
+    }
+}
+
+impl ClientRegistry {
+    /// Registers a client, unless there are `most` already, which is `false`. It can be used when this returns.
+    ///
+    /// # Errors
+    /// When the store can't keep it.
+    pub async fn register(
+        &self,
+        registration: &Registration,
+        access_token: TokenHash,
+        most: u64,
+    ) -> Result<bool, StoreError> {
+        let client = RegisteredClient {
+            id: registration.id.clone(),
+            document: registration.document()?,
+            registration_token: access_token,
+            registered_at: registration.registered_at,
+            last_used: None,
+        };
+        let kept = self.registered()?.store.register_client(client, most).await?;
+        self.refresh_registered().await?;
+        Ok(kept)
+    }
+
+    /// The registration of a client, with the hash of its registration access token.
+    ///
+    /// # Errors
+    /// When the store can't answer.
+    pub async fn registration(&self, id: &ClientId) -> Result<Option<(Registration, TokenHash)>, StoreError> {
+        let found = self.registered()?.store.registered_client(id).await?;
+        found.map(|row| Ok((Registration::open(&row)?, row.registration_token))).transpose()
+    }
+
+    /// Puts another registration in place of the client's; `false` when the client is gone.
+    ///
+    /// # Errors
+    /// When the store can't keep it.
+    pub async fn change_registration(&self, registration: &Registration) -> Result<bool, StoreError> {
+        let document = registration.document()?;
+        let changed = self.registered()?.store.change_registered_client(&registration.id, document).await?;
+        self.refresh_registered().await?;
+        Ok(changed)
+    }
+
+    /// Removes a client, and with it its grants; `None` when there is no such client.
+    ///
+    /// # Errors
+    /// When the store can't keep it.
+    pub async fn remove_registration(&self, id: &ClientId, now: UnixTime) -> Result<Option<RemovedClient>, StoreError> {
+        let removed = self.registered()?.store.remove_registered_client(id, now).await?;
+        self.refresh_registered().await?;
+        Ok(removed)
+    }
+
+    /// Removes at most `most` clients that were not used for `ttl`.
+    ///
+    /// # Errors
+    /// When the store can't keep it.
+    pub async fn remove_unused(
+        &self,
+        ttl: Duration,
+        now: UnixTime,
+        most: u32,
+    ) -> Result<Vec<RemovedClient>, StoreError> {
+        let registered = self.registered()?;
+        // What is only known here must not be missed.
+        registered.write_uses().await?;
+        let removed = registered.store.remove_unused_clients(now.minus(ttl), now, most).await?;
+        self.refresh_registered().await?;
+        Ok(removed)
+    }
+
+    /// Takes up what other processes have registered, changed or removed.
+    ///
+    /// # Errors
+    /// When the store can't answer: what is known stays.
+    pub async fn refresh_registered(&self) -> Result<(), StoreError> {
+        let Some(registered) = &self.registered else { return Ok(()) };
+        if registered.refresh().await? {
+            self.take_up();
+        }
+        Ok(())
+    }
+
+    /// Notes that tokens are issued to a client; of those that were not registered here nothing is noted.
+    pub fn note_use(&self, client: &Client, now: UnixTime) {
+        if let Some(registered) = &self.registered
+            && is_registered_id(&client.id)
+        {
+            registered.note_use(&client.id, now);
+        }
+    }
+
+    /// Writes down which clients were used.
+    pub async fn write_uses(&self) {
+        let Some(registered) = &self.registered else { return };
+        if let Err(error) = registered.write_uses().await {
+            tracing::error!(%error, "when clients were last used can't be written yet");
+        }
+    }
+
+    fn registered(&self) -> Result<&RegisteredClients, StoreError> {
+        let none = || StoreError::Unavailable("no clients are registered here".to_owned());
+        self.registered.as_ref().ok_or_else(none)
+    }
+}
+
+/// Whether a client with this id can only have been registered here.
+pub(super) fn is_registered_id(id: &ClientId) -> bool {
+    id.as_str().starts_with(REGISTERED_PREFIX)
+}
