@@ -158,9 +158,11 @@ impl Endpoints {
                 | Endpoint::DeviceAuthorization
                 | Endpoint::Device
         );
-        if !costs {
-            return Ok(());
-        }
+        if costs { self.count_browser(peer) } else { Ok(()) }
+    }
+
+    /// Counts what an address does that costs the store a row or ERPNext a call, as far as it may.
+    fn count_browser(&self, peer: Peer) -> Result<(), OAuthError> {
         let (limit, address, now) = (&self.limits.authorize, Counted::address(peer.address), self.issuer.clock.now());
         limit.check(&address, now).map_err(OAuthError::too_many)?;
         limit.count(address, now);

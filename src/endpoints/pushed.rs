@@ -9,14 +9,14 @@ use serde::Serialize;
 use super::{
     Endpoints, Peer,
     browser::Browser,
-    client_auth::PresentedClient,
+    client_auth::{CheckedClient, PresentedClient},
     cors::AnswerOf,
     form,
     parameters::Parameters,
     respond::{Answer, OAuthError, json, no_store},
 };
 use crate::{
-    oauth::{AuthorizationRequest, Client, ClientId, ErrorCode, KeyThumbprint, TokenHash},
+    oauth::{AuthorizationRequest, ClientId, ErrorCode, KeyThumbprint, TokenHash},
     store::PendingRequest,
 };
 
@@ -35,7 +35,12 @@ impl Endpoints {
     pub(super) async fn push_request(&self, request: Request<Bytes>, peer: Peer) -> Result<Answer, OAuthError> {
         let form = form(&request)?;
         let presented = PresentedClient::of(request.headers(), &form)?;
-        let client = self.pushing_client(&presented, peer).await?;
+        let checked = self.token_endpoint_client(&presented, peer).await?;
+        if !matches!(checked, CheckedClient::Authenticated(_)) {
+            // Anybody can name such a client, and each request is a row.
+            self.count_browser(peer)?;
+        }
+        let client = Arc::clone(checked.client());
         if form.sent("request_uri").is_some() {
             return Err(OAuthError::invalid_request("request_uri can't be pushed: send the request's parameters"));
         }
@@ -49,15 +54,6 @@ impl Endpoints {
         no_store(&mut answer);
         answer.extensions_mut().insert(AnswerOf(client));
         Ok(answer)
-    }
-
-    /// Whoever has a secret or keys must show them, as at the token endpoint (RFC 9126 §2).
-    async fn pushing_client(&self, presented: &PresentedClient, peer: Peer) -> Result<Arc<Client>, OAuthError> {
-        let claimed = presented.claimed_id();
-        self.check_failures(&self.limits.token_failures, claimed.as_ref(), peer)?;
-        let checked = self.check_client(presented).await;
-        let checked = checked.map_err(|error| self.refused_client(error, claimed.as_ref(), peer))?;
-        Ok(Arc::clone(checked.client()))
     }
 
     /// The key that the code will be bound to: of the proof beside the request, or of `dpop_jkt` (RFC 9449 §10.1).

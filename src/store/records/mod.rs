@@ -3,6 +3,7 @@
 mod connections;
 mod devices;
 mod logouts;
+mod native;
 mod registered;
 
 use serde::{Deserialize, Serialize};
@@ -10,6 +11,7 @@ use serde::{Deserialize, Serialize};
 pub use connections::Connection;
 pub use devices::{DeviceApproval, DeviceDecision, POLL_INTERVAL, PendingDevice, TakenDevice};
 pub use logouts::{ClientSession, EndOfLogin, LogoutNotice, PendingLogout};
+pub use native::{NativeCount, NativeImport, NativeRow, NativeState};
 pub use registered::{RegisteredClient, RemovedClient};
 
 use crate::{
@@ -345,59 +347,4 @@ pub struct KeptClient {
     pub id: ClientId,
     /// The description, secret and all, in the words of whoever keeps it.
     pub document: Secret,
-}
-
-/// A token that the upstream issued, with its refresh token.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct NativeRow {
-    /// The hash of the access token.
-    pub access: TokenHash,
-    /// The hash of the refresh token.
-    pub refresh: Option<TokenHash>,
-    /// The grant that they are to be known as. It begins when the row was made.
-    pub grant: Grant,
-    /// When the access token ends.
-    pub expires_at: UnixTime,
-    /// When the refresh token ends unless it is used.
-    pub refresh_expires_at: UnixTime,
-    /// Tells whether the row has changed since.
-    pub edition: String,
-    /// Whether the upstream has revoked it.
-    pub state: NativeState,
-}
-
-/// Whether a native token is good.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum NativeState {
-    /// The upstream accepts it until it expires.
-    Active,
-    /// The upstream refuses it.
-    Revoked,
-}
-
-/// What came of taking in native rows.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct NativeImport {
-    /// How many are new.
-    pub added: usize,
-    /// The grants that ended or changed: what is remembered of them is not to be believed.
-    pub ended: Vec<GrantId>,
-    /// Access tokens of rows that the upstream should forget: their grant has ended here, or it is ours by a refresh and
-    /// the access token has expired.
-    pub spent: Vec<TokenHash>,
-}
-
-/// How many native tokens of a client there are.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct NativeCount {
-    /// The client.
-    pub client: ClientId,
-    /// Access tokens that have not ended.
-    pub access: u64,
-    /// Refresh tokens that have not ended and that no refresh has replaced.
-    pub refresh: u64,
-    /// Tokens of either kind that were used since the asked time.
-    pub used: u64,
-    /// When one was used last.
-    pub last_used: Option<UnixTime>,
 }
