@@ -25,10 +25,10 @@ pub async fn a_registered_client_is_kept_changed_and_removed(store: Tested) {
     assert!(store.register_client(two.clone(), 2).await.expect("registered"));
     assert!(!store.register_client(client("third", start()), 2).await.expect("there are two already"));
     assert_eq!(store.registered_clients().await.expect("all"), [one.clone(), two.clone()]);
-    let changes = store.registrations().await.expect("a count");
+    let count = store.registrations().await.expect("a count");
     assert!(store.change_registered_client(&one.id, Secret::new("another")).await.expect("changed"));
     assert!(!store.change_registered_client(&ClientId::new("nobody"), Secret::new("x")).await.expect("an answer"));
-    assert_eq!(store.registrations().await.expect("a count"), changes + 1);
+    assert_eq!(store.registrations().await.expect("a count"), count + 1);
     let changed = RegisteredClient { document: Secret::new("another"), ..one.clone() };
     assert_eq!(store.registered_client(&one.id).await.expect("an answer"), Some(changed));
     issued(&store, "g").await;
@@ -36,7 +36,7 @@ pub async fn a_registered_client_is_kept_changed_and_removed(store: Tested) {
     assert_eq!(store.remove_registered_client(&one.id, start()).await.expect("removed"), Some(removed));
     assert_eq!(store.remove_registered_client(&one.id, start()).await.expect("an answer"), None);
     assert!(!can_refresh(&store, "g refresh", start()).await, "its grants have ended");
-    assert_eq!(store.registrations().await.expect("a count"), changes + 2);
+    assert_eq!(store.registrations().await.expect("a count"), count + 2);
     assert_eq!(store.registered_clients().await.expect("all"), [two]);
 }
 
