@@ -96,6 +96,17 @@ pub fn jwks(walk: &Walk, path: &str) {
     claims_by_jwks(&walk.gateway, SHOP, Algorithm::RS256, &tokens.id_token);
 }
 
+/// What is not listed is not there.
+pub fn no_registration(walk: &Walk) {
+    let answer = walk.gateway.register(&serde_json::json!({"redirect_uris": ["https://a.example/cb"]}));
+    assert_eq!(answer.status, 404, "{answer}");
+}
+
+/// What no client may use is not listed.
+pub fn no_device_authorization(walk: &Walk) {
+    is_error(&walk.gateway.as_client(SHOP, "device_authorization", &[]), 400, "unauthorized_client");
+}
+
 pub fn registration(walk: &Walk, path: &str) {
     let metadata = serde_json::json!({"redirect_uris": ["https://agent.example/cb"]});
     let registered = walk.gateway.registered("https://agent.example/cb", &metadata);
