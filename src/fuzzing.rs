@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 pub use crate::{
-    access::bearer::{Presented, parse as bearer},
+    access::bearer::{Presented, Scheme, parse as bearer},
     endpoints::parameters::Parameters,
     http1::chunks::ChunkScan,
     proxy::passed,

@@ -4,7 +4,7 @@
 use std::sync::LazyLock;
 
 use empress_gateway::{
-    fuzzing::{Presented, bearer},
+    fuzzing::{Presented, Scheme, bearer},
     oauth::{Recognised, TOKEN_PREFIX, TokenKind, TokenMint},
     random::SeededRandom,
     secret::SecretKey,
@@ -29,9 +29,10 @@ fuzz_target!(|bytes: &[u8]| {
     assert!(headers.len() == 1 || verdict.is_err(), "two headers");
     match verdict {
         Ok(Presented::Nothing) => panic!("there is a header"),
-        Ok(Presented::Bearer(token)) => {
-            let (scheme, rest) = line.split_at(6);
-            assert!(scheme.eq_ignore_ascii_case(b"bearer") && rest.starts_with(b" "));
+        Ok(Presented::Token(scheme, token)) => {
+            let name: &[u8] = if scheme == Scheme::Bearer { b"bearer" } else { b"dpop" };
+            let (scheme, rest) = line.split_at(name.len());
+            assert!(scheme.eq_ignore_ascii_case(name) && rest.starts_with(b" "));
             assert_eq!(rest.trim_ascii_start(), token.as_bytes());
             assert!(token.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._~+/=".contains(&byte)));
             let genuine = matches!(MINT.recognise(token), Recognised::Ours(_));
@@ -47,7 +48,7 @@ fn passes_as_something_else(line: &[u8]) {
     let words: Vec<_> = line.split(|byte| *byte == b' ').collect();
     if let [scheme, _] = words.as_slice() {
         let lower: String = scheme.iter().map(|byte| char::from(*byte)).flat_map(char::to_lowercase).collect();
-        assert_ne!(lower, "bearer");
+        assert!(lower != "bearer" && lower != "dpop");
     }
     for word in words {
         let start = word.get(..TOKEN_PREFIX.len()).unwrap_or_default();
