@@ -111,8 +111,11 @@ const CHECKS: [(&str, Check); 38] = [
     ("registration_endpoint", Check::Endpoint("register_client", endpoints::registration)),
 ];
 
+/// Shows that what is not listed is refused.
+type Refused = fn(&Walk);
+
 /// Those that the document has only where it is switched on.
-const OPTIONAL: [(&str, fn(&Walk)); 2] = [
+const OPTIONAL: [(&str, Refused); 2] = [
     ("registration_endpoint", endpoints::no_registration),
     ("device_authorization_endpoint", endpoints::no_device_authorization),
 ];
