@@ -24,15 +24,17 @@ use crate::{
 const NONCE_TURN: u64 = 150;
 /// Longer than a proof can be good: a minute on either side of its time.
 const MEMORY: Duration = Duration::from_secs(125);
-/// So many proofs are remembered at most in each half of the memory, some 50 bytes each. Only who holds a token that is
-/// good can have one remembered.
+/// So many proofs are remembered at most in each half of a memory, some 50 bytes each. Those beside an access token have a
+/// memory of their own, which only who holds a token that is good can fill: at the token endpoint anybody can who names a
+/// public client.
 const MOST: usize = 1 << 20;
 
 /// Checks proofs of one site.
 pub struct Proofs {
     origin: String,
     key: DerivedKey,
-    seen: Mutex<Seen>,
+    beside_tokens: Mutex<Seen>,
+    others: Mutex<Seen>,
 }
 
 /// Why a request does not show that it comes from who holds the token's key.
@@ -64,8 +66,8 @@ impl Proofs {
     #[must_use]
     pub fn new(origin: &str, random: &dyn Random, now: UnixTime) -> Self {
         let key = SecretKey::new(random.bytes()).derive(Purpose::DpopNonce);
-        let seen = Seen { newer: HashSet::new(), older: HashSet::new(), since: now };
-        Self { origin: origin.to_owned(), key, seen: Mutex::new(seen) }
+        let nothing = || Mutex::new(Seen { newer: HashSet::new(), older: HashSet::new(), since: now });
+        Self { origin: origin.to_owned(), key, beside_tokens: nothing(), others: nothing() }
     }
 
     /// A nonce that is good now.
@@ -93,7 +95,8 @@ impl Proofs {
         if !nonce.is_some_and(|nonce| self.is_nonce(&nonce, now)) {
             return Err(NotProven::Nonce(self.nonce(now)));
         }
-        self.note(&id, now)?;
+        let seen = if access_token.is_some() { &self.beside_tokens } else { &self.others };
+        seen.lock().unwrap_or_else(PoisonError::into_inner).note(&id, now, MOST)?;
         Ok(key)
     }
 
@@ -107,21 +110,22 @@ impl Proofs {
         let is = |turn| bool::from(self.nonce_of(turn).as_bytes().ct_eq(presented.as_bytes()));
         is(turn) || is(turn.saturating_sub(1))
     }
+}
 
-    fn note(&self, id: &TokenHash, now: UnixTime) -> Result<(), NotProven> {
+impl Seen {
+    fn note(&mut self, id: &TokenHash, now: UnixTime, most: usize) -> Result<(), NotProven> {
         let id = *id.as_bytes().first_chunk::<16>().unwrap_or(&[0; 16]);
-        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-        if now.since(seen.since) >= MEMORY {
-            seen.older = std::mem::take(&mut seen.newer);
-            seen.since = now;
+        if now.since(self.since) >= MEMORY {
+            self.older = std::mem::take(&mut self.newer);
+            self.since = now;
         }
-        if seen.older.contains(&id) || seen.newer.contains(&id) {
+        if self.older.contains(&id) || self.newer.contains(&id) {
             return Err(NotProven::Replayed);
         }
-        if seen.newer.len() >= MOST {
+        if self.newer.len() >= most {
             return Err(NotProven::Full);
         }
-        seen.newer.insert(id);
+        self.newer.insert(id);
         Ok(())
     }
 }
@@ -161,14 +165,17 @@ mod tests {
     /// T74
     #[test]
     fn what_came_before_is_remembered_for_as_long_as_it_could_come_again() {
-        let proofs = proofs();
+        let mut seen = Seen { newer: HashSet::new(), older: HashSet::new(), since: start() };
         let (one, two) = (TokenHash::of("one"), TokenHash::of("two"));
-        assert_eq!(proofs.note(&one, start()), Ok(()));
-        assert_eq!(proofs.note(&one, start()), Err(NotProven::Replayed));
+        assert_eq!(seen.note(&one, start(), 2), Ok(()));
+        assert_eq!(seen.note(&one, start(), 2), Err(NotProven::Replayed));
         // The last moment of the newer half; what is noted there lives through the next.
         let late = start().plus(MEMORY).minus(Duration::from_secs(1));
-        assert_eq!(proofs.note(&two, late), Ok(()));
-        assert_eq!(proofs.note(&two, late.plus(Duration::from_secs(120))), Err(NotProven::Replayed));
-        assert_eq!(proofs.note(&one, start().plus(4 * MEMORY)), Ok(()), "it is too old to be a proof by now");
+        assert_eq!(seen.note(&two, late, 2), Ok(()));
+        assert_eq!(seen.note(&two, late.plus(Duration::from_secs(120)), 2), Err(NotProven::Replayed));
+        assert_eq!(seen.note(&one, start().plus(4 * MEMORY), 2), Ok(()), "it is too old to be a proof by now");
+        assert_eq!(seen.note(&two, start().plus(4 * MEMORY), 2), Ok(()));
+        let three = TokenHash::of("three");
+        assert_eq!(seen.note(&three, start().plus(4 * MEMORY), 2), Err(NotProven::Full), "none is believed then");
     }
 }

@@ -89,7 +89,8 @@ impl Issuer {
         Ok(self.store.decide_device(pending.user_code, DeviceDecision::Denied, self.clock.now()).await?)
     }
 
-    /// One poll: tokens, once the user has granted them, bound to the key that the client has proven to hold. The device code is used up by that, whatever comes of it.
+    /// One poll: tokens, once the user has granted them, bound to the key that the client has proven to hold. The device
+    /// code is used up by that, whatever comes of it.
     ///
     /// # Errors
     /// The refusal, which may be to wait; or that store, upstream or signing fail.

@@ -5,10 +5,24 @@ use url::Url;
 
 use super::Frame;
 use crate::{
-    endpoints::{EndpointSettings, METHOD_PATH},
-    oauth::{AuthorizationRequest, Client},
+    endpoints::{EndpointSettings, METHOD_PATH, texts::Texts},
+    oauth::{AuthorizationRequest, Client, Scopes},
     store::GrantUser,
 };
+
+/// What a user is asked: who wants access to which site, and what each scope means, in words.
+pub(super) fn question(
+    texts: &Texts,
+    settings: &EndpointSettings,
+    client: &Client,
+    scopes: &Scopes,
+) -> (String, Vec<String>) {
+    let rules = settings.rules.load();
+    let meaning =
+        |scope: &str| texts.meaning(scope, &settings.site_name, client.scopes.name_claims(), &rules.opened_by(scope));
+    let heading = texts.with("consent-heading", &[("app", &client.name), ("site", &settings.site_name)]);
+    (heading, scopes.iter().map(|scope| meaning(scope.as_str())).collect())
+}
 
 #[derive(Template)]
 #[template(path = "consent.html")]
@@ -31,15 +45,13 @@ impl<'a> ConsentPage<'a> {
         request: &AuthorizationRequest,
         (handle, form_token): (&'a str, &'a str),
     ) -> Self {
-        let (texts, rules) = (frame.texts, settings.rules.load());
-        let meaning = |scope: &str| {
-            texts.meaning(scope, &settings.site_name, client.scopes.name_claims(), &rules.opened_by(scope))
-        };
+        let texts = frame.texts;
+        let (heading, meanings) = question(texts, settings, client, &request.consent_scopes());
         Self {
             frame,
-            heading: texts.with("consent-heading", &[("app", &client.name), ("site", &settings.site_name)]),
+            heading,
             user: user.name.as_str(),
-            meanings: request.consent_scopes().iter().map(|scope| meaning(scope.as_str())).collect(),
+            meanings,
             action: format!("{METHOD_PATH}approve"),
             handle,
             form_token,

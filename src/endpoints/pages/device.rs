@@ -2,7 +2,7 @@
 
 use askama::Template;
 
-use super::Frame;
+use super::{Frame, consent::question};
 use crate::{
     endpoints::{EndpointSettings, METHOD_PATH},
     oauth::{Client, Scopes},
@@ -78,19 +78,8 @@ impl<'a> DeviceConsentPage<'a> {
         scopes: &Scopes,
         (code, form_token): (&'a str, &'a str),
     ) -> Self {
-        let (texts, rules) = (frame.texts, settings.rules.load());
-        let meaning = |scope: &str| {
-            texts.meaning(scope, &settings.site_name, client.scopes.name_claims(), &rules.opened_by(scope))
-        };
-        Self {
-            frame,
-            heading: texts.with("consent-heading", &[("app", &client.name), ("site", &settings.site_name)]),
-            user: user.name.as_str(),
-            meanings: scopes.iter().map(|scope| meaning(scope.as_str())).collect(),
-            code,
-            form_token,
-            action: action(),
-        }
+        let (heading, meanings) = question(frame.texts, settings, client, scopes);
+        Self { frame, heading, user: user.name.as_str(), meanings, code, form_token, action: action() }
     }
 }
 
