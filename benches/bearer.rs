@@ -49,11 +49,12 @@ fn grant(token: &MintedToken) -> NewGrant {
         id_token_claims: Vec::new(),
         userinfo_claims: Vec::new(),
         dpop_key: None,
+        act: None,
     };
     let expires_at = NOW.plus(Duration::from_secs(3600));
     let access =
         NewAccessToken { hash: token.hash, scopes: support::scopes(), issued_at: NOW, expires_at, dpop_key: None };
-    NewGrant { grant, access, refresh: None, from_code: None, in_login: None }
+    NewGrant { grant, access, refresh: None, from_code: None, in_login: None, made_from: None }
 }
 
 fn main() {

@@ -103,7 +103,14 @@ impl Filling {
         let access_record = NewAccessToken { hash: access.hash, scopes, issued_at, expires_at, dpop_key: None };
         let refresh = Some(NewRefreshToken { hash: refresh.hash, issued_at, expires_at });
         self.store
-            .issue_grant(NewGrant { grant, access: access_record, refresh, from_code: Some(code.hash), in_login: None })
+            .issue_grant(NewGrant {
+                grant,
+                access: access_record,
+                refresh,
+                from_code: Some(code.hash),
+                in_login: None,
+                made_from: None,
+            })
             .await?;
         Ok(access.text.expose().to_owned())
     }
@@ -153,5 +160,6 @@ fn grant_of(record: &CodeRecord) -> Grant {
         id_token_claims: Vec::new(),
         userinfo_claims: Vec::new(),
         dpop_key: None,
+        act: None,
     }
 }

@@ -65,6 +65,7 @@ pub fn client() -> Client {
         allow: Allowances::default(),
         id_token_claims: IdTokenClaims::Full,
         skip_consent: true,
+        exchanges_tokens_of: Vec::new(),
         service_user: None,
         id_token_alg: None,
         allowed_roles: Vec::new(),

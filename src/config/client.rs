@@ -49,6 +49,8 @@ pub struct ClientSettings {
     pub id_token_claims: IdTokenClaims,
     /// Whether users are not asked for consent. Default false.
     pub skip_consent: bool,
+    /// The clients whose access tokens it may exchange for its own (RFC 8693). Default none.
+    pub exchanges_tokens_of: Vec<ClientId>,
     /// The user that its own tokens (`client_credentials`) act as. Default none.
     #[serde(deserialize_with = "empty_is_none")]
     pub service_user: Option<UserName>,
@@ -81,7 +83,7 @@ pub struct ClientSettings {
 
 /// What a block may say of a client that ERPNext registers, all but its secret and its redirect URIs, and what each key
 /// changes, in this order: what ERPNext's row allows goes with the key that no longer lists it, and `allow` adds.
-pub(super) const OVERRIDABLE: [(&str, Override); 18] = [
+pub(super) const OVERRIDABLE: [(&str, Override); 19] = [
     ("name", |client, block| client.name.clone_from(&block.name)),
     ("scopes", |client, block| client.scopes = block.scopes.clone()),
     ("grant_types", |client, block| {
@@ -117,6 +119,7 @@ pub(super) const OVERRIDABLE: [(&str, Override); 18] = [
     ("allow", |client, block| client.allow = client.allow.iter().chain(block.allow.iter()).collect()),
     ("id_token_claims", |client, block| client.id_token_claims = block.id_token_claims),
     ("skip_consent", |client, block| client.skip_consent = block.skip_consent),
+    ("exchanges_tokens_of", |client, block| client.exchanges_tokens_of.clone_from(&block.exchanges_tokens_of)),
     ("service_user", |client, block| client.service_user.clone_from(&block.service_user)),
     ("id_token_alg", |client, block| client.id_token_alg = block.id_token_alg),
     ("allowed_roles", |client, block| client.allowed_roles.clone_from(&block.allowed_roles)),
@@ -166,6 +169,7 @@ impl Default for ClientSettings {
             allow: Allowances::default(),
             id_token_claims: IdTokenClaims::Full,
             skip_consent: false,
+            exchanges_tokens_of: Vec::new(),
             service_user: None,
             id_token_alg: None,
             allowed_roles: Vec::new(),
@@ -279,6 +283,7 @@ impl ClientSettings {
             allow: if self.is_implicit() { self.allow.with(Allowance::Implicit) } else { self.allow },
             id_token_claims: self.id_token_claims,
             skip_consent: self.skip_consent,
+            exchanges_tokens_of: self.exchanges_tokens_of.clone(),
             service_user: self.service_user.clone(),
             id_token_alg: self.id_token_alg,
             allowed_roles: self.allowed_roles.clone(),

@@ -156,6 +156,10 @@ fn access_claims(claims: &mut Map<String, Value>, facts: &AccessTokenFacts) {
         // RFC 9449 §6.2.
         put("cnf", serde_json::json!({ "jkt": key.to_string() }));
     }
+    if let Some(actor) = &facts.grant.act {
+        // RFC 8693 §4.1.
+        put("act", serde_json::json!(actor));
+    }
     put("exp", facts.expires_at.secs().into());
     put("iat", facts.issued_at.secs().into());
 }

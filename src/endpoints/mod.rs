@@ -21,6 +21,7 @@ mod respond;
 mod revoke;
 mod texts;
 mod token;
+mod token_exchange;
 mod userinfo;
 
 use std::{fmt, net::IpAddr, sync::Arc};

@@ -98,6 +98,11 @@ impl Parameters {
         self.0.iter().find(|(other, _)| other == name).map(|(_, value)| value.as_str())
     }
 
+    /// Every value of a parameter that may be sent more than once.
+    pub fn each(&self, name: &str) -> impl Iterator<Item = &str> {
+        self.0.iter().filter(move |(other, value)| other == name && !value.is_empty()).map(|(_, value)| value.as_str())
+    }
+
     /// How often a parameter was sent.
     #[must_use]
     pub fn count(&self, name: &str) -> usize {

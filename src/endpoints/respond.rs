@@ -64,7 +64,8 @@ impl OAuthError {
             | ErrorCode::SlowDown
             | ErrorCode::ExpiredToken
             | ErrorCode::InvalidRedirectUri
-            | ErrorCode::InvalidClientMetadata => StatusCode::BAD_REQUEST,
+            | ErrorCode::InvalidClientMetadata
+            | ErrorCode::InvalidTarget => StatusCode::BAD_REQUEST,
         };
         Self {
             code,
@@ -234,6 +235,18 @@ impl From<GrantRefusal> for OAuthError {
             GrantRefusal::DeviceDenied => Self::new(ErrorCode::AccessDenied, "the user denied the request"),
             GrantRefusal::DeviceExpired => {
                 Self::new(ErrorCode::ExpiredToken, "the device_code has expired: begin again")
+            }
+            GrantRefusal::SubjectNotActive | GrantRefusal::SubjectOfOtherClient => Self::invalid_request(
+                "the subject_token is unknown, expired, revoked, or not one that this client may exchange",
+            ),
+            GrantRefusal::SubjectKeyNotProven => {
+                Self::invalid_request("the subject_token is bound to a key: send a DPoP proof of it")
+            }
+            GrantRefusal::ExchangedTooOften => {
+                Self::invalid_request("the subject_token comes from as many exchanges as there may be")
+            }
+            GrantRefusal::NoCommonScope => {
+                Self::new(ErrorCode::InvalidScope, "the subject_token has no scope that this client may have")
             }
             GrantRefusal::SecondFactorNeeded => {
                 grant("the user has two-factor login: use the authorization code grant")

@@ -16,6 +16,7 @@ use super::{
     parameters::Parameters,
     refuse_query,
     respond::{Answer, OAuthError, json, no_store, set},
+    token_exchange,
 };
 use crate::{
     access::NONCE_HEADER,
@@ -156,6 +157,7 @@ impl Endpoints {
                 let presented = form.get("device_code").ok_or_else(|| missing("device_code"))?;
                 self.issuer.redeem_device(client, &Secret::new(presented), dpop_key).await
             }
+            GrantType::TokenExchange => Ok(self.exchange_token(form, checked, dpop_key, peer).await?),
             GrantType::Implicit => return Err(unsupported()),
         };
         match tokens {
@@ -172,7 +174,7 @@ impl Endpoints {
                     address: Some(peer.address),
                     ..AuditEvent::default()
                 });
-                let mut answer = token_response(&tokens);
+                let mut answer = token_response(&tokens, request.grant_type);
                 if dpop_key.is_some() {
                     set(&mut answer, NONCE_HEADER.clone(), &self.access.nonce(self.issuer.clock.now()));
                 }
@@ -196,7 +198,7 @@ impl Endpoints {
     }
 
     /// Logs why, counts what may be a guess, and says what the client may know.
-    fn refused_grant(&self, error: IssueError, client: Option<&Client>, peer: Peer) -> OAuthError {
+    pub(super) fn refused_grant(&self, error: IssueError, client: Option<&Client>, peer: Peer) -> OAuthError {
         if let IssueError::Refused(refusal) = &error
             && !refusal.is_to_wait()
         {
@@ -242,6 +244,7 @@ pub(super) fn check_grant_type(client: &Client, grant_type: GrantType) -> Result
     let allowed = match grant_type {
         GrantType::Password => client.allows(Allowance::Password),
         GrantType::Implicit => return Err(unsupported()),
+        GrantType::TokenExchange => client.may_exchange_tokens(),
         GrantType::AuthorizationCode
         | GrantType::RefreshToken
         | GrantType::ClientCredentials
@@ -258,20 +261,22 @@ fn unsupported() -> OAuthError {
     OAuthError::new(ErrorCode::UnsupportedGrantType, "this grant_type is not supported")
 }
 
-fn missing(parameter: &'static str) -> OAuthError {
+pub(super) fn missing(parameter: &'static str) -> OAuthError {
     OAuthError::invalid_request(format!("the parameter {parameter} is missing"))
 }
 
-fn scope(form: &Parameters) -> Result<Option<Scopes>, OAuthError> {
+pub(super) fn scope(form: &Parameters) -> Result<Option<Scopes>, OAuthError> {
     let parse = |text| Scopes::parse(text).map_err(|_| OAuthError::new(ErrorCode::InvalidScope, "scope is malformed"));
     form.get("scope").map(parse).transpose()
 }
 
-/// RFC 6749 §5.1, in ERPNext's order.
-fn token_response(tokens: &IssuedTokens) -> Answer {
+/// RFC 6749 §5.1, in ERPNext's order; RFC 8693 §2.2.1.
+fn token_response(tokens: &IssuedTokens, grant_type: GrantType) -> Answer {
     #[derive(Serialize)]
     struct Body<'a> {
         access_token: &'a str,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        issued_token_type: Option<&'static str>,
         expires_in: u64,
         token_type: &'static str,
         scope: String,
@@ -282,6 +287,7 @@ fn token_response(tokens: &IssuedTokens) -> Answer {
     }
     let body = Body {
         access_token: tokens.access_token.expose(),
+        issued_token_type: (grant_type == GrantType::TokenExchange).then_some(token_exchange::ACCESS_TOKEN),
         expires_in: tokens.expires_in,
         token_type: if tokens.dpop_key.is_some() { "DPoP" } else { "Bearer" },
         scope: tokens.scopes.to_string(),

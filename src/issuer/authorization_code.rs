@@ -64,6 +64,7 @@ impl Issuer {
                 grant: grant.clone(),
                 from_code: None,
                 in_login: None,
+                made_from: None,
                 nonce: None,
                 with_refresh: false,
                 with_id_token: false,
@@ -97,6 +98,7 @@ impl Issuer {
             id_token_claims: request.id_token_claims.clone(),
             userinfo_claims: request.userinfo_claims.clone(),
             dpop_key: None,
+            act: None,
         }
     }
 
@@ -155,6 +157,7 @@ impl Issuer {
         let refresh_key = presented.dpop_key.filter(|_| client.is_public());
         let first = FirstTokens {
             in_login: record.login,
+            made_from: None,
             nonce: record.nonce.clone(),
             grant: Grant { dpop_key: refresh_key, ..grant_of_code(record, now) },
             from_code: Some(hash),
@@ -169,13 +172,13 @@ impl Issuer {
         let record = match self.store.take_code(hash, now).await? {
             TakenCode::Taken(record) => *record,
             TakenCode::Replayed(grant) => {
-                (self.grant_ended)(&grant);
                 self.record(&AuditEvent {
                     event: "code_replayed",
                     client_id: Some(client.id.as_str()),
                     grant_id: Some(grant.as_str()),
                     ..AuditEvent::default()
                 });
+                self.tell_ended(&grant).await?;
                 return Err(GrantRefusal::ReplayedCode.into());
             }
             TakenCode::Absent => return Err(GrantRefusal::UnknownCode.into()),
@@ -236,5 +239,6 @@ fn grant_of_code(record: CodeRecord, now: UnixTime) -> Grant {
         id_token_claims: record.id_token_claims,
         userinfo_claims: record.userinfo_claims,
         dpop_key: None,
+        act: None,
     }
 }

@@ -31,11 +31,13 @@ impl Issuer {
             id_token_claims: Vec::new(),
             userinfo_claims: Vec::new(),
             dpop_key: None,
+            act: None,
         };
         let first = FirstTokens {
             grant,
             from_code: None,
             in_login: None,
+            made_from: None,
             nonce: None,
             with_refresh: false,
             with_id_token: false,

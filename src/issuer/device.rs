@@ -121,11 +121,13 @@ impl Issuer {
             id_token_claims: Vec::new(),
             userinfo_claims: Vec::new(),
             dpop_key: dpop_key.filter(|_| client.is_public()),
+            act: None,
         };
         let first = FirstTokens {
             grant,
             from_code: Some(hash),
             in_login: None,
+            made_from: None,
             nonce: None,
             with_refresh: may_refresh(client),
             with_id_token: true,
@@ -154,9 +156,9 @@ impl Issuer {
                 GrantRefusal::OtherClient
             }
             TakenDevice::Replayed(grant) => {
-                (self.grant_ended)(&grant);
                 let (event, grant_id) = ("device_code_replayed", Some(grant.as_str()));
                 self.record(&AuditEvent { event, client_id, grant_id, ..AuditEvent::default() });
+                self.tell_ended(&grant).await?;
                 GrantRefusal::ReplayedCode
             }
         };

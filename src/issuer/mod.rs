@@ -11,6 +11,7 @@ mod refresh_token;
 mod refusal;
 mod revocation;
 mod signing;
+mod token_exchange;
 
 use std::{fmt, sync::Arc, time::Duration};
 
@@ -24,6 +25,7 @@ pub use logout::{LogoutCause, Logouts};
 pub use refusal::{GrantRefusal, IssueError};
 pub use revocation::PresentedToken;
 pub use signing::{HEARD_OF, JWKS_MAX_AGE, KeyLives, KeyPhase, KeyRound, KeyTimes, LEAD, SigningError, SigningKeys};
+pub use token_exchange::SubjectToken;
 
 use crate::{
     clock::{Clock, UnixTime},
@@ -217,17 +219,20 @@ impl Issuer {
         });
         let dpop_key = first.dpop_key;
         let access_record = NewAccessToken { dpop_key, ..self.access_record(access.hash, scopes.clone(), now) };
+        let access_record = first.made_from.iter().fold(access_record, |record, from| from.bound(record));
+        let expires_in = access_record.expires_at.since(now).as_secs();
         let grant = NewGrant {
             grant: first.grant,
             access: access_record,
             refresh: new_refresh,
             from_code: first.from_code,
             in_login: first.in_login,
+            made_from: first.made_from.map(|from| from.grant),
         };
         self.store.issue_grant(grant).await?;
         Ok(IssuedTokens {
             access_token: access.text,
-            expires_in: self.settings.access_ttl.as_secs(),
+            expires_in,
             scopes,
             refresh_token: refresh.map(|refresh| refresh.text),
             id_token,
@@ -247,10 +252,25 @@ struct FirstTokens {
     grant: Grant,
     from_code: Option<TokenHash>,
     in_login: Option<TokenHash>,
+    made_from: Option<MadeFrom>,
     nonce: Option<String>,
     with_refresh: bool,
     with_id_token: bool,
     dpop_key: Option<KeyThumbprint>,
+}
+
+/// What a grant is made from by token exchange.
+struct MadeFrom {
+    grant: GrantId,
+    /// When the token ends that was exchanged.
+    ends_at: UnixTime,
+}
+
+impl MadeFrom {
+    /// The token, as one that ends no later than the one that it is made from.
+    fn bound(&self, token: NewAccessToken) -> NewAccessToken {
+        NewAccessToken { expires_at: token.expires_at.min(self.ends_at), ..token }
+    }
 }
 
 fn may_refresh(client: &Client) -> bool {

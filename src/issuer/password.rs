@@ -46,6 +46,7 @@ impl Issuer {
             id_token_claims: Vec::new(),
             userinfo_claims: Vec::new(),
             dpop_key: None,
+            act: None,
         };
         let with_refresh = may_refresh(client);
         self.issue(
@@ -54,6 +55,7 @@ impl Issuer {
                 grant,
                 from_code: None,
                 in_login: None,
+                made_from: None,
                 nonce: None,
                 with_refresh,
                 with_id_token: false,

@@ -166,7 +166,6 @@ impl Issuer {
         match self.store.rotate_refresh(step).await? {
             RefreshOutcome::Refreshed | RefreshOutcome::Graced => Ok(()),
             RefreshOutcome::Reused(grant) => {
-                (self.grant_ended)(&grant);
                 self.record(&AuditEvent {
                     event: "refresh_token_reused",
                     client_id: Some(client.id.as_str()),
@@ -174,6 +173,7 @@ impl Issuer {
                     grant_id: Some(grant.as_str()),
                     ..AuditEvent::default()
                 });
+                self.tell_ended(&grant).await?;
                 Err(GrantRefusal::ReusedRefreshToken.into())
             }
             RefreshOutcome::Absent => Err(GrantRefusal::UnknownRefreshToken.into()),

@@ -82,6 +82,16 @@ pub enum GrantRefusal {
     DeviceDenied,
     /// The device code has expired.
     DeviceExpired,
+    /// The token to be exchanged is none of ours, is no access token, has expired, or its grant has ended.
+    SubjectNotActive,
+    /// It was issued to a client whose tokens this one may not exchange.
+    SubjectOfOtherClient,
+    /// It is bound to a key that was not proven.
+    SubjectKeyNotProven,
+    /// It comes from too many exchanges already.
+    ExchangedTooOften,
+    /// It has no scope that the client may have.
+    NoCommonScope,
 }
 
 impl GrantRefusal {
@@ -111,6 +121,11 @@ impl GrantRefusal {
             Self::DeviceTooFast => "device_too_fast",
             Self::DeviceDenied => "device_denied",
             Self::DeviceExpired => "device_expired",
+            Self::SubjectNotActive => "subject_not_active",
+            Self::SubjectOfOtherClient => "subject_of_other_client",
+            Self::SubjectKeyNotProven => "subject_key_not_proven",
+            Self::ExchangedTooOften => "exchanged_too_often",
+            Self::NoCommonScope => "no_common_scope",
         }
     }
 
@@ -120,7 +135,8 @@ impl GrantRefusal {
         matches!(self, Self::DevicePending | Self::DeviceTooFast)
     }
 
-    /// Whether this may be somebody's guess: only what our own checksum or a login page would tell apart from a mishap.
+    /// Whether this may be somebody's guess: only what our own checksum or a login page would tell apart from a mishap. What
+    /// a backend exchanges it was handed by somebody else, who must not be able to have it locked out.
     #[must_use]
     pub const fn may_be_a_guess(self) -> bool {
         matches!(

@@ -5,7 +5,7 @@ use crate::{
     clock::UnixTime,
     erpnext::{DirectoryError, NativeTokens},
     oauth::{ClientId, GrantId, Recognised, TokenHash, TokenKind, UserName},
-    store::{AccessTokenFacts, RefreshTokenFacts},
+    store::{AccessTokenFacts, RefreshTokenFacts, StoreError},
     telemetry::audit::AuditEvent,
 };
 
@@ -161,7 +161,15 @@ impl Issuer {
     /// When the store can't keep it: the grant goes on then.
     pub async fn end_grant(&self, grant: &GrantId) -> Result<(), IssueError> {
         self.store.revoke_grant(grant, self.clock.now()).await?;
+        Ok(self.tell_ended(grant).await?)
+    }
+
+    /// Tells whoever keeps tokens in memory that a grant has ended in the store, and what was made from it with it.
+    pub(super) async fn tell_ended(&self, grant: &GrantId) -> Result<(), StoreError> {
         (self.grant_ended)(grant);
+        for made in self.store.grants_made_from(grant).await? {
+            (self.grant_ended)(&made);
+        }
         Ok(())
     }
 

@@ -44,6 +44,8 @@ pub struct Client {
     pub id_token_claims: IdTokenClaims,
     /// Whether users are not asked for consent.
     pub skip_consent: bool,
+    /// The clients whose tokens it may exchange for its own (RFC 8693).
+    pub exchanges_tokens_of: Vec<ClientId>,
     /// The user that tokens of `client_credentials` act as.
     pub service_user: Option<UserName>,
     /// The algorithm of its id_tokens; `None` is the gateway's setting.
@@ -91,6 +93,13 @@ impl Client {
     pub fn may_be_granted(&self, scope: &str) -> bool {
         let by_openid = Scope::OIDC_STANDARD.contains(&scope) || (scope == "roles" && !self.scopes.name_claims());
         self.scopes.contains(scope) || (self.scopes.contains(Scope::OPENID) && by_openid)
+    }
+
+    /// Whether it may exchange tokens for its own (RFC 8693): somebody's, and only as a client that shows who it is.
+    #[must_use]
+    pub fn may_exchange_tokens(&self) -> bool {
+        let may = self.grant_types.contains(&GrantType::TokenExchange) && !self.is_public();
+        may && !self.exchanges_tokens_of.is_empty()
     }
 
     /// Whether what it is granted without `offline_access` ends at the end session endpoint (decision 31). ERPNext's own
@@ -165,7 +174,7 @@ words! {
 }
 
 words! {
-    /// The grant types (RFC 6749 §4, §6; RFC 8628).
+    /// The grant types (RFC 6749 §4, §6; RFC 8628; RFC 8693).
     GrantType {
         /// §4.1
         AuthorizationCode = "authorization_code",
@@ -179,6 +188,8 @@ words! {
         Implicit = "implicit",
         /// RFC 8628 §3.4
         DeviceCode = "urn:ietf:params:oauth:grant-type:device_code",
+        /// RFC 8693 §2.1
+        TokenExchange = "urn:ietf:params:oauth:grant-type:token-exchange",
     }
 }
 

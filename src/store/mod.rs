@@ -79,8 +79,8 @@ pub trait Store: Send + Sync + 'static {
 
     // Grants
 
-    /// Writes a grant with its first tokens. If `from_code` was replayed meanwhile, or the login session that it is in has
-    /// ended, the grant is written as ended.
+    /// Writes a grant with its first tokens. If `from_code` was replayed meanwhile, or the login session that it is in or the
+    /// grant that it is made from has ended, the grant is written as ended.
     async fn issue_grant(&self, grant: NewGrant) -> StoreResult<()>;
     /// What is known of a refresh token whose grant has not ended; also one that was rotated away, which tells a reuse.
     async fn refresh_token(&self, token: TokenHash, now: UnixTime) -> StoreResult<Option<RefreshTokenFacts>>;
@@ -91,8 +91,11 @@ pub trait Store: Send + Sync + 'static {
     async fn access_token(&self, token: TokenHash, now: UnixTime) -> StoreResult<Option<AccessTokenFacts>>;
     /// The grant, unless it has ended.
     async fn grant(&self, grant: &GrantId) -> StoreResult<Option<Grant>>;
-    /// Ends a grant; `false` when it had ended before or never was.
+    /// Ends a grant; `false` when it had ended before or never was. With a grant, here and in every other verb, those end
+    /// that were made from it, and from those: where ended grants are told, they are among them.
     async fn revoke_grant(&self, grant: &GrantId, now: UnixTime) -> StoreResult<bool>;
+    /// The grants that were made from this one by token exchange, and from those, whether they live or have ended.
+    async fn grants_made_from(&self, grant: &GrantId) -> StoreResult<Vec<GrantId>>;
     /// Ends all grants of a user, with consents and shadow token; tells which grants.
     async fn revoke_user(&self, user: &UserName, now: UnixTime) -> StoreResult<Vec<GrantId>>;
     /// Ends all grants of a client, with its consents; tells which grants.

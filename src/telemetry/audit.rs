@@ -33,6 +33,12 @@ pub struct AuditEvent<'a> {
     /// The grant.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub grant_id: Option<&'a str>,
+    /// The client whose token was exchanged.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub from_client_id: Option<&'a str>,
+    /// The grant of that token.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub from_grant_id: Option<&'a str>,
     /// The grant type.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub grant_type: Option<&'static str>,

@@ -134,6 +134,10 @@ impl Store for FakeStore {
         away()
     }
 
+    async fn grants_made_from(&self, _: &GrantId) -> StoreResult<Vec<GrantId>> {
+        away()
+    }
+
     async fn revoke_user(&self, _: &UserName, _: UnixTime) -> StoreResult<Vec<GrantId>> {
         away()
     }

@@ -87,6 +87,7 @@ impl Scene {
             id_token_claims: Vec::new(),
             userinfo_claims: Vec::new(),
             dpop_key: None,
+            act: None,
         };
         let (issued_at, expires_at) = (self.clock.now(), self.clock.now().plus(LIFE));
         let facts = AccessTokenFacts { grant, scopes, issued_at, expires_at, last_used: None, dpop_key: None };

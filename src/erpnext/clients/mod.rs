@@ -82,7 +82,11 @@ impl KnownClients {
         for scope in client.scopes.iter().map(Scope::as_str).chain(standard) {
             add(&mut self.scopes, &scope.to_owned());
         }
-        client.grant_types.iter().for_each(|grant_type| add(&mut self.grant_types, grant_type));
+        for grant_type in &client.grant_types {
+            if *grant_type != GrantType::TokenExchange || client.may_exchange_tokens() {
+                add(&mut self.grant_types, grant_type);
+            }
+        }
         let implicit = ResponseType::IMPLICIT.iter().filter(|response_type| client.may_ask_for(**response_type));
         implicit.for_each(|response_type| add(&mut self.response_types, response_type));
         self.open_introspection |= client.allows(Allowance::OpenIntrospection);
@@ -257,6 +261,7 @@ mod tests {
             allow: Allowances::default(),
             id_token_claims: IdTokenClaims::Full,
             skip_consent: false,
+            exchanges_tokens_of: Vec::new(),
             service_user: None,
             id_token_alg: None,
             allowed_roles: Vec::new(),

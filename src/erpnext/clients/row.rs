@@ -72,6 +72,7 @@ impl ClientRow {
                 .collect::<Allowances>(),
             id_token_claims: IdTokenClaims::Full,
             skip_consent: self.skip_authorization != 0,
+            exchanges_tokens_of: Vec::new(),
             service_user: None,
             id_token_alg: None,
             allowed_roles: self.allowed_roles.clone(),

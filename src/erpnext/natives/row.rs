@@ -64,6 +64,7 @@ impl Row {
             id_token_claims: Vec::new(),
             userinfo_claims: Vec::new(),
             dpop_key: None,
+            act: None,
         };
         Some(NativeRow {
             access,

@@ -77,6 +77,9 @@ impl Store for ShadowStore {
     async fn revoke_grant(&self, _: &GrantId, _: UnixTime) -> StoreResult<bool> {
         nothing()
     }
+    async fn grants_made_from(&self, _: &GrantId) -> StoreResult<Vec<GrantId>> {
+        nothing()
+    }
     async fn revoke_user(&self, _: &UserName, _: UnixTime) -> StoreResult<Vec<GrantId>> {
         nothing()
     }

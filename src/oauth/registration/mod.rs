@@ -124,6 +124,7 @@ impl ClientMetadata {
             allow: Allowances::default(),
             id_token_claims: IdTokenClaims::Full,
             skip_consent: false,
+            exchanges_tokens_of: Vec::new(),
             service_user: None,
             id_token_alg: None,
             allowed_roles: Vec::new(),

@@ -29,6 +29,7 @@ pub async fn a_grant_without_refresh_token_is_issued(store: Tested) {
     new.grant.session_claim = None;
     new.grant.id_token_claims.clear();
     new.grant.userinfo_claims.clear();
+    new.grant.act = None;
     store.issue_grant(new.clone()).await.expect("issued");
     let facts = store.access_token(hash("g access"), start()).await.expect("an answer").expect("active");
     assert_eq!(facts.grant, new.grant);

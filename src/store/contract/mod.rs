@@ -7,6 +7,7 @@ mod codes;
 mod connections;
 mod consents;
 mod devices;
+mod exchanges;
 mod grants;
 mod life;
 mod logouts;
@@ -19,7 +20,7 @@ mod sealed;
 mod upkeep;
 
 pub use self::{
-    codes::*, connections::*, consents::*, devices::*, grants::*, life::*, logouts::*, native::*, refresh::*,
+    codes::*, connections::*, consents::*, devices::*, exchanges::*, grants::*, life::*, logouts::*, native::*, refresh::*,
     registered::*, requests::*, revocations::*, sealed::*, upkeep::*,
 };
 
@@ -30,7 +31,7 @@ use super::{
 };
 use crate::{
     clock::UnixTime,
-    oauth::{ClientId, GrantId, KeyThumbprint, Scopes, Subject, TokenHash, UserName},
+    oauth::{Actor, ClientId, GrantId, KeyThumbprint, Scopes, Subject, TokenHash, UserName},
 };
 
 /// A store to be tested.
@@ -67,6 +68,10 @@ macro_rules! store_contract {
             a_user_code_stands_for_one_device,
             of_many_polls_of_a_granted_device_one_gets_it,
             what_was_granted_to_a_device_is_void_after_its_user_or_client_was_revoked,
+            a_grant_ends_with_the_one_that_it_was_made_from,
+            a_grant_made_from_one_that_has_ended_is_ended,
+            grants_of_others_end_with_those_that_they_were_made_from_whatever_ends_these,
+            a_reuse_ends_what_was_made_from_the_grant,
             an_access_token_is_known_until_it_expires,
             a_grant_without_refresh_token_is_issued,
             a_grant_id_is_used_once,
@@ -206,6 +211,7 @@ fn grant(id: &str) -> NewGrant {
             id_token_claims: vec!["email".to_owned(), "name".to_owned()],
             userinfo_claims: vec!["phone_number".to_owned()],
             dpop_key: Some(KeyThumbprint::from_bytes([8; 32])),
+            act: Actor::after(None, ClientId::new("client")),
         },
         access: access(&format!("{id} access"), start()),
         refresh: Some(NewRefreshToken {
@@ -215,6 +221,7 @@ fn grant(id: &str) -> NewGrant {
         }),
         from_code: None,
         in_login: None,
+        made_from: None,
     }
 }
 

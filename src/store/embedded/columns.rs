@@ -4,11 +4,12 @@ use rusqlite::{
     ToSql,
     types::{FromSql, FromSqlError, FromSqlResult, ToSqlOutput, ValueRef},
 };
+use serde::Serialize;
 
 use crate::{
     clock::UnixTime,
     oauth::{
-        Allowance, ClientId, GrantId, KeyId, KeyThumbprint, Scopes, SigningAlgorithm, SiteId, Subject, TokenHash,
+        Actor, Allowance, ClientId, GrantId, KeyId, KeyThumbprint, Scopes, SigningAlgorithm, SiteId, Subject, TokenHash,
         UserName,
     },
 };
@@ -103,9 +104,7 @@ pub struct TextList(pub Vec<String>);
 
 impl ToSql for TextList {
     fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
-        let json =
-            serde_json::to_string(&self.0).map_err(|error| rusqlite::Error::ToSqlConversionFailure(error.into()))?;
-        Ok(json.into())
+        as_json(&self.0)
     }
 }
 
@@ -113,6 +112,23 @@ impl FromSql for TextList {
     fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
         serde_json::from_str(value.as_str()?).map(Self).map_err(FromSqlError::other)
     }
+}
+
+impl ToSql for Actor {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        as_json(self)
+    }
+}
+
+impl FromSql for Actor {
+    fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
+        serde_json::from_str(value.as_str()?).map_err(FromSqlError::other)
+    }
+}
+
+fn as_json(value: &impl Serialize) -> rusqlite::Result<ToSqlOutput<'static>> {
+    let json = serde_json::to_string(value).map_err(|error| rusqlite::Error::ToSqlConversionFailure(error.into()))?;
+    Ok(json.into())
 }
 
 #[cfg(test)]

@@ -48,7 +48,7 @@ pub fn end_connection(rows: &Rows<'_>, user: &UserName, client: &ClientId, now: 
         params![rows.site, user, client, now],
         |row| row.get(0),
     )?;
-    revocations::announce(rows, &ended, now)?;
+    let ended = revocations::announce(rows, ended, now)?;
     requests::void_codes(rows, Whose::UserAtClient(user, client))?;
     rows.change(
         "DELETE FROM consents WHERE site = ?1 AND user_name = ?2 AND client = ?3",

@@ -15,12 +15,12 @@ use crate::{
 macro_rules! grant_columns {
     () => {
         "g.id, g.client, g.user_name, g.sub, g.scopes, g.created_at, g.auth_time, g.session_claim, g.id_token_claims,
-         g.userinfo_claims, g.dpop_key"
+         g.userinfo_claims, g.dpop_key, g.act"
     };
 }
 
 /// How many columns [`read_grant`] reads.
-const GRANT_COLUMNS: usize = 11;
+const GRANT_COLUMNS: usize = 12;
 
 fn read_grant(row: &Row<'_>) -> rusqlite::Result<Grant> {
     Ok(Grant {
@@ -34,20 +34,22 @@ fn read_grant(row: &Row<'_>) -> rusqlite::Result<Grant> {
         id_token_claims: row.get::<_, TextList>(8)?.0,
         userinfo_claims: row.get::<_, TextList>(9)?.0,
         dpop_key: row.get(10)?,
+        act: row.get(11)?,
     })
 }
 
 pub fn issue_grant(rows: &Rows<'_>, new: &NewGrant) -> StoreResult<()> {
     let redeemed = new.from_code.map_or(Ok(true), |code| requests::redeem(rows, code))?;
     let logged_in = new.in_login.map_or(Ok(true), |login| logouts::is_used_for(rows, login, &new.grant.client))?;
-    let lives = redeemed && logged_in;
+    let lives = redeemed && logged_in && may_be_made(rows, new)?;
     let ends =
         new.refresh.as_ref().map_or(new.access.expires_at, |refresh| refresh.expires_at.max(new.access.expires_at));
     let NewGrant { grant, access, refresh, .. } = new;
     rows.change(
         "INSERT INTO grants (site, id, client, user_name, sub, scopes, created_at, auth_time, session_claim,
-                             id_token_claims, newest_refresh, lasts_until, userinfo_claims, dpop_key)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)",
+                             id_token_claims, newest_refresh, lasts_until, userinfo_claims, dpop_key, made_from,
+                             act)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)",
         params![
             rows.site,
             grant.id,
@@ -63,6 +65,8 @@ pub fn issue_grant(rows: &Rows<'_>, new: &NewGrant) -> StoreResult<()> {
             ends,
             TextList(grant.userinfo_claims.clone()),
             grant.dpop_key,
+            new.made_from,
+            grant.act,
         ],
     )?;
     put_access_token(rows, &grant.id, access)?;
@@ -73,6 +77,12 @@ pub fn issue_grant(rows: &Rows<'_>, new: &NewGrant) -> StoreResult<()> {
         revoke_grant(rows, &grant.id, access.issued_at)?;
     }
     Ok(())
+}
+
+/// Whether the grant that this one is made from lives, if it is made from one.
+fn may_be_made(rows: &Rows<'_>, new: &NewGrant) -> StoreResult<bool> {
+    let Some(made_from) = &new.made_from else { return Ok(true) };
+    Ok(grant(rows, made_from)?.is_some())
 }
 
 /// Writes an access token of a grant.
@@ -155,14 +165,29 @@ pub fn grant(rows: &Rows<'_>, grant: &GrantId) -> StoreResult<Option<Grant>> {
     )
 }
 
-/// Ends a grant and tells the feed, unless it has ended.
+/// Ends a grant with those that were made from it, and tells the feed, unless it has ended.
 pub fn revoke_grant(rows: &Rows<'_>, grant: &GrantId, now: UnixTime) -> StoreResult<bool> {
+    Ok(!end_grant(rows, grant, now)?.is_empty())
+}
+
+/// The same; tells which grants ended.
+pub fn end_grant(rows: &Rows<'_>, grant: &GrantId, now: UnixTime) -> StoreResult<Vec<GrantId>> {
     let ended = rows.change(
         "UPDATE grants SET ended_at = ?3 WHERE site = ?1 AND id = ?2 AND ended_at IS NULL",
         params![rows.site, grant, now],
     )?;
-    if ended > 0 {
-        revocations::append(rows, grant, now)?;
-    }
-    Ok(ended > 0)
+    if ended > 0 { revocations::announce(rows, vec![grant.clone()], now) } else { Ok(Vec::new()) }
+}
+
+/// The grants that were made from this one, and from those.
+pub fn grants_made_from(rows: &Rows<'_>, grant: &GrantId) -> StoreResult<Vec<GrantId>> {
+    rows.all(
+        "WITH RECURSIVE made (id) AS (
+             SELECT id FROM grants INDEXED BY grants_made_from WHERE site = ?1 AND made_from = ?2
+             UNION
+             SELECT g.id FROM made JOIN grants g INDEXED BY grants_made_from ON g.site = ?1 AND g.made_from = made.id)
+         SELECT id FROM made",
+        params![rows.site, grant],
+        |row| row.get(0),
+    )
 }

@@ -123,8 +123,7 @@ fn end_grants(rows: &Rows<'_>, session: &ClientSession, now: UnixTime) -> StoreR
             read,
         ),
     }?;
-    revocations::announce(rows, &ended, now)?;
-    Ok(ended)
+    revocations::announce(rows, ended, now)
 }
 
 pub fn take_due_notices(

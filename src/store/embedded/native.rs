@@ -83,7 +83,7 @@ fn add(rows: &Rows<'_>, native: &NativeRow, now: UnixTime) -> StoreResult<()> {
     };
     grants::issue_grant(
         rows,
-        &NewGrant { grant: native.grant.clone(), access, refresh, from_code: None, in_login: None },
+        &NewGrant { grant: native.grant.clone(), access, refresh, from_code: None, in_login: None, made_from: None },
     )?;
     note(rows, native, refresh_hash)
 }
@@ -114,9 +114,7 @@ fn follow(
     }
     if native.state == NativeState::Revoked {
         // What a refresh has made of it is revoked with it, as ERPNext would have it.
-        if grants::revoke_grant(rows, grant, now)? {
-            outcome.ended.push(grant.clone());
-        }
+        outcome.ended.extend(grants::end_grant(rows, grant, now)?);
         return Ok(());
     }
     if kept.adopted && native.expires_at <= now {
@@ -176,8 +174,8 @@ pub fn forget(rows: &Rows<'_>, gone: &[TokenHash], now: UnixTime) -> StoreResult
             // The grant goes on; what is remembered of its native access token must not.
             revocations::append(rows, &grant, now)?;
             ended.push(grant);
-        } else if grants::revoke_grant(rows, &grant, now)? {
-            ended.push(grant);
+        } else {
+            ended.extend(grants::end_grant(rows, &grant, now)?);
         }
     }
     Ok(ended)

@@ -29,7 +29,7 @@ pub fn revoke_user(rows: &Rows<'_>, user: &UserName, now: UnixTime) -> StoreResu
         params![rows.site, user, now],
         |row| row.get(0),
     )?;
-    announce(rows, &ended, now)?;
+    let ended = announce(rows, ended, now)?;
     requests::void_codes(rows, Whose::User(user))?;
     rows.change("DELETE FROM consents WHERE site = ?1 AND user_name = ?2", params![rows.site, user])?;
     rows.change("DELETE FROM shadow_tokens WHERE site = ?1 AND user_name = ?2", params![rows.site, user])?;
@@ -43,15 +43,30 @@ pub fn revoke_client(rows: &Rows<'_>, client: &ClientId, now: UnixTime) -> Store
         params![rows.site, client, now],
         |row| row.get(0),
     )?;
-    announce(rows, &ended, now)?;
+    let ended = announce(rows, ended, now)?;
     requests::void_codes(rows, Whose::Client(client))?;
     consents::forget_consents(rows, client)?;
     Ok(ended)
 }
 
-/// Writes into the feed that these grants have ended.
-pub fn announce(rows: &Rows<'_>, ended: &[GrantId], now: UnixTime) -> StoreResult<()> {
-    ended.iter().try_for_each(|grant| append(rows, grant, now))
+/// Writes into the feed that these grants have ended, ends those that were made from them, and so on; tells of all.
+pub fn announce(rows: &Rows<'_>, ended: Vec<GrantId>, now: UnixTime) -> StoreResult<Vec<GrantId>> {
+    let (mut all, mut told) = (ended, 0);
+    while let Some(grant) = all.get(told).cloned() {
+        append(rows, &grant, now)?;
+        all.extend(end_made_from(rows, &grant, now)?);
+        told += 1;
+    }
+    Ok(all)
+}
+
+fn end_made_from(rows: &Rows<'_>, grant: &GrantId, now: UnixTime) -> StoreResult<Vec<GrantId>> {
+    rows.all(
+        "UPDATE grants INDEXED BY grants_made_from SET ended_at = ?3
+         WHERE site = ?1 AND made_from = ?2 AND ended_at IS NULL RETURNING id",
+        params![rows.site, grant, now],
+        |row| row.get(0),
+    )
 }
 
 pub fn revocations_after(rows: &Rows<'_>, after: RevocationSeq) -> StoreResult<Vec<Revocation>> {

@@ -88,6 +88,11 @@ impl Store for EmbeddedStore {
         self.writer.write(move |rows| grants::revoke_grant(rows, &grant, now)).await
     }
 
+    async fn grants_made_from(&self, grant: &GrantId) -> StoreResult<Vec<GrantId>> {
+        let grant = grant.clone();
+        self.readers.read(move |rows| grants::grants_made_from(rows, &grant)).await
+    }
+
     async fn revoke_user(&self, user: &UserName, now: UnixTime) -> StoreResult<Vec<GrantId>> {
         let user = user.clone();
         self.writer.write(move |rows| revocations::revoke_user(rows, &user, now)).await

@@ -17,7 +17,7 @@ pub use registered::{RegisteredClient, RemovedClient};
 use crate::{
     clock::UnixTime,
     oauth::{
-        Allowance, AuthorizationRequest, ClientId, GrantId, KeyId, KeyThumbprint, Scopes, SigningAlgorithm, Subject,
+        Actor, Allowance, AuthorizationRequest, ClientId, GrantId, KeyId, KeyThumbprint, Scopes, SigningAlgorithm, Subject,
         TokenHash, UserName, pkce::CodeChallenge,
     },
     secret::Secret,
@@ -119,6 +119,9 @@ pub struct Grant {
     pub userinfo_claims: Vec<String>,
     /// The key that its refresh tokens are bound to (RFC 9449 §5).
     pub dpop_key: Option<KeyThumbprint>,
+    /// Who acts for the user, where it was made by token exchange (RFC 8693 §4.1).
+    #[serde(default)]
+    pub act: Option<Actor>,
 }
 
 /// An access token to be written.
@@ -160,6 +163,8 @@ pub struct NewGrant {
     pub from_code: Option<TokenHash>,
     /// The login session that it ends with.
     pub in_login: Option<TokenHash>,
+    /// The grant that it is made from by token exchange, and ends with.
+    pub made_from: Option<GrantId>,
 }
 
 /// What the store knows of an active access token.
