@@ -6,8 +6,7 @@ use crate::oauth::{Allowance, ClientAuthMethod, ClientKeys, ClientMode, GrantTyp
 const USE_METHOD: &str = "use \"client_secret_basic\", \"client_secret_post\", \"private_key_jwt\" or \"none\"";
 const NOTHING_TO_DO: &str = "the list is empty: the client could do nothing";
 const NEEDS_SERVICE_USER: &str = "needed by the grant type client_credentials: the ERPNext user that the tokens act as";
-const NEEDS_TOKENS: &str =
-    "needed by the grant type urn:ietf:params:oauth:grant-type:token-exchange: the clients whose tokens it may exchange";
+const NEEDS_TOKENS: &str = "needed by the grant type urn:ietf:params:oauth:grant-type:token-exchange: the clients whose tokens it may exchange";
 
 /// Checks every client, and that no two have one id.
 pub(super) fn check(clients: &[ClientSettings], sync: ClientSync, findings: &mut Findings<'_>) {
@@ -19,7 +18,8 @@ pub(super) fn check(clients: &[ClientSettings], sync: ClientSync, findings: &mut
         {
             findings.add(&rules.key("id"), format!("client[{earlier}] has the same id"));
         }
-        if sync == ClientSync::Sync && client.is_override() {
+        let overrides = sync == ClientSync::Sync && client.is_override();
+        if overrides {
             rules.check_override(findings);
         } else {
             rules.check_secret(findings);
@@ -28,7 +28,7 @@ pub(super) fn check(clients: &[ClientSettings], sync: ClientSync, findings: &mut
             rules.check_pkce(findings);
             rules.check_algorithm(findings);
         }
-        rules.check_exchange(findings);
+        rules.check_exchange(overrides, findings);
         rules.check_logout(findings);
         rules.check_unbuilt(findings);
     }
@@ -174,21 +174,23 @@ impl Rules<'_> {
         }
     }
 
-    /// What a block does not say of a client of ERPNext's, ERPNext or another key of the block says.
-    fn check_exchange(&self, findings: &mut Findings<'_>) {
+    /// A client of ERPNext's has a secret, unless its block says otherwise.
+    fn check_exchange(&self, overrides: bool, findings: &mut Findings<'_>) {
         let (client, path) = (self.client, self.key("exchanges_tokens_of"));
-        if !self.sound(&["grant_types", "exchanges_tokens_of", "auth_method", "secret", "secret_file", "jwks"], findings) {
+        if !self
+            .sound(&["grant_types", "exchanges_tokens_of", "auth_method", "secret", "secret_file", "jwks"], findings)
+        {
             return;
         }
         let used = client.grant_types.contains(&GrantType::TokenExchange);
         if used && client.exchanges_tokens_of.is_empty() {
             findings.add(&path, NEEDS_TOKENS);
         } else if !used && !client.exchanges_tokens_of.is_empty() {
-            findings.add(&path, format!("is only for the grant type {}: add it to grant_types", GrantType::TokenExchange));
+            findings
+                .add(&path, format!("is only for the grant type {}: add it to grant_types", GrantType::TokenExchange));
         }
-        let registered_here = client.has_secret() || client.jwks.is_some() || !client.redirect_uris.is_empty();
-        let says_none = client.auth_method == Some(ClientAuthMethod::None);
-        if used && (says_none || (registered_here && client.auth_method() == ClientAuthMethod::None)) {
+        let method = if overrides { client.auth_method } else { Some(client.auth_method()) };
+        if used && method == Some(ClientAuthMethod::None) {
             findings.add(
                 &self.key("grant_types"),
                 "token exchange is for clients that authenticate: add secret_file, or jwks",

@@ -62,9 +62,9 @@ fn subject_token(form: &Parameters) -> Result<Secret, OAuthError> {
     let token = form.get("subject_token").ok_or_else(|| missing("subject_token"))?;
     match form.get("subject_token_type") {
         Some(ACCESS_TOKEN) => Ok(Secret::new(token)),
-        Some(_) => Err(OAuthError::invalid_request(
-            "subject_token_type must be urn:ietf:params:oauth:token-type:access_token",
-        )),
+        Some(_) => {
+            Err(OAuthError::invalid_request("subject_token_type must be urn:ietf:params:oauth:token-type:access_token"))
+        }
         None => Err(missing("subject_token_type")),
     }
 }

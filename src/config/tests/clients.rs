@@ -2,8 +2,8 @@
 
 use super::{assert_wrong, config};
 use crate::oauth::{
-    Allowance, Client, ClientAuthMethod, ClientMode, ClientSource, GrantType, Pkce, ResponseType, SigningAlgorithm,
-    UserName,
+    Allowance, Client, ClientAuthMethod, ClientId, ClientMode, ClientSource, GrantType, Pkce, ResponseType,
+    SigningAlgorithm, UserName,
 };
 
 fn block(more: &str) -> String {
@@ -16,6 +16,7 @@ fn client(more: &str) -> Client {
 
 const URIS: &str = "redirect_uris = [\"https://shop.example.com/cb\"]\n";
 const SECRET: &str = "secret = \"s3cret\"\n";
+const EXCHANGE: &str = "urn:ietf:params:oauth:grant-type:token-exchange";
 
 #[test]
 fn a_client_with_a_secret_is_confidential_and_strict() {
@@ -103,6 +104,13 @@ fn keys_that_contradict_each_other_are_refused() {
             "grant_types",
             "clients with a secret",
         ),
+        (format!("{URIS}{SECRET}grant_types = [\"{EXCHANGE}\"]"), "exchanges_tokens_of", "needed"),
+        (format!("{URIS}{SECRET}exchanges_tokens_of = [\"app\"]"), "exchanges_tokens_of", "add it to grant_types"),
+        (
+            format!("{URIS}grant_types = [\"{EXCHANGE}\"]\nexchanges_tokens_of = [\"app\"]"),
+            "grant_types",
+            "clients that authenticate",
+        ),
         (format!("{URIS}pkce = \"optional\""), "pkce", "no_pkce"),
         (format!("{URIS}{SECRET}id_token_alg = \"HS256\""), "id_token_alg", "allow = [\"hs256\"]"),
         (format!("{URIS}id_token_alg = \"HS256\"\nallow = [\"hs256\"]"), "id_token_alg", "it has none"),
@@ -135,6 +143,8 @@ fn a_block_without_secret_and_redirect_uris_changes_what_it_names_of_a_client_of
     let open = overridden("allowed_roles = []\nskip_consent = false\nname = \"The shop\"\nscopes = [\"openid\"]");
     assert!(open.allowed_roles.is_empty() && !open.skip_consent);
     assert_eq!((open.name.as_str(), open.scopes.to_string().as_str()), ("The shop", "openid"));
+    let backend = overridden(&format!("grant_types = [\"{EXCHANGE}\"]\nexchanges_tokens_of = [\"app\"]"));
+    assert!(backend.may_exchange_tokens() && backend.exchanges_tokens_of == [ClientId::new("app")]);
     let service = overridden("grant_types = [\"client_credentials\"]\nservice_user = \"bot@example.com\"");
     assert_eq!(service.grant_types, [GrantType::ClientCredentials]);
 }
@@ -178,6 +188,10 @@ fn a_block_that_overrides_is_checked_too() {
     assert_wrong(&block("auth_method = \"client_secret\""), "client[0].auth_method", "client_secret_basic");
     assert_wrong(&block("grant_types = []"), "client[0].grant_types", "empty");
     assert_wrong(&block("grant_types = [\"client_credentials\"]"), "client[0].service_user", "needed");
+    let exchanges = format!("grant_types = [\"{EXCHANGE}\"]");
+    assert_wrong(&block(&exchanges), "client[0].exchanges_tokens_of", "needed");
+    let public = format!("{exchanges}\nexchanges_tokens_of = [\"app\"]\nauth_method = \"none\"");
+    assert_wrong(&block(&public), "client[0].grant_types", "clients that authenticate");
     let off = format!("erpnext.clients = \"off\"\n{}", block("mode = \"strict\""));
     assert_wrong(&off, "client[0].redirect_uris", "needed");
 }

@@ -20,8 +20,8 @@ mod sealed;
 mod upkeep;
 
 pub use self::{
-    codes::*, connections::*, consents::*, devices::*, exchanges::*, grants::*, life::*, logouts::*, native::*, refresh::*,
-    registered::*, requests::*, revocations::*, sealed::*, upkeep::*,
+    codes::*, connections::*, consents::*, devices::*, exchanges::*, grants::*, life::*, logouts::*, native::*,
+    refresh::*, registered::*, requests::*, revocations::*, sealed::*, upkeep::*,
 };
 
 use std::{sync::Arc, time::Duration};

@@ -9,8 +9,8 @@ use serde::Serialize;
 use crate::{
     clock::UnixTime,
     oauth::{
-        Actor, Allowance, ClientId, GrantId, KeyId, KeyThumbprint, Scopes, SigningAlgorithm, SiteId, Subject, TokenHash,
-        UserName,
+        Actor, Allowance, ClientId, GrantId, KeyId, KeyThumbprint, Scopes, SigningAlgorithm, SiteId, Subject,
+        TokenHash, UserName,
     },
 };
 

@@ -17,8 +17,8 @@ pub use registered::{RegisteredClient, RemovedClient};
 use crate::{
     clock::UnixTime,
     oauth::{
-        Actor, Allowance, AuthorizationRequest, ClientId, GrantId, KeyId, KeyThumbprint, Scopes, SigningAlgorithm, Subject,
-        TokenHash, UserName, pkce::CodeChallenge,
+        Actor, Allowance, AuthorizationRequest, ClientId, GrantId, KeyId, KeyThumbprint, Scopes, SigningAlgorithm,
+        Subject, TokenHash, UserName, pkce::CodeChallenge,
     },
     secret::Secret,
 };

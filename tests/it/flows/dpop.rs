@@ -13,13 +13,13 @@ use crate::{
 const WHOAMI: &str = "/api/method/frappe.auth.get_logged_user";
 
 /// A key, and what its holder sends.
-struct Holder<'g> {
+pub struct Holder<'g> {
     gateway: &'g TestGateway,
-    key: SigningClient,
+    pub key: SigningClient,
 }
 
 impl<'g> Holder<'g> {
-    fn new(gateway: &'g TestGateway) -> Self {
+    pub fn new(gateway: &'g TestGateway) -> Self {
         Self { gateway, key: SigningClient::new() }
     }
 
@@ -33,13 +33,13 @@ impl<'g> Holder<'g> {
     }
 
     /// A request to one of our endpoints with a proof.
-    fn proven(&self, request: &Request, endpoint: &str) -> Answer {
+    pub fn proven(&self, request: &Request, endpoint: &str) -> Answer {
         let url = format!("{}{METHOD}{endpoint}", self.gateway.url());
         let proof = self.key.proof(("POST", &url), &[("nonce", self.nonce())]);
         self.gateway.send(&request.clone().header("DPoP", &proof))
     }
 
-    fn tokens(&self, client: Client, extra: &[(&str, &str)]) -> Tokens {
+    pub fn tokens(&self, client: Client, extra: &[(&str, &str)]) -> Tokens {
         let code = Browser::of(self.gateway, ALICE).code(client, extra);
         let answer = self.proven(&exchange_request(client, &code, &[]), "get_token");
         assert!(answer.header("dpop-nonce").is_some(), "the next one: {answer}");
@@ -59,7 +59,7 @@ impl<'g> Holder<'g> {
         self.gateway.send(&request.header("DPoP", proof))
     }
 
-    fn acts(&self, token: &str) {
+    pub fn acts(&self, token: &str) {
         let answer = self.call(token, &self.proof(token, &[]));
         assert_eq!((answer.status, &answer.json()["message"]), (200, &json!(ALICE)), "{answer}");
     }

@@ -5,6 +5,7 @@ mod browser;
 mod clients;
 mod config;
 mod device;
+mod exchanging;
 mod flow;
 mod gateway;
 mod http;
@@ -23,6 +24,9 @@ pub use self::{
     },
     config::Setup,
     device::{DEVICE_GRANT, Device, TV, TV_BLOCK},
+    exchanging::{
+        ACCESS_TOKEN_TYPE, AGENT, AGENT_BLOCK, BACKEND, BACKEND_BLOCK, EXCHANGE_GRANT, exchange_token_request,
+    },
     flow::{
         CHALLENGE, METHOD, Tokens, VERIFIER, authorize_url, client_request, exchange_request, is_invalid_token,
         parameters, query,

@@ -16,8 +16,8 @@ use serde_json::{Map, Value};
 use crate::{
     standin::ALICE,
     support::{
-        APP, Auth, Browser, Client, EDDSA, ES256, IMPLICIT, LEGACY, PASSWORD, POST, Receiver, SCOPED, SERVICE, SHOP,
-        Setup, SigningClient, TV, TV_BLOCK, TestGateway,
+        APP, Auth, BACKEND, BACKEND_BLOCK, Browser, Client, EDDSA, ES256, IMPLICIT, LEGACY, PASSWORD, POST, Receiver,
+        SCOPED, SERVICE, SHOP, Setup, SigningClient, TV, TV_BLOCK, TestGateway,
     },
 };
 
@@ -122,8 +122,8 @@ const OPTIONAL: [(&str, Refused); 2] = [
 
 #[test]
 fn discovery_lists_what_works_and_nothing_else() {
-    let clients = vec![SHOP, APP, LEGACY, IMPLICIT, PASSWORD, SERVICE, POST, ES256, EDDSA, SCOPED, TV];
-    Walk::new(Setup::new().client(TV_BLOCK), clients).every_value();
+    let clients = vec![SHOP, APP, LEGACY, IMPLICIT, PASSWORD, SERVICE, POST, ES256, EDDSA, SCOPED, TV, BACKEND];
+    Walk::new(Setup::new().client(TV_BLOCK).client(BACKEND_BLOCK), clients).every_value();
 }
 
 #[test]
@@ -171,7 +171,7 @@ impl Walk {
 
     /// The clients of the list that a browser can log in for.
     fn with_browser(&self) -> impl Iterator<Item = Client> {
-        self.clients.iter().copied().filter(|client| ![SERVICE.id, PASSWORD.id, TV.id].contains(&client.id))
+        self.clients.iter().copied().filter(|client| ![SERVICE.id, PASSWORD.id, TV.id, BACKEND.id].contains(&client.id))
     }
 
     fn every_value(&self) {

@@ -6,8 +6,8 @@ use super::{Walk, authorization};
 use crate::{
     standin::{ALICE, ALICE_PASSWORD},
     support::{
-        Browser, DEVICE_GRANT, Device, PASSWORD, POST, SERVICE, SHOP, TV, Tokens, claims, claims_by_jwks,
-        claims_by_secret, header,
+        ACCESS_TOKEN_TYPE, BACKEND, Browser, DEVICE_GRANT, Device, EXCHANGE_GRANT, PASSWORD, POST, SERVICE, SHOP, TV,
+        Tokens, claims, claims_by_jwks, claims_by_secret, header,
     },
 };
 
@@ -45,6 +45,10 @@ pub fn grant_type(walk: &Walk, grant_type: &str) -> bool {
             let page = browser.type_code(&device.user_code);
             browser.decide_device(&page, "allow");
             gives(TV, &[("device_code", &device.code)])
+        }
+        EXCHANGE_GRANT if walk.has(BACKEND) => {
+            let tokens = gateway.tokens(ALICE, SHOP, &[]);
+            gives(BACKEND, &[("subject_token", &tokens.access), ("subject_token_type", ACCESS_TOKEN_TYPE)])
         }
         "implicit" => authorization::response_type(walk, "token"),
         _ => walk.clients.iter().any(|client| gives(*client, &[("assertion", "x"), ("device_code", "x")])),
