@@ -11,7 +11,7 @@ use crate::{
         output::{self, shown},
     },
     clock::UnixTime,
-    oauth::Recognised,
+    oauth::{Actor, ClientId, Recognised},
     server::tools::Tools,
     store::Grant,
 };
@@ -41,6 +41,8 @@ struct Known<'a> {
     expires_at: String,
     grant_id: &'a str,
     granted_at: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    act: Option<&'a Actor>,
 }
 
 pub(super) fn run(args: &InspectArgs, tools: &Tools, out: &mut dyn Write) -> anyhow::Result<u8> {
@@ -91,6 +93,7 @@ fn known(grant: &Grant, scope: String, issued_at: UnixTime, expires_at: UnixTime
         expires_at: shown(expires_at),
         grant_id: grant.id.as_str(),
         granted_at: shown(grant.created_at),
+        act: grant.act.as_ref(),
     }
 }
 
@@ -99,6 +102,8 @@ fn print(inspected: &Inspected<'_>, out: &mut dyn Write) {
         let _ = writeln!(out, "not active: {}", inspected.reason.unwrap_or_default());
         return;
     };
+    let acting = known.act.map(|actor| actor.chain().map(ClientId::as_str).collect::<Vec<_>>().join(", after "));
+    let acting = acting.unwrap_or_default();
     output::pairs(
         out,
         &[
@@ -107,6 +112,7 @@ fn print(inspected: &Inspected<'_>, out: &mut dyn Write) {
             ("issued by", inspected.issued_by.to_owned()),
             ("client", known.client_id.to_owned()),
             ("user", known.user.to_owned()),
+            ("acting", acting),
             ("scopes", known.scope.clone()),
             ("issued", known.issued_at.clone()),
             ("expires", known.expires_at.clone()),
