@@ -283,6 +283,22 @@ mod tests {
     }
 
     #[test]
+    fn token_exchange_is_a_grant_type_of_those_who_may_use_it_alone() {
+        let known = |auth_method, exchanges_tokens_of: &[&str]| {
+            let exchanging = Client {
+                auth_method,
+                grant_types: vec![GrantType::TokenExchange],
+                exchanges_tokens_of: exchanges_tokens_of.iter().copied().map(ClientId::new).collect(),
+                ..client("backend", &[], true)
+            };
+            ClientRegistry::new(vec![exchanging]).known().grant_types.contains(&GrantType::TokenExchange)
+        };
+        assert!(known(ClientAuthMethod::Basic, &["shop"]));
+        assert!(!known(ClientAuthMethod::None, &["shop"]), "it does not authenticate");
+        assert!(!known(ClientAuthMethod::Basic, &[]), "there is nothing that it may exchange");
+    }
+
+    #[test]
     fn origins_are_those_of_web_redirect_uris() {
         let uris = ["https://shop.example.com/cb", "http://localhost:3000/cb", "com.example.app:/cb"];
         let registry = ClientRegistry::new(vec![

@@ -7,7 +7,7 @@ use tokio::time::Instant;
 use super::harness::{beside, run};
 use crate::{
     standin::{ALICE, BOB, Bearer, Failure, ORDINARY_CLIENT},
-    support::{APP, Browser, LEGACY, SHOP, Setup, TestGateway, Tokens, until},
+    support::{APP, BACKEND, BACKEND_BLOCK, Browser, LEGACY, SHOP, Setup, TestGateway, Tokens, until},
 };
 
 const NATIVE: &str = "mkOkEgw4kHitB9RXtR7Kjyy6Auiwxq";
@@ -69,6 +69,19 @@ fn inspect_tells_what_is_known_of_a_token_and_never_the_token() {
     }
     assert_eq!(beside(&gateway, &["token", "inspect"], "\n").code, 1);
     assert_eq!(beside(&gateway, &["token", "inspect", &tokens.access], "").code, 2, "no token is an argument");
+}
+
+#[test]
+fn inspect_tells_who_acts_by_an_exchanged_token() {
+    let gateway = Setup::new().client(BACKEND_BLOCK).start();
+    let subject = gateway.tokens(ALICE, SHOP, &[]);
+    let first = Tokens::of(&gateway.exchange_token(BACKEND, &subject.access, &[]));
+    let second = Tokens::of(&gateway.exchange_token(BACKEND, &first.access, &[]));
+    let known = beside(&gateway, &["token", "inspect", "--json"], &second.access).json();
+    assert_eq!(known["act"], serde_json::json!({"sub": "backend", "act": {"sub": "backend"}}), "{known}");
+    assert_eq!(beside(&gateway, &["token", "inspect", "--json"], &subject.access).json().get("act"), None);
+    let shown = beside(&gateway, &["token", "inspect"], &second.access);
+    assert!(shown.out.contains("acting") && shown.out.contains("backend, after backend"), "{shown:?}");
 }
 
 /// T59 across processes.
