@@ -43,15 +43,15 @@ fn a_backend_gets_a_token_of_its_own_for_the_same_user_that_does_less() {
 #[test]
 fn without_a_scope_the_new_token_has_what_the_token_and_the_client_both_have() {
     let gateway = start();
-    let scopes = |client, subject: &str, extra: &[(&str, &str)]| {
+    let granted = |client, subject: &str, extra: &[(&str, &str)]| {
         Tokens::of(&gateway.exchange_token(client, subject, extra)).body["scope"].clone()
     };
     let all = gateway.tokens(ALICE, APP, &[]);
-    assert_eq!(scopes(BACKEND, &all.access, &[]), "all openid");
-    assert_eq!(scopes(BACKEND, &all.access, &[("scope", "")]), "all openid");
+    assert_eq!(granted(BACKEND, &all.access, &[]), "all openid");
+    assert_eq!(granted(BACKEND, &all.access, &[("scope", "")]), "all openid");
     let scoped = gateway.tokens(ALICE, SCOPED, &[("scope", "openid read:ToDo read:Customer")]);
-    assert_eq!(scopes(BACKEND, &scoped.access, &[]), "openid read:Customer");
-    assert_eq!(scopes(BACKEND, &scoped.access, &[("scope", "read:Customer")]), "read:Customer");
+    assert_eq!(granted(BACKEND, &scoped.access, &[]), "openid read:Customer");
+    assert_eq!(granted(BACKEND, &scoped.access, &[("scope", "read:Customer")]), "read:Customer");
 }
 
 #[test]

@@ -26,7 +26,9 @@ fn line(gateway: &TestGateway, subject: &str) -> [String; 3] {
     let first = Tokens::of(&gateway.exchange_token(BACKEND, subject, &[])).access;
     let second = Tokens::of(&gateway.exchange_token(AGENT, &first, &[])).access;
     let line = [subject.to_owned(), first, second];
-    line.iter().for_each(|token| gateway.acts_as(token, ALICE));
+    for token in &line {
+        gateway.acts_as(token, ALICE);
+    }
     line
 }
 
