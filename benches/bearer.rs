@@ -10,7 +10,7 @@ use empress_gateway::{
     access::{AccessCheck, AccessGround, Proof, Proofs, Sent},
     config::CacheSettings,
     erpnext::ClientRegistry,
-    oauth::{GrantId, MintedToken, TokenKind, TokenMint},
+    oauth::{GrantId, MintedToken, Resources, TokenKind, TokenMint},
     random::OsRandom,
     route::{Route, Router, Target, Terms},
     store::{Grant, NewAccessToken, NewGrant, Store},
@@ -49,10 +49,17 @@ fn grant(token: &MintedToken) -> NewGrant {
         id_token_claims: Vec::new(),
         userinfo_claims: Vec::new(),
         dpop_key: None,
+        resources: Resources::default(),
     };
     let expires_at = NOW.plus(Duration::from_secs(3600));
-    let access =
-        NewAccessToken { hash: token.hash, scopes: support::scopes(), issued_at: NOW, expires_at, dpop_key: None };
+    let access = NewAccessToken {
+        hash: token.hash,
+        scopes: support::scopes(),
+        issued_at: NOW,
+        expires_at,
+        dpop_key: None,
+        resources: Resources::default(),
+    };
     NewGrant { grant, access, refresh: None, from_code: None, in_login: None }
 }
 
@@ -70,6 +77,7 @@ fn main() {
         directory: support::OneUser::new(),
         clients: Arc::new(ClientRegistry::new(vec![support::client()])),
         natives: None,
+        jwts: None,
         user_ttl: std::time::Duration::from_secs(30),
     };
     let new_check = || AccessCheck::new(ground(), &CacheSettings::default());

@@ -30,7 +30,7 @@ use super::{
 };
 use crate::{
     clock::UnixTime,
-    oauth::{ClientId, GrantId, KeyThumbprint, Scopes, Subject, TokenHash, UserName},
+    oauth::{ClientId, GrantId, KeyThumbprint, Resources, Scopes, Subject, TokenHash, UserName},
 };
 
 /// A store to be tested.
@@ -156,6 +156,10 @@ fn scopes(text: &str) -> Scopes {
     Scopes::parse(text).expect("scopes")
 }
 
+fn resources(path: &str) -> Resources {
+    Resources::kept(vec![format!("https://erp.example.com{path}")])
+}
+
 fn user(name: &str) -> GrantUser {
     GrantUser { name: UserName::new(name), sub: Subject::new(format!("sub of {name}")) }
 }
@@ -176,6 +180,7 @@ fn code(grant: &str) -> CodeRecord {
         id_token_claims: vec!["email".to_owned()],
         userinfo_claims: vec!["phone_number".to_owned()],
         dpop_key: Some(KeyThumbprint::from_bytes([7; 32])),
+        resources: resources("/mcp"),
         login: Some(hash("login")),
         issued_at: start(),
         expires_at: later(Duration::from_secs(600)),
@@ -189,6 +194,7 @@ fn access(name: &str, issued_at: UnixTime) -> NewAccessToken {
         issued_at,
         expires_at: issued_at.plus(HOUR),
         dpop_key: Some(KeyThumbprint::from_bytes([9; 32])),
+        resources: resources("/mcp"),
     }
 }
 
@@ -206,6 +212,7 @@ fn grant(id: &str) -> NewGrant {
             id_token_claims: vec!["email".to_owned(), "name".to_owned()],
             userinfo_claims: vec!["phone_number".to_owned()],
             dpop_key: Some(KeyThumbprint::from_bytes([8; 32])),
+            resources: resources("/mcp"),
         },
         access: access(&format!("{id} access"), start()),
         refresh: Some(NewRefreshToken {
