@@ -122,6 +122,7 @@ macro_rules! store_contract {
             the_cursor_of_native_rows_is_kept,
             the_list_of_upstream_clients_is_replaced_whole,
             a_registered_client_is_kept_changed_and_removed,
+            a_client_that_never_was_used_gives_way_to_a_new_one,
             registered_clients_that_nobody_uses_are_removed,
             many_writers_at_once_all_succeed,
         }
