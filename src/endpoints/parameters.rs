@@ -98,9 +98,10 @@ impl Parameters {
         self.0.iter().find(|(other, _)| other == name).map(|(_, value)| value.as_str())
     }
 
-    /// Every value of a parameter that may be sent more than once.
-    pub fn each(&self, name: &str) -> impl Iterator<Item = &str> {
-        self.0.iter().filter(move |(other, value)| other == name && !value.is_empty()).map(|(_, value)| value.as_str())
+    /// The values of a parameter that may be repeated; those without a value count as left out.
+    pub fn each<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
+        let sent = self.0.iter().filter(move |(other, _)| other == name);
+        sent.map(|(_, value)| value.as_str()).filter(|value| !value.is_empty())
     }
 
     /// How often a parameter was sent.

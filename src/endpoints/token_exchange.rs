@@ -1,15 +1,9 @@
 //! The token exchange grant at the token endpoint (RFC 8693 §2).
 
-use super::{
-    Endpoints, Peer,
-    client_auth::CheckedClient,
-    parameters::Parameters,
-    respond::OAuthError,
-    token::{missing, scope},
-};
+use super::{Endpoints, Peer, client_auth::CheckedClient, parameters::Parameters, respond::OAuthError, token::missing};
 use crate::{
-    issuer::{IssueError, IssuedTokens},
-    oauth::{Client, ErrorCode, KeyThumbprint},
+    issuer::{GrantRefusal, IssueError, IssuedTokens, RequestedAccess},
+    oauth::{Client, ErrorCode},
     secret::Secret,
 };
 
@@ -22,7 +16,7 @@ impl Endpoints {
         &self,
         form: &Parameters,
         checked: &CheckedClient,
-        dpop_key: Option<KeyThumbprint>,
+        access: RequestedAccess,
         peer: Peer,
     ) -> Result<IssuedTokens, OAuthError> {
         if !matches!(checked, CheckedClient::Authenticated(_)) {
@@ -32,14 +26,13 @@ impl Endpoints {
         let presented = subject_token(form)?;
         check_types(form)?;
         self.check_audience(form)?;
-        let scope = scope(form)?;
-        let subject = self.issuer.subject_token(client, &presented, dpop_key).await;
+        let subject = self.issuer.subject_token(client, &presented, access.dpop_key).await;
         let subject = subject.map_err(|error| self.refused_exchange(error, client, peer))?;
         let of = self.clients.client(subject.client()).await?;
         let issued = match of {
-            Some(of) => self.issuer.exchange(client, &of, subject, scope).await,
+            Some(of) => self.issuer.exchange(client, &of, subject, access).await,
             // Whose client is gone is not active either.
-            None => Err(crate::issuer::GrantRefusal::SubjectNotActive.into()),
+            None => Err(GrantRefusal::SubjectNotActive.into()),
         };
         issued.map_err(|error| self.refused_exchange(error, client, peer))
     }

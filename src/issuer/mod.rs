@@ -1,5 +1,6 @@
 //! The use cases that create or end grants. No HTTP here, and no reading of access tokens: that is the access part's.
 
+mod access_token;
 mod allowances;
 mod authorization_code;
 mod client_credentials;
@@ -17,6 +18,7 @@ use std::{fmt, sync::Arc, time::Duration};
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 
+pub use access_token::{AccessJwts, RequestedAccess};
 pub use allowances::AllowanceCounter;
 pub use authorization_code::{FrontChannelTokens, PresentedCode};
 pub use device::DeviceCodes;
@@ -27,16 +29,18 @@ pub use revocation::PresentedToken;
 pub use signing::{HEARD_OF, JWKS_MAX_AGE, KeyLives, KeyPhase, KeyRound, KeyTimes, LEAD, SigningError, SigningKeys};
 pub use token_exchange::SubjectToken;
 
+use self::access_token::AccessTokenParts;
 use crate::{
     clock::{Clock, UnixTime},
+    config::AccessFormat,
     erpnext::{Directory, DirectoryError, Freshness, NativeTokens},
     oauth::{
-        Allowance, Client, GrantId, GrantType, KeyThumbprint, OpenedClaims, Profile, Scope, Scopes, SigningAlgorithm,
-        TokenHash, TokenKind, TokenMint, UserName,
+        Allowance, Client, GrantId, GrantType, KeyThumbprint, OpenedClaims, Profile, Resources, Scope, Scopes,
+        SigningAlgorithm, TokenHash, TokenKind, TokenMint, UserName,
     },
     random::Random,
     secret::Secret,
-    store::{Grant, GrantUser, NewAccessToken, NewGrant, NewRefreshToken, Store},
+    store::{Grant, GrantUser, NewGrant, NewRefreshToken, Store},
     telemetry::audit::{Audit, AuditEvent},
 };
 
@@ -53,6 +57,8 @@ pub struct IssuerSettings {
     pub refresh_grace: Duration,
     /// Life of an authorization code.
     pub code_ttl: Duration,
+    /// What access tokens look like.
+    pub access_format: AccessFormat,
     /// How id_tokens are signed unless the client says otherwise.
     pub id_token_alg: SigningAlgorithm,
 }
@@ -195,14 +201,25 @@ impl Issuer {
     /// Writes a grant with its first tokens, and gives them.
     async fn issue(&self, client: &Client, first: FirstTokens) -> Result<IssuedTokens, IssueError> {
         let now = first.grant.created_at;
-        let access = self.mint.mint(TokenKind::Access, &*self.random);
+        let expires_at = now.plus(self.settings.access_ttl);
+        let expires_at = first.made_from.as_ref().map_or(expires_at, |from| expires_at.min(from.ends_at));
+        let (access_token, access) = self
+            .access_token(AccessTokenParts {
+                grant: &first.grant,
+                scopes: &first.grant.scopes,
+                resources: &first.resources,
+                dpop_key: first.dpop_key,
+                now,
+                expires_at,
+            })
+            .await?;
         let refresh = first.with_refresh.then(|| self.mint.mint(TokenKind::Refresh, &*self.random));
         let id_token = if first.with_id_token && first.grant.scopes.contains(Scope::OPENID) {
             let parts = IdTokenParts {
                 grant: &first.grant,
                 scopes: &first.grant.scopes,
                 nonce: first.nonce.as_deref(),
-                access_token: Some(access.text.expose()),
+                access_token: Some(access_token.expose()),
                 code: None,
                 now,
             };
@@ -218,12 +235,9 @@ impl Issuer {
             expires_at: now.plus(self.settings.refresh_ttl),
         });
         let dpop_key = first.dpop_key;
-        let access_record = NewAccessToken { dpop_key, ..self.access_record(access.hash, scopes.clone(), now) };
-        let access_record = first.made_from.iter().fold(access_record, |record, from| from.bound(record));
-        let expires_in = access_record.expires_at.since(now).as_secs();
         let grant = NewGrant {
             grant: first.grant,
-            access: access_record,
+            access,
             refresh: new_refresh,
             from_code: first.from_code,
             in_login: first.in_login,
@@ -231,8 +245,8 @@ impl Issuer {
         };
         self.store.issue_grant(grant).await?;
         Ok(IssuedTokens {
-            access_token: access.text,
-            expires_in,
+            access_token,
+            expires_in: expires_at.since(now).as_secs(),
             scopes,
             refresh_token: refresh.map(|refresh| refresh.text),
             id_token,
@@ -240,10 +254,6 @@ impl Issuer {
             user,
             dpop_key,
         })
-    }
-
-    fn access_record(&self, hash: TokenHash, scopes: Scopes, now: UnixTime) -> NewAccessToken {
-        NewAccessToken { hash, scopes, issued_at: now, expires_at: now.plus(self.settings.access_ttl), dpop_key: None }
     }
 }
 
@@ -256,21 +266,16 @@ struct FirstTokens {
     nonce: Option<String>,
     with_refresh: bool,
     with_id_token: bool,
+    /// The resources that the access token is for.
+    resources: Resources,
     dpop_key: Option<KeyThumbprint>,
 }
 
 /// What a grant is made from by token exchange.
 struct MadeFrom {
     grant: GrantId,
-    /// When the token ends that was exchanged.
+    /// When the token ends that was exchanged; what is made from it ends no later.
     ends_at: UnixTime,
-}
-
-impl MadeFrom {
-    /// The token, as one that ends no later than the one that it is made from.
-    fn bound(&self, token: NewAccessToken) -> NewAccessToken {
-        NewAccessToken { expires_at: token.expires_at.min(self.ends_at), ..token }
-    }
 }
 
 fn may_refresh(client: &Client) -> bool {

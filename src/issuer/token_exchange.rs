@@ -1,7 +1,7 @@
 //! Token exchange (RFC 8693): a client that was handed the token of another one gets a token of its own for the same user,
 //! with no more rights and no longer life. It ends with the grant that the first token stands for.
 
-use super::{FirstTokens, GrantRefusal, IssueError, IssuedTokens, Issuer, MadeFrom, PresentedToken};
+use super::{FirstTokens, GrantRefusal, IssueError, IssuedTokens, Issuer, MadeFrom, PresentedToken, RequestedAccess};
 use crate::{
     erpnext::NativeTokens,
     oauth::{Actor, Client, ClientId, KeyThumbprint, Recognised, Scopes},
@@ -16,7 +16,6 @@ use crate::{
 pub struct SubjectToken {
     facts: AccessTokenFacts,
     actor: Actor,
-    dpop_key: Option<KeyThumbprint>,
 }
 
 impl SubjectToken {
@@ -55,11 +54,11 @@ impl Issuer {
         }
         let actor = Actor::after(facts.grant.act.as_ref(), client.id.clone());
         let actor = actor.ok_or(GrantRefusal::ExchangedTooOften)?;
-        Ok(SubjectToken { facts, actor, dpop_key })
+        Ok(SubjectToken { facts, actor })
     }
 
-    /// Exchanges a token that was issued to the client `of`: narrower if `scope` is, bound to the key that the client has
-    /// proven to hold. No refresh token: the client can exchange again as long as it is handed tokens.
+    /// Exchanges a token that was issued to the client `of` for one as it is asked for. No refresh token: the client can
+    /// exchange again as long as it is handed tokens.
     ///
     /// # Errors
     /// The refusal; or that store or upstream fail.
@@ -68,9 +67,10 @@ impl Issuer {
         client: &Client,
         of: &Client,
         subject: SubjectToken,
-        scope: Option<Scopes>,
+        asked: RequestedAccess,
     ) -> Result<IssuedTokens, IssueError> {
-        let SubjectToken { facts, actor, dpop_key } = subject;
+        let SubjectToken { facts, actor } = subject;
+        let resources = asked.resources_within(&facts.resources)?;
         let from = facts.grant;
         self.check_user(of, &from.user).await.map_err(|error| match error {
             // The token is active no more where it belongs.
@@ -82,7 +82,7 @@ impl Issuer {
             id: self.new_grant_id(),
             client: client.id.clone(),
             user: from.user,
-            scopes: exchanged_scopes(client, &facts.scopes, scope)?,
+            scopes: exchanged_scopes(client, &facts.scopes, asked.scope)?,
             created_at: self.clock.now(),
             auth_time: from.auth_time,
             session_claim: None,
@@ -90,6 +90,7 @@ impl Issuer {
             // They were asked for by the other client, and allowed to that one.
             userinfo_claims: Vec::new(),
             dpop_key: None,
+            resources: resources.clone(),
             act: Some(actor),
         };
         let first = FirstTokens {
@@ -100,7 +101,8 @@ impl Issuer {
             nonce: None,
             with_refresh: false,
             with_id_token: false,
-            dpop_key,
+            resources,
+            dpop_key: asked.dpop_key,
         };
         let tokens = self.issue(client, first).await?;
         self.record(&AuditEvent {

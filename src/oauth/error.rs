@@ -51,12 +51,12 @@ pub enum ErrorCode {
     InvalidToken,
     /// RFC 6750 §3.1
     InsufficientScope,
+    /// RFC 8707 §2, RFC 8693 §2.2.2
+    InvalidTarget,
     /// RFC 7591 §3.2.2
     InvalidRedirectUri,
     /// RFC 7591 §3.2.2
     InvalidClientMetadata,
-    /// RFC 8693 §2.2.2
-    InvalidTarget,
 }
 
 impl ErrorCode {
@@ -87,9 +87,9 @@ impl ErrorCode {
             Self::ExpiredToken => "expired_token",
             Self::InvalidToken => "invalid_token",
             Self::InsufficientScope => "insufficient_scope",
+            Self::InvalidTarget => "invalid_target",
             Self::InvalidRedirectUri => "invalid_redirect_uri",
             Self::InvalidClientMetadata => "invalid_client_metadata",
-            Self::InvalidTarget => "invalid_target",
         }
     }
 }

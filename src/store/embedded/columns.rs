@@ -2,15 +2,14 @@
 
 use rusqlite::{
     ToSql,
-    types::{FromSql, FromSqlError, FromSqlResult, ToSqlOutput, ValueRef},
+    types::{FromSql, FromSqlError, FromSqlResult, ToSqlOutput, Value, ValueRef},
 };
-use serde::Serialize;
 
 use crate::{
     clock::UnixTime,
     oauth::{
-        Actor, Allowance, ClientId, GrantId, KeyId, KeyThumbprint, Scopes, SigningAlgorithm, SiteId, Subject,
-        TokenHash, UserName,
+        Actor, Allowance, ClientId, GrantId, KeyId, KeyThumbprint, Resources, Scopes, SigningAlgorithm, SiteId,
+        Subject, TokenHash, UserName,
     },
 };
 
@@ -104,7 +103,7 @@ pub struct TextList(pub Vec<String>);
 
 impl ToSql for TextList {
     fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
-        as_json(&self.0)
+        json(&self.0)
     }
 }
 
@@ -116,7 +115,7 @@ impl FromSql for TextList {
 
 impl ToSql for Actor {
     fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
-        as_json(self)
+        json(self)
     }
 }
 
@@ -126,7 +125,21 @@ impl FromSql for Actor {
     }
 }
 
-fn as_json(value: &impl Serialize) -> rusqlite::Result<ToSqlOutput<'static>> {
+impl ToSql for Resources {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        // Most tokens name none: their rows stay as short as they were.
+        if self.is_empty() { Ok(ToSqlOutput::Owned(Value::Null)) } else { json(&self.as_slice()) }
+    }
+}
+
+impl FromSql for Resources {
+    fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
+        let kept = Option::<TextList>::column_result(value)?;
+        Ok(Self::kept(kept.map(|list| list.0).unwrap_or_default()))
+    }
+}
+
+fn json(value: &impl serde::Serialize) -> rusqlite::Result<ToSqlOutput<'static>> {
     let json = serde_json::to_string(value).map_err(|error| rusqlite::Error::ToSqlConversionFailure(error.into()))?;
     Ok(json.into())
 }

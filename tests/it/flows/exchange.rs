@@ -7,7 +7,7 @@ use crate::{
     standin::{ALICE, BOB},
     support::{
         ACCESS_TOKEN_TYPE, AGENT, AGENT_BLOCK, APP, BACKEND, BACKEND_BLOCK, Browser, METHOD, SCOPED, SERVICE, SHOP,
-        Setup, TestGateway, Tokens, exchange_token_request, hidden,
+        Setup, TestGateway, Tokens, claims, exchange_token_request, hidden,
     },
 };
 
@@ -104,6 +104,37 @@ fn the_audience_may_be_named_and_is_the_issuer() {
         assert_eq!(ask(&[("audience", audience)]).error(), "invalid_target", "{audience}");
         assert_eq!(ask(&[("audience", &issuer), ("audience", audience)]).error(), "invalid_target", "{audience}");
     }
+}
+
+#[test]
+fn a_token_for_a_part_of_the_site_is_exchanged_for_that_part_at_most() {
+    let gateway = start();
+    let (mcp, orders) = (format!("{}/api/method/echo", gateway.url()), format!("{}/orders", gateway.url()));
+    let aud = |token: &str| gateway.introspect(BACKEND, token)["aud"].clone();
+    let ask = |subject: &str, resource: &str| gateway.exchange_token(BACKEND, subject, &[("resource", resource)]);
+    let whole = gateway.tokens(ALICE, SHOP, &[]);
+    assert_eq!(aud(&Tokens::of(&ask(&whole.access, &mcp)).access), json!([mcp]));
+    let part = gateway.tokens(ALICE, SHOP, &[("resource", &mcp)]);
+    let tokens = Tokens::of(&gateway.exchange_token(BACKEND, &part.access, &[]));
+    assert_eq!(aud(&tokens.access), json!([mcp]));
+    gateway.refuses("for another resource", &tokens.access);
+    assert_eq!(ask(&part.access, &orders).error(), "invalid_target");
+    assert_eq!(ask(&part.access, &gateway.url()).error(), "invalid_target");
+}
+
+#[test]
+fn a_jwt_is_exchanged_for_a_jwt_that_says_who_acts() {
+    let gateway = Setup::new().client(BACKEND_BLOCK).set("tokens.access_format", "jwt").start();
+    let subject = gateway.tokens(ALICE, SHOP, &[]);
+    let tokens = Tokens::of(&gateway.exchange_token(BACKEND, &subject.access, &[("scope", "openid")]));
+    gateway.acts_as(&tokens.access, ALICE);
+    let (told, of_subject) = (claims(&tokens.access), claims(&subject.access));
+    assert_eq!((&told["client_id"], &told["act"]), (&json!("backend"), &json!({"sub": "backend"})));
+    assert_eq!((&told["sub"], &told["exp"]), (&of_subject["sub"], &of_subject["exp"]));
+    assert_eq!(of_subject.get("act"), None);
+    assert_eq!(gateway.exchange_token(BACKEND, &subject.id_token, &[]).error(), "invalid_request");
+    gateway.revoke(SHOP, &subject.access);
+    gateway.refuses("ended with the first", &tokens.access);
 }
 
 #[test]
