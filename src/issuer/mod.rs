@@ -201,8 +201,7 @@ impl Issuer {
     /// Writes a grant with its first tokens, and gives them.
     async fn issue(&self, client: &Client, first: FirstTokens) -> Result<IssuedTokens, IssueError> {
         let now = first.grant.created_at;
-        let expires_at = now.plus(self.settings.access_ttl);
-        let expires_at = first.made_from.as_ref().map_or(expires_at, |from| expires_at.min(from.ends_at));
+        let expires_at = first.access_ends_at(now.plus(self.settings.access_ttl));
         let (access_token, access) = self
             .access_token(AccessTokenParts {
                 grant: &first.grant,
@@ -271,10 +270,17 @@ struct FirstTokens {
     dpop_key: Option<KeyThumbprint>,
 }
 
+impl FirstTokens {
+    /// When the access token ends: then, or with the token that is exchanged for it, if that ends before.
+    fn access_ends_at(&self, then: UnixTime) -> UnixTime {
+        self.made_from.as_ref().map_or(then, |from| then.min(from.ends_at))
+    }
+}
+
 /// What a grant is made from by token exchange.
 struct MadeFrom {
     grant: GrantId,
-    /// When the token ends that was exchanged; what is made from it ends no later.
+    /// When the token ends that is exchanged.
     ends_at: UnixTime,
 }
 
