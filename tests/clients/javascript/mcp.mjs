@@ -46,7 +46,10 @@ function transport(demo, application, fetched = []) {
     authProvider: application,
     fetch: async (url, init) => {
       const answer = await fetch(url, init)
-      fetched.push({ path: new URL(url).pathname, method: init?.method ?? 'GET', body: init?.body, answer: answer.clone() })
+      // Read to its end: else the SDK would wait for it when it drops its own half.
+      const text = answer.clone().text()
+      const { status, headers } = answer
+      fetched.push({ path: new URL(url).pathname, form: init?.body, status, headers, text })
       return answer
     },
   })
@@ -80,18 +83,18 @@ async function discovery(demo) {
   })
   await test('the way was RFC 9728, RFC 8414, RFC 7591, PKCE and the resource of the metadata', async () => {
     const [refused, resource, server, registration] = fetched
-    assert.equal(refused.answer.status, 401)
-    const challenge = refused.answer.headers.get('www-authenticate')
+    assert.equal(refused.status, 401)
+    const challenge = refused.headers.get('www-authenticate')
     const [, metadata] = challenge.match(/resource_metadata="([^"]+)"/)
     assert.equal(new URL(metadata).pathname, resource.path)
-    assert.equal((await resource.answer.json()).authorization_servers[0], demo.gateway)
+    assert.equal(JSON.parse(await resource.text).authorization_servers[0], demo.gateway)
     assert.equal(server.path, '/.well-known/oauth-authorization-server')
-    assert.equal(registration.answer.status, 201)
+    assert.equal(registration.status, 201)
     const asked = application.sentTo.searchParams
     assert.equal(asked.get('code_challenge_method'), 'S256')
     assert.ok(demo.mcp.startsWith(asked.get('resource')))
-    const token = fetched.find(({ body }) => String(body).includes('grant_type=authorization_code'))
-    assert.equal(new URLSearchParams(String(token.body)).get('resource'), asked.get('resource'))
+    const token = fetched.find(({ form }) => String(form).includes('grant_type=authorization_code'))
+    assert.equal(new URLSearchParams(String(token.form)).get('resource'), asked.get('resource'))
   })
   await test('tools are listed and called as the user', async () => {
     const { tools } = await client.listTools()
@@ -133,8 +136,10 @@ async function others(demo) {
   })
   await test('a client that the gateway has forgotten registers anew', async () => {
     const application = new Application(demo.callback, 'none')
-    await connect(demo, application, demo.users[0])
-    const { registration_client_uri: uri, registration_access_token: token } = application.clientInformation()
+    const fetched = []
+    await connect(demo, application, demo.users[0], fetched)
+    const { text } = fetched.find(({ status }) => status === 201)
+    const { registration_client_uri: uri, registration_access_token: token } = JSON.parse(await text)
     const deleted = await fetch(uri, { method: 'DELETE', headers: { authorization: `Bearer ${token}` } })
     assert.equal(deleted.status, 204)
     assert.equal(await whoami(await connect(demo, application, demo.users[0])), demo.users[0].name)

@@ -12,6 +12,7 @@ mod id_tokens;
 mod login;
 mod logout;
 mod main_job;
+mod mcp;
 mod methods;
 mod native_tokens;
 mod other_grants;
