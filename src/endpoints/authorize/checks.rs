@@ -57,6 +57,10 @@ impl Endpoints {
         client: &Client,
         form: &Parameters,
     ) -> Result<AuthorizationRequest, OAuthError> {
+        // FAPI 2.0 Security Profile §5.3.2.2.
+        if client.pushes_requests && form.get("redirect_uri").is_none() {
+            return Err(OAuthError::invalid_request("redirect_uri is missing"));
+        }
         self.check_rest(client, form, check_redirect_uri(client, form)?)
     }
 

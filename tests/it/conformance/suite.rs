@@ -247,6 +247,10 @@ pub struct AuthorizationRequest {
 }
 
 impl AuthorizationRequest {
+    pub fn of(pairs: &[(&str, &str)]) -> Self {
+        Self { pairs: pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect() }
+    }
+
     /// Sets a parameter.
     #[must_use]
     pub fn with(self, name: &str, value: &str) -> Self {
@@ -285,7 +289,7 @@ impl AuthorizationRequest {
         Request::form(&format!("{METHOD}authorize"), &self.borrowed()).header("Origin", SITE.trim_end_matches('/'))
     }
 
-    fn borrowed(&self) -> Vec<(&str, &str)> {
+    pub fn borrowed(&self) -> Vec<(&str, &str)> {
         self.pairs.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect()
     }
 }
