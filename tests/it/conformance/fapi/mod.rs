@@ -25,8 +25,10 @@ use crate::support::{
 };
 
 const CALLBACK: &str = "https://www.certification.openid.net/test/a/empress/callback";
+/// What the plan has the second client registered with.
+const WITH_QUERY: &str = "https://www.certification.openid.net/test/a/empress/callback?dummy1=lorem&dummy2=ipsum";
 const FIRST: Client = Client::erpnext("fapi-1", "", CALLBACK).with(Auth::None);
-const SECOND: Client = Client::erpnext("fapi-2", "", CALLBACK).with(Auth::None);
+const SECOND: Client = Client::erpnext("fapi-2", "", WITH_QUERY).with(Auth::None);
 /// What stands in for a bank's API.
 const RESOURCE: &str = "/api/method/frappe.auth.get_logged_user";
 
@@ -70,6 +72,7 @@ impl Party {
         let mut blocks = blocks["client"].as_array().expect("clients").iter().filter_map(toml::Value::as_table);
         let mut block = blocks.find(|block| block["id"].as_str() == Some(self.client.id)).expect("its block").clone();
         block.remove("jwks").expect("keys");
+        assert_eq!(block["redirect_uris"].as_array(), Some(&vec![self.client.redirect_uri.into()]));
         let with_key = SigningClient::block(&[&self.key], self.client, &toml::to_string(&block).expect("TOML"));
         toml::from_str(&with_key).expect("TOML")
     }
