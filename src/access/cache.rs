@@ -18,7 +18,7 @@ use crate::{
     clock::UnixTime,
     config::CacheSettings,
     erpnext::UpstreamUser,
-    oauth::{Client, GrantId, KeyThumbprint, Scopes, TokenHash},
+    oauth::{Client, GrantId, KeyThumbprint, Resources, Scopes, TokenHash},
 };
 
 /// What is known of an active access token.
@@ -34,6 +34,8 @@ pub struct CachedToken {
     pub scopes: Scopes,
     /// The key that it is bound to (RFC 9449 §6).
     pub dpop_key: Option<KeyThumbprint>,
+    /// The resources that it is for (RFC 8707).
+    pub resources: Resources,
     /// When it was made.
     pub issued_at: UnixTime,
     /// When it ends.

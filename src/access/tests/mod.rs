@@ -14,7 +14,7 @@ use super::*;
 use crate::{
     clock::{Clock, ManualClock},
     config::{ClientSettings, RouteSettings},
-    oauth::{ClientId, GrantId, Scopes, Subject, TokenKind, UserName},
+    oauth::{ClientId, GrantId, Resources, Scopes, Subject, TokenKind, UserName},
     random::{Random, SeededRandom},
     route::{Route, Router, Target},
     secret::SecretKey,
@@ -51,6 +51,7 @@ impl Scene {
             directory: Arc::<FakeDirectory>::clone(&directory),
             clients: Arc::new(ClientRegistry::new(vec![client])),
             natives: None,
+            jwts: None,
             user_ttl: USER_TTL,
         };
         let settings = CacheSettings { capacity: 1000, ttl: TTL, unknown_capacity: 100, unknown_ttl: UNKNOWN_TTL };
@@ -87,9 +88,18 @@ impl Scene {
             id_token_claims: Vec::new(),
             userinfo_claims: Vec::new(),
             dpop_key: None,
+            resources: Resources::default(),
         };
         let (issued_at, expires_at) = (self.clock.now(), self.clock.now().plus(LIFE));
-        let facts = AccessTokenFacts { grant, scopes, issued_at, expires_at, last_used: None, dpop_key: None };
+        let facts = AccessTokenFacts {
+            grant,
+            scopes,
+            issued_at,
+            expires_at,
+            last_used: None,
+            dpop_key: None,
+            resources: Resources::default(),
+        };
         self.store.tokens.lock().expect("no panic").insert(minted.hash, facts);
         minted.text.expose().to_owned()
     }

@@ -60,6 +60,7 @@ fn from_nothing_but_a_url_a_client_comes_to_call_tools_as_its_user() {
         let answer = tool(&gateway, &tokens.access, "whoami");
         assert_eq!(answer.json()["result"]["content"][0]["text"], user, "{answer}");
     }
+    gateway.refuses("it was asked for with the server's URL as resource, and is good there alone", &alice.access);
     let listed = gateway.send(&message("tools/list", &json!({})).bearer(&alice.access)).json();
     assert_eq!(listed["result"]["tools"][1]["name"], "list_customers", "{listed}");
     let stream = gateway.send(&Request::get(&format!("/api/method/{MCP_METHOD}")).bearer(&alice.access));
