@@ -39,9 +39,9 @@ id_token_alg = "ES256"
 path = "FOLDER/db"
 secret_key_file = "FOLDER/key"
 [limits]
-token_failures = "4000000000/s"
-authorize = "4000000000/s"
-user_codes = "4000000000/s"
+token_failures = "1000000/s"
+authorize = "1000000/s"
+user_codes = "1000000/s"
 [[client]]
 id = "app"
 auth_method = "none"
