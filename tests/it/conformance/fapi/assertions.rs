@@ -93,7 +93,10 @@ fn an_assertion_of_a_time_to_come_is_refused() {
 fn a_list_of_audiences_is_refused() {
     refused_with_request(|fapi| {
         let url = fapi.suite.gateway.url();
-        vec![("aud", json!([url, format!("{url}{METHOD}get_token"), format!("{url}{METHOD}pushed_authorization_request")]))]
+        vec![(
+            "aud",
+            json!([url, format!("{url}{METHOD}get_token"), format!("{url}{METHOD}pushed_authorization_request")]),
+        )]
     });
 }
 

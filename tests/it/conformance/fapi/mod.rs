@@ -246,7 +246,10 @@ fn discovery_says_what_a_client_of_fapi_needs() {
     let fapi = Fapi::start();
     let document = fapi.suite.discovery();
     let url = fapi.suite.gateway.url();
-    assert_eq!((&document["issuer"], &document["jwks_uri"]), (&json!(url), &json!(format!("{url}/.well-known/jwks.json"))));
+    assert_eq!(
+        (&document["issuer"], &document["jwks_uri"]),
+        (&json!(url), &json!(format!("{url}/.well-known/jwks.json")))
+    );
     assert_eq!(document["authorization_response_iss_parameter_supported"], true);
     assert!(document["require_pushed_authorization_requests"].is_boolean());
     for endpoint in ["pushed_authorization_request_endpoint", "token_endpoint", "authorization_endpoint"] {

@@ -142,9 +142,26 @@ fn the_name_of_the_scheme_has_no_case() {
 #[test]
 fn claims_that_are_asked_for_by_name_are_told() {
     const STANDARD: [&str; 20] = [
-        "sub", "name", "given_name", "family_name", "middle_name", "nickname", "preferred_username", "profile", "picture",
-        "website", "email", "email_verified", "gender", "birthdate", "zoneinfo", "locale", "phone_number",
-        "phone_number_verified", "address", "updated_at",
+        "sub",
+        "name",
+        "given_name",
+        "family_name",
+        "middle_name",
+        "nickname",
+        "preferred_username",
+        "profile",
+        "picture",
+        "website",
+        "email",
+        "email_verified",
+        "gender",
+        "birthdate",
+        "zoneinfo",
+        "locale",
+        "phone_number",
+        "phone_number_verified",
+        "address",
+        "updated_at",
     ];
     let fapi = Fapi::start();
     let supported = fapi.suite.discovery()["claims_supported"].clone();
@@ -152,8 +169,9 @@ fn claims_that_are_asked_for_by_name_are_told() {
     let supported: Vec<_> = supported.filter(|claim| STANDARD.contains(claim)).collect();
     let forms = [Value::Null, json!({"essential": true}), json!({"essential": false}), json!({})];
     let asked = supported.iter().zip(forms.iter().cycle());
-    let mut asked: serde_json::Map<_, _> =
-        asked.map(|(claim, form)| ((*claim).to_owned(), if *claim == "sub" { Value::Null } else { form.clone() })).collect();
+    let mut asked: serde_json::Map<_, _> = asked
+        .map(|(claim, form)| ((*claim).to_owned(), if *claim == "sub" { Value::Null } else { form.clone() }))
+        .collect();
     asked.insert("x_nobody_knows".to_owned(), Value::Null);
     let claims = json!({"id_token": asked, "userinfo": asked, "x_elsewhere": {"name": null}});
     let (tokens, id_token) = fapi.flow(&fapi.first, &fapi.request(&fapi.first).with("claims", &claims.to_string()));
