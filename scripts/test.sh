@@ -247,6 +247,7 @@ if wants clients; then
     if run 'the libraries of npm' javascript_libraries; then
         run 'openid-client' javascript openid-client || true
         run 'oauth4webapi' javascript oauth4webapi || true
+        run 'the MCP SDK' javascript mcp || true
     fi
     if run 'the libraries of PyPI' python_libraries; then
         run 'Authlib' python authlib || true

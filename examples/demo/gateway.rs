@@ -17,7 +17,7 @@ use tokio::{
 
 use crate::{
     clients::Clients,
-    standin::{GATEWAY_API_KEY, GATEWAY_API_SECRET, SITE},
+    standin::{GATEWAY_API_KEY, GATEWAY_API_SECRET, MCP_METHOD, SITE},
 };
 
 /// A debug build on a busy machine needs some seconds to make its signing key.
@@ -208,6 +208,16 @@ api_key_file = "{dir}/erpnext.key"
 [store]
 path = "{dir}/empress.db"
 secret_key_file = "{dir}/secret.key"
+
+[registration]
+enabled = true
+scopes = ["openid", "profile", "email", "all"]
+rate = "1000/h"
+
+[[route]]
+path = "/api/method/{MCP_METHOD}"
+auth = "bearer"
+scopes = ["all"]
 
 [log]
 format = "text"

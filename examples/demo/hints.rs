@@ -7,7 +7,7 @@ use crate::{
     callback::METHODS,
     clients::DemoClient,
     show::Show,
-    standin::{ALICE, ALICE_PASSWORD, BOB, BOB_PASSWORD, CAROL, CAROL_PASSWORD},
+    standin::{ALICE, ALICE_PASSWORD, BOB, BOB_PASSWORD, CAROL, CAROL_PASSWORD, MCP_METHOD},
 };
 
 const USERS: [(&str, &str); 3] = [(ALICE, ALICE_PASSWORD), (BOB, BOB_PASSWORD), (CAROL, CAROL_PASSWORD)];
@@ -27,11 +27,17 @@ pub fn machine(demo: &Demo) -> Value {
         "realtime": demo.realtime.url(),
         "start": format!("{}/start", demo.callback.url()),
         "callback": demo.clients.redirect_uri,
+        "mcp": mcp(demo),
         "clients": clients,
         "users": users,
         "dir": demo.gateway.dir(),
         "gateway_pid": demo.gateway.pid(),
     })
+}
+
+/// Where the MCP server is that stands behind the gateway.
+fn mcp(demo: &Demo) -> String {
+    format!("{}/api/method/{MCP_METHOD}", demo.gateway.url())
 }
 
 /// What to copy, what to open, where to look, how to stop.
@@ -60,6 +66,10 @@ pub fn print(demo: &Demo, show: Show) {
     for (name, password) in USERS {
         println!("log in   {name}   {password}");
     }
+
+    show.title("Go on with an agent: it finds out by itself where to register and how to log in");
+    println!("claude mcp add --transport http erpnext {}", mcp(demo));
+    println!("npx @modelcontextprotocol/inspector --cli {} --transport http --method tools/list", mcp(demo));
 
     show.title("Look at it");
     println!("metrics  {}/metrics   (and /healthz, /readyz)", demo.gateway.admin_url());

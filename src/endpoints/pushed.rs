@@ -25,6 +25,14 @@ const REFERENCE: &str = "urn:ietf:params:oauth:request_uri:";
 /// How long a browser may take to bring one. Login and consent are not in it: the request is stored anew for them.
 const LIFE: Duration = Duration::from_secs(60);
 
+/// A pushed request that a browser brings.
+pub(super) enum Pushed {
+    /// For the first time.
+    New(AuthorizationRequest),
+    /// Again: it is stored for this browser, under the reference.
+    Going,
+}
+
 #[derive(Serialize)]
 struct Reference {
     request_uri: String,
@@ -80,12 +88,14 @@ impl Endpoints {
         Ok(Reference { request_uri, expires_in: LIFE.as_secs() })
     }
 
-    /// The request that a browser's parameters refer to, used up; `None` where they refer to none of ours. What else they
-    /// say but who the client is counts for nothing (RFC 9126 §4).
-    pub(super) async fn take_pushed(
+    /// The request that a browser's parameters refer to; `None` where they refer to none of ours. What else they say but who
+    /// the client is counts for nothing (RFC 9126 §4). From the first browser that brings it on it is that browser's alone, which may
+    /// bring it again until its user has decided (FAPI 2.0 Security Profile §5.3.2.2).
+    pub(super) async fn pushed(
         &self,
         parameters: &Parameters,
-    ) -> Result<Option<AuthorizationRequest>, OAuthError> {
+        browser: &Browser,
+    ) -> Result<Option<Pushed>, OAuthError> {
         let gone = || {
             OAuthError::invalid_request(
                 "request_uri is unknown, was used before or has expired: push the request again",
@@ -104,7 +114,15 @@ impl Endpoints {
         if stored.request.client_id != ClientId::new(id) {
             return Err(gone());
         }
-        let taken = self.issuer.store.take_request(handle, now).await?.ok_or_else(gone)?;
-        Ok(Some(taken.request))
+        if browser.is(&stored.browser) {
+            return Ok(Some(Pushed::Going));
+        }
+        if stored.browser != Browser::pushed() {
+            return Err(gone());
+        }
+        // Another browser may have been quicker since.
+        let taken = self.issuer.store.take_request(handle, now).await?;
+        let taken = taken.filter(|taken| taken.browser == Browser::pushed()).ok_or_else(gone)?;
+        Ok(Some(Pushed::New(taken.request)))
     }
 }

@@ -6,6 +6,7 @@ use super::auth::Caller;
 use super::echo;
 use super::fault::Fault;
 use super::json::Json;
+use super::mcp::{self, MCP_METHOD};
 use super::oauth;
 use super::permissions;
 use super::query::Query;
@@ -50,6 +51,7 @@ pub fn call(state: &mut State, request: &Request, caller: &mut Caller, method: &
         return oauth::call(state, request, caller, name);
     }
     match method {
+        MCP_METHOD => Ok(mcp::handle(state, request, caller)),
         "ping" | "frappe.ping" => Ok(message(caller, "pong")),
         "login" => Ok(Reply::json(200, &Json::Map(Vec::new()))),
         "logout" => Ok(log_out(state, caller)),

@@ -2,7 +2,8 @@
 //! was recorded to do, with its quirks and its holes,
 //! and keeps every request byte for byte.
 //!
-//! Not ERPNext's: `/assets/standin/desk.js` (bench's nginx would serve it), the methods `echo`, `slow`, `large`, `stream`, `status`, `set_cookie`, the paths
+//! Not ERPNext's: `/assets/standin/desk.js` (bench's nginx would serve it), the methods `echo`, `slow`, `large`, `stream`, `status`, `set_cookie`,
+//! `empress_mcp.handle` (an app could have it), the paths
 //! `/ws-echo` and `/ws-refused`, and that header names with `_` are merged with those with `-`
 //! (gunicorn before 22), so that a test sees when they get through.
 #![allow(dead_code, unused_imports, reason = "each test binary and the demo use their own part of it")]
@@ -34,6 +35,7 @@ mod failure;
 mod fault;
 mod head;
 mod json;
+mod mcp;
 mod methods;
 mod multipart;
 mod oauth;
@@ -67,6 +69,7 @@ use time::UtcOffset;
 use tokio::sync::mpsc;
 
 pub use failure::Failure;
+pub use mcp::MCP_METHOD;
 pub use realtime::Realtime;
 pub use recorded::Recorded;
 pub use records::{AsksFor, Bearer, Client, LoginSession, StoredFile, User};

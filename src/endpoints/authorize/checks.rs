@@ -8,8 +8,8 @@ use super::{Endpoints, Language, Parameters, answer::Destination, claims_paramet
 use crate::{
     endpoints::respond::OAuthError,
     oauth::{
-        Allowance, AuthorizationRequest, Client, ClientId, ErrorCode, KeyThumbprint, Pkce, Prompt, RedirectTarget,
-        Resources, ResponseMode, ResponseType, Scope, Scopes, Subject,
+        Allowance, AuthorizationRequest, Client, ClientId, ClientSource, ErrorCode, KeyThumbprint, Pkce, Prompt,
+        RedirectTarget, Resources, ResponseMode, ResponseType, Scope, Scopes, Subject,
         pkce::{ChallengeMethod, CodeChallenge, Length, is_well_formed},
         scope_of_claim,
     },
@@ -57,6 +57,10 @@ impl Endpoints {
         client: &Client,
         form: &Parameters,
     ) -> Result<AuthorizationRequest, OAuthError> {
+        // FAPI 2.0 Security Profile §5.3.2.2.
+        if client.pushes_requests && form.get("redirect_uri").is_none() {
+            return Err(OAuthError::invalid_request("redirect_uri is missing"));
+        }
         self.check_rest(client, form, check_redirect_uri(client, form)?)
     }
 
@@ -286,6 +290,13 @@ pub(in crate::endpoints) fn check_scopes(client: &Client, parameters: &Parameter
         return Ok(client.scopes.clone());
     }
     let known = |scope: &str| client.may_be_granted(scope);
+    if client.source == ClientSource::Registered {
+        // It was told what it may have when it registered, and asks for all that the resource metadata lists nevertheless: so
+        // do the clients of MCP (RFC 9728 §2, RFC 6749 §3.3).
+        let granted = asked.filtered(known);
+        let refused = || invalid("no scope of these is registered for this client");
+        return if granted.is_empty() { Err(refused()) } else { Ok(granted) };
+    }
     if !asked.contains(Scope::OPENID) {
         return if asked.iter().all(|scope| known(scope.as_str())) {
             Ok(asked)

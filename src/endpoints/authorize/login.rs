@@ -121,15 +121,24 @@ impl Endpoints {
     }
 
     async fn store_for(&self, stage: &mut Stage, browser: TokenHash) -> Result<(), OAuthError> {
-        let handle = self.issuer.mint.mint(TokenKind::Handle, &*self.issuer.random);
+        let (handle, hash) = stage.reference.take().map_or_else(
+            || {
+                let minted = self.issuer.mint.mint(TokenKind::Handle, &*self.issuer.random);
+                (minted.text, minted.hash)
+            },
+            |reference| {
+                let hash = TokenHash::of(reference.expose());
+                (reference, hash)
+            },
+        );
         let pending = PendingRequest {
             request: stage.request.clone(),
             browser,
             received_at: stage.received_at,
             expires_at: self.issuer.clock.now().plus(PENDING_LIFE),
         };
-        self.issuer.store.put_request(handle.hash, pending).await?;
-        stage.handle = Some(handle.text);
+        self.issuer.store.put_request(hash, pending).await?;
+        stage.handle = Some(handle);
         Ok(())
     }
 

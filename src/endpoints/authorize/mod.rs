@@ -26,6 +26,7 @@ use super::{
     media_type,
     pages::Page,
     parameters::Parameters,
+    pushed::Pushed,
     respond::{Answer, OAuthError, set},
     texts::Language,
 };
@@ -48,6 +49,8 @@ pub(super) struct Stage {
     received_at: UnixTime,
     /// Where it is stored, if it is.
     handle: Option<Secret>,
+    /// The reference by which it came, under which it is stored then (RFC 9126).
+    reference: Option<Secret>,
     browser: Browser,
     peer: Peer,
     language: Language,
@@ -76,21 +79,29 @@ impl Endpoints {
         peer: Peer,
     ) -> Result<Answer, OAuthError> {
         let redirect = if *method == Method::POST { Redirect::AfterPost } else { Redirect::AfterGet };
-        let Checked { client, request } = if let Some(request) = self.take_pushed(parameters).await? {
-            Checked { client: self.recheck(&request).await?, request }
-        } else {
-            match self.check_request(parameters, headers).await? {
-                Ok(checked) => checked,
-                Err(Refusal { to, error }) => return Ok(self.refuse(&to, &error, redirect)),
+        let browser = Browser::of(headers, self.is_https());
+        let (checked, reference) = match self.pushed(parameters, &browser).await? {
+            Some(Pushed::New(request)) => {
+                (Checked { client: self.recheck(&request).await?, request }, parameters.get("request_uri"))
             }
+            Some(Pushed::Going) => {
+                let handle = parameters.get("request_uri").unwrap_or_default();
+                return self.resume(handle, headers, peer).await;
+            }
+            None => match self.check_request(parameters, headers).await? {
+                Ok(checked) => (checked, None),
+                Err(Refusal { to, error }) => return Ok(self.refuse(&to, &error, redirect)),
+            },
         };
+        let Checked { client, request } = checked;
         let stage = Stage {
             client,
             language: Language::of(request.ui_locales.as_deref(), headers),
             request,
             received_at: self.issuer.clock.now(),
             handle: None,
-            browser: Browser::of(headers, self.is_https()),
+            reference: reference.map(Secret::new),
+            browser,
             peer,
             redirect,
         };
@@ -148,6 +159,7 @@ impl Endpoints {
             request: pending.request,
             received_at: pending.received_at,
             handle: Some(Secret::new(handle)),
+            reference: None,
             browser,
             peer,
             redirect,

@@ -95,10 +95,11 @@ impl ProofOf<'_> {
         })
     }
 
-    /// Scheme and host without regard to letter case, a default port or none; the path to the letter, and nothing behind it
-    /// (RFC 9449 §4.3, RFC 3986 §6.2.2, §6.2.3).
+    /// Scheme and host without regard to letter case, a default port or none; the path to the letter; a query or fragment counts
+    /// for nothing (RFC 9449 §4.3, RFC 3986 §6.2.2, §6.2.3).
     fn is_url(&self, url: &str) -> bool {
         let Some((scheme, rest)) = url.split_once("://") else { return false };
+        let rest = rest.split(['?', '#']).next().unwrap_or_default();
         let (authority, path) = rest.find('/').and_then(|at| rest.split_at_checked(at)).unwrap_or((rest, "/"));
         let scheme = scheme.to_ascii_lowercase();
         let authority = authority.to_ascii_lowercase();

@@ -75,8 +75,8 @@ fn every_claim_of_a_proof_is_checked() {
         ("htm", Value::Null, BadProof::Request),
         ("htu", url("/api/resource/User/"), BadProof::Request),
         ("htu", url("/api/resource/user"), BadProof::Request),
-        ("htu", url("/api/resource/User?x=1"), BadProof::Request),
-        ("htu", url("/api/resource/User#x"), BadProof::Request),
+        ("htu", url("?/api/resource/User"), BadProof::Request),
+        ("htu", url("/api/resource/Us?er"), BadProof::Request),
         ("htu", url("/api/resource/%55ser"), BadProof::Request),
         ("htu", json!("https://erp.example.com.evil/api/resource/User"), BadProof::Request),
         ("htu", json!("https://x@erp.example.com/api/resource/User"), BadProof::Request),
@@ -100,6 +100,8 @@ fn every_claim_of_a_proof_is_checked() {
         ("iat", json!(1_800_000_000.25)),
         ("nonce", Value::Null),
         ("htu", json!("HTTPS://ERP.example.com:443/api/resource/User")),
+        ("htu", url("/api/resource/User?x=1#y")),
+        ("htu", url("/api/resource/User#x?y")),
     ] {
         assert_eq!(with(name, value.clone()), None, "{name}: {value}");
     }

@@ -4,6 +4,7 @@
 mod backchannel_logout;
 mod basic;
 mod config;
+mod fapi;
 mod form;
 mod form_post;
 mod modules;

@@ -117,6 +117,8 @@ impl Suite {
     pub fn code(&self, request: &AuthorizationRequest, visit: &Visit) -> String {
         self.is_answered(request, visit);
         let mut names = visit.names();
+        // Those of the redirect URI's own query.
+        names.retain(|name| !name.starts_with("dummy"));
         names.sort_unstable();
         assert_eq!(names, ["code", "iss", "state"]);
         visit.parameter("code").expect("a code").to_owned()
@@ -247,6 +249,10 @@ pub struct AuthorizationRequest {
 }
 
 impl AuthorizationRequest {
+    pub fn of(pairs: &[(&str, &str)]) -> Self {
+        Self { pairs: pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect() }
+    }
+
     /// Sets a parameter.
     #[must_use]
     pub fn with(self, name: &str, value: &str) -> Self {
@@ -285,7 +291,7 @@ impl AuthorizationRequest {
         Request::form(&format!("{METHOD}authorize"), &self.borrowed()).header("Origin", SITE.trim_end_matches('/'))
     }
 
-    fn borrowed(&self) -> Vec<(&str, &str)> {
+    pub fn borrowed(&self) -> Vec<(&str, &str)> {
         self.pairs.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect()
     }
 }

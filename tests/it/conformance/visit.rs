@@ -51,12 +51,14 @@ impl Visit {
 /// One browser with its cookies, in which Alice logs in.
 pub struct Visitor<'g> {
     pub browser: Browser<'g>,
+    /// What she presses where she is asked for consent.
+    pub decision: &'static str,
     gateway: &'g TestGateway,
 }
 
 impl<'g> Visitor<'g> {
     pub fn new(gateway: &'g TestGateway) -> Self {
-        Self { browser: Browser::new(gateway), gateway }
+        Self { browser: Browser::new(gateway), decision: "allow", gateway }
     }
 
     /// Sends a request, and goes wherever that leads.
@@ -92,7 +94,7 @@ impl<'g> Visitor<'g> {
         let fields = if form.is_login() {
             form.filled(&[("usr", ALICE), ("pwd", ALICE_PASSWORD)])
         } else {
-            let button = ["allow", "sign_in", "logout"].into_iter().find(|button| form.has_button(button));
+            let button = [self.decision, "sign_in", "logout"].into_iter().find(|button| form.has_button(button));
             form.pressed(button.unwrap_or_else(|| panic!("what shall be done with {form:?}?")))
         };
         let fields: Vec<_> = fields.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();

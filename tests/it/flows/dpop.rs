@@ -191,7 +191,7 @@ fn a_bound_token_is_refused_without_a_fresh_proof_of_its_key_for_this_request() 
         let past = std::time::UNIX_EPOCH.elapsed().expect("a time").as_secs() - 70;
         for (what, change) in [
             ("another method", ("htm", json!("POST"))),
-            ("a query", ("htu", at(&format!("{WHOAMI}?x=1")))),
+            ("another path", ("htu", at(&format!("{WHOAMI}x?y=1")))),
             ("another case", ("htu", at(&WHOAMI.to_uppercase()))),
             ("a slash", ("htu", at(&format!("{WHOAMI}/")))),
             ("another host", ("htu", json!(format!("https://evil.example{WHOAMI}")))),

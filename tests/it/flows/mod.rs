@@ -14,6 +14,7 @@ mod jwt_tokens;
 mod login;
 mod logout;
 mod main_job;
+mod mcp;
 mod methods;
 mod native_tokens;
 mod other_grants;

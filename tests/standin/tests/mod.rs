@@ -1,6 +1,7 @@
 //! Replays the essentials of the transcripts with a raw TCP client.
 
 mod failures;
+mod mcp;
 mod oauth;
 mod permissions;
 mod rest;
