@@ -1,5 +1,6 @@
 //! The protocol: types and rules of OAuth 2.0 and OpenID Connect. No IO, no clock, no randomness of its own, no `async`.
 
+mod agent;
 mod authorization_request;
 mod client;
 mod client_keys;
@@ -17,6 +18,7 @@ mod scope;
 mod token;
 mod user_code;
 
+pub use agent::{AgentTerms, DailyBudget};
 pub use authorization_request::{AuthorizationRequest, Prompt, RedirectTarget};
 pub use client::{
     Allowance, Allowances, Client, ClientAuthMethod, ClientMode, ClientSource, GrantType, IdTokenClaims, Pkce,
