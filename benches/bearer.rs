@@ -70,6 +70,7 @@ fn main() {
         directory: support::OneUser::new(),
         clients: Arc::new(ClientRegistry::new(vec![support::client()])),
         natives: None,
+        agents: Agents::new(Budgets { requests: DailyBudget::Off, writes: DailyBudget::Off }),
         user_ttl: std::time::Duration::from_secs(30),
     };
     let new_check = || AccessCheck::new(ground(), &CacheSettings::default());

@@ -9,6 +9,7 @@ use pingora::proxy::Session;
 
 use super::{
     Gateway,
+    agents::check_effect,
     body::{BodyHead, BodyWatch},
     context::{Outcome, RequestContext},
     local,
@@ -113,8 +114,9 @@ impl Gateway {
         if let Some(body) = &mut body {
             body.may_log_in = applicant.terms.may_log_in;
         }
+        let has_body = body.is_some();
         // Apart: Pingora moves what every request waits on, and most have no body.
-        let (checked, terms) = match body {
+        let (mut checked, terms) = match body {
             Some(mut body) if applicant.router.has_rules() => {
                 Box::pin(self.judge(request, context, applicant, &mut body)).await?
             }
@@ -144,8 +146,23 @@ impl Gateway {
             }
             body.guard(Seen { call: true, method: false });
         }
+        let mut effect = None;
+        if let Ok(Some(permit)) = &checked
+            && permit.token.agent.is_some()
+        {
+            match check_effect(permit, &terms, request, has_body) {
+                Ok(checked) => effect = Some(checked),
+                Err(denial) => checked = Err(denial),
+            }
+        }
         self.count(&checked, context);
-        context.permit = checked.map_err(Refused::Access)?;
+        let permit = checked.map_err(Refused::Access)?;
+        if let (Some(permit), Some(effect)) = (&permit, effect)
+            && let Some(agent) = &permit.token.agent
+        {
+            self.spend(agent, permit, effect, context)?;
+        }
+        context.permit = permit;
         context.outcome = Outcome::Forwarded(terms.service);
         context.terms = Some(terms);
         Ok(())

@@ -7,9 +7,12 @@ use anyhow::Context;
 use tokio::runtime::Handle;
 
 use crate::{
-    access::{AccessCheck, AccessGround, Proofs},
+    access::{
+        AccessCheck, AccessGround, Proofs,
+        agents::{Agents, Budgets},
+    },
     backchannel::Backchannel,
-    clock::{Clock, SystemClock},
+    clock::{Clock, SystemClock, UnixTime},
     config::{ClientSettings, ClientSync, Config, LimitsSettings, NativeTokens as NativeTokensSetting, Rate},
     endpoints::{Allotment, EndpointSettings, Endpoints, Limit, Limits, Look, RegistrationRules},
     erpnext::{
@@ -24,7 +27,7 @@ use crate::{
     random::{OsRandom, Random},
     route::{CurrentRouter, Router},
     secret::{Purpose, SecretKey},
-    store::{EmbeddedStore, Store, secret_key},
+    store::{EmbeddedStore, Store, StoreResult, secret_key},
     telemetry::{
         audit::{Audit, AuditEvent},
         metrics::Metrics,
@@ -92,6 +95,8 @@ impl Site {
         let natives = (config.erpnext.native_tokens == NativeTokensSetting::Accept).then(|| erpnext.native_tokens());
         let natives = natives.map(Arc::new);
         io.block_on(recall(&registry, natives.as_deref())).context("what the store has of ERPNext")?;
+        let agents = Agents::new(agent_budgets(config));
+        io.block_on(recall_agents(&agents, &*store, clock.now())).context("what the store has of agents")?;
         let mint = Arc::new(TokenMint::new(&secret_key));
         let ground = AccessGround {
             mint: Arc::clone(&mint),
@@ -100,6 +105,7 @@ impl Site {
             directory: Arc::clone(&erpnext) as _,
             clients: Arc::clone(&registry),
             natives: natives.clone(),
+            agents,
             user_ttl: config.erpnext.user_ttl,
         };
         let access = Arc::new(AccessCheck::new(ground, &config.cache));
@@ -166,6 +172,16 @@ async fn recall(clients: &ClientRegistry, natives: Option<&NativeTokens>) -> Res
     }
 }
 
+/// Whether agents run, and what they did today.
+async fn recall_agents(agents: &Agents, store: &dyn Store, now: UnixTime) -> StoreResult<()> {
+    agents.hear(store).await?;
+    agents.settle(store, now).await
+}
+
+pub(super) const fn agent_budgets(config: &Config) -> Budgets {
+    Budgets { requests: config.agents.requests_per_day, writes: config.agents.writes_per_day }
+}
+
 /// Ends the grants of users who are gone. The adapter that notices them is made before the issuer.
 #[derive(Default)]
 struct UsersGone(std::sync::OnceLock<std::sync::Weak<Issuer>>);
@@ -222,7 +238,8 @@ fn client_blocks(config: &Config) -> (Vec<ClientSettings>, Vec<Client>) {
 pub(super) fn registry(config: &Config, erpnext: &Erpnext, store: &Arc<dyn Store>) -> ClientRegistry {
     let (clients, rules) = clients_of(config);
     let upstream = sync_is_on(config).then(|| erpnext.clients(rules));
-    ClientRegistry::with_upstream(clients, upstream).with_registered(RegisteredClients::new(Arc::clone(store)))
+    let registered = RegisteredClients::new(Arc::clone(store), config.registration.agents);
+    ClientRegistry::with_upstream(clients, upstream).with_registered(registered)
 }
 
 fn clients_of(config: &Config) -> (Vec<Client>, ClientRules) {

@@ -141,6 +141,56 @@ impl RegistrationUpkeep {
     }
 }
 
+/// Hears whether the operator lets agents run, and keeps what they did in step with other processes.
+pub(super) struct AgentUpkeep {
+    site: Arc<Site>,
+    health: Health,
+    /// Grants of agents may have been issued while they were being stopped.
+    unswept: AtomicBool,
+}
+
+impl AgentUpkeep {
+    pub(super) const fn new(site: Arc<Site>) -> Self {
+        Self { site, health: Health::new("agents"), unswept: AtomicBool::new(true) }
+    }
+
+    /// Asks whether agents are stopped. Where they are, what the command that stopped them did not know of ends, too.
+    pub(super) async fn hear(&self) {
+        let agents = self.site.access.agents();
+        match agents.hear(&*self.site.store).await {
+            Ok(true) => self.unswept.store(true, Ordering::Relaxed),
+            Ok(false) => {}
+            Err(error) => return self.health.note(Err(&DirectoryError::Unavailable(error.to_string()))),
+        }
+        self.health.note(Ok(()));
+        if agents.are_stopped() && self.unswept.swap(false, Ordering::Relaxed) {
+            tracing::warn!("agents are stopped: the operator has said so");
+            self.end_grants().await;
+        }
+    }
+
+    async fn end_grants(&self) {
+        let known = self.site.clients.known();
+        let agents = known.iter().filter(|client| client.agent.is_some()).map(|client| client.id.clone()).collect();
+        match self.site.store.stop_agents(agents, self.site.clock.now()).await {
+            Ok(stopped) => stopped.ended.iter().for_each(|grant| (self.site.issuer.grant_ended)(grant)),
+            Err(error) => {
+                tracing::error!(%error, "the grants of agents can't be ended yet");
+                self.unswept.store(true, Ordering::Relaxed);
+            }
+        }
+    }
+
+    /// Writes what agents did, and hears what they did elsewhere.
+    pub(super) async fn settle(&self) {
+        let (agents, now) = (self.site.access.agents(), self.site.clock.now());
+        let settled = agents.settle(&*self.site.store, now).await;
+        if let Err(error) = settled {
+            tracing::error!(%error, "what agents did can't be written yet");
+        }
+    }
+}
+
 /// Keeps the tokens that ERPNext issued in step.
 pub(super) struct NativeUpkeep {
     site: Arc<Site>,
