@@ -7,10 +7,13 @@ use std::{hint::black_box, sync::Arc, time::Duration};
 
 use criterion::{BatchSize, Criterion};
 use empress_gateway::{
-    access::{AccessCheck, AccessGround, Proof, Proofs, Sent},
+    access::{
+        AccessCheck, AccessGround, Proof, Proofs, Sent,
+        agents::{Agents, Budgets},
+    },
     config::CacheSettings,
     erpnext::ClientRegistry,
-    oauth::{GrantId, MintedToken, TokenKind, TokenMint},
+    oauth::{DailyBudget, GrantId, MintedToken, TokenKind, TokenMint},
     random::OsRandom,
     route::{Route, Router, Target, Terms},
     store::{Grant, NewAccessToken, NewGrant, Store},

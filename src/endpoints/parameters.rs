@@ -98,6 +98,11 @@ impl Parameters {
         self.0.iter().find(|(other, _)| other == name).map(|(_, value)| value.as_str())
     }
 
+    /// The parameters whose names begin so, by the rest of the name.
+    pub fn beginning_with<'p>(&'p self, start: &'p str) -> impl Iterator<Item = (&'p str, &'p str)> {
+        self.0.iter().filter_map(move |(name, value)| Some((name.strip_prefix(start)?, value.as_str())))
+    }
+
     /// How often a parameter was sent.
     #[must_use]
     pub fn count(&self, name: &str) -> usize {

@@ -109,6 +109,7 @@ impl Endpoints {
     async fn grant(&self, request: &TokenRequest, checked: &CheckedClient, peer: Peer) -> Result<Answer, OAuthError> {
         let client = checked.client();
         check_grant_type(client, request.grant_type)?;
+        self.check_is_running(client).await?;
         let dpop_key = self.proven_key(request, client)?;
         let form = &request.form;
         let tokens = match request.grant_type {

@@ -3,7 +3,7 @@
 use std::{
     sync::{
         Arc,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicU32, Ordering},
     },
     time::Duration,
 };
@@ -13,6 +13,7 @@ use tokio::sync::Mutex;
 use super::site::Site;
 use crate::{
     erpnext::{ClientChanges, DirectoryError},
+    store::StoreError,
     telemetry::audit::AuditEvent,
 };
 
@@ -145,40 +146,52 @@ impl RegistrationUpkeep {
 pub(super) struct AgentUpkeep {
     site: Arc<Site>,
     health: Health,
-    /// Grants of agents may have been issued while they were being stopped.
-    unswept: AtomicBool,
+    /// How often it has been heard that they are stopped, since they were.
+    heard: AtomicU32,
 }
+
+/// When grants of agents end that were issued while they were being stopped: at once, and when every request has been answered
+/// that had begun before.
+const SWEEPS: [u32; 2] = [0, 40];
 
 impl AgentUpkeep {
     pub(super) const fn new(site: Arc<Site>) -> Self {
-        Self { site, health: Health::new("agents"), unswept: AtomicBool::new(true) }
+        Self { site, health: Health::new("agents"), heard: AtomicU32::new(0) }
     }
 
     /// Asks whether agents are stopped. Where they are, what the command that stopped them did not know of ends, too.
     pub(super) async fn hear(&self) {
         let agents = self.site.access.agents();
-        match agents.hear(&*self.site.store).await {
-            Ok(true) => self.unswept.store(true, Ordering::Relaxed),
-            Ok(false) => {}
-            Err(error) => return self.health.note(Err(&DirectoryError::Unavailable(error.to_string()))),
+        if let Err(error) = agents.hear(&*self.site.store).await {
+            return self.health.note(Err(&DirectoryError::Unavailable(error.to_string())));
         }
         self.health.note(Ok(()));
-        if agents.are_stopped() && self.unswept.swap(false, Ordering::Relaxed) {
-            tracing::warn!("agents are stopped: the operator has said so");
-            self.end_grants().await;
+        let heard = self.heard.load(Ordering::Relaxed);
+        if !agents.are_stopped() {
+            if heard > 0 {
+                tracing::warn!("agents run again: the operator has started them");
+            }
+            return self.heard.store(0, Ordering::Relaxed);
         }
+        if heard == 0 {
+            tracing::warn!("agents are stopped by the operator");
+        }
+        if SWEEPS.contains(&heard)
+            && let Err(error) = self.end_grants().await
+        {
+            return tracing::error!(%error, "the grants of agents can't be ended yet");
+        }
+        self.heard.store(heard.saturating_add(1), Ordering::Relaxed);
     }
 
-    async fn end_grants(&self) {
+    async fn end_grants(&self) -> Result<(), StoreError> {
         let known = self.site.clients.known();
-        let agents = known.iter().filter(|client| client.agent.is_some()).map(|client| client.id.clone()).collect();
-        match self.site.store.stop_agents(agents, self.site.clock.now()).await {
-            Ok(stopped) => stopped.ended.iter().for_each(|grant| (self.site.issuer.grant_ended)(grant)),
-            Err(error) => {
-                tracing::error!(%error, "the grants of agents can't be ended yet");
-                self.unswept.store(true, Ordering::Relaxed);
+        for agent in known.iter().filter(|client| client.agent.is_some()) {
+            for grant in self.site.store.revoke_client(&agent.id, self.site.clock.now()).await? {
+                (self.site.issuer.grant_ended)(&grant);
             }
         }
+        Ok(())
     }
 
     /// Writes what agents did, and hears what they did elsewhere.

@@ -80,13 +80,14 @@ impl Agents {
         self.stopped.load(Ordering::Acquire)
     }
 
-    /// Asks the store whether the operator has stopped them; `true`: they are stopped, and were not when it was asked last.
+    /// Asks the store whether the operator has stopped them.
     ///
     /// # Errors
     /// When the store can't answer: what was heard last stays.
     pub async fn hear(&self, store: &dyn Store) -> StoreResult<bool> {
         let stopped = store.agents_stopped_since().await?.is_some();
-        Ok(!self.stopped.swap(stopped, Ordering::AcqRel) && stopped)
+        self.stopped.store(stopped, Ordering::Release);
+        Ok(stopped)
     }
 
     /// How much an agent may do that is on these terms.
