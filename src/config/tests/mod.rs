@@ -53,6 +53,7 @@ fn the_shipped_file_names_every_key() {
         "introspection",
         "revocation",
         "registration",
+        "agents",
         "cors",
         "login",
         "pages",

@@ -1,6 +1,7 @@
 //! What the tests share: the real binary with a stand-in behind it, a client that leaves no byte to a library, a browser
 //! with cookies, and the steps of a code flow.
 
+mod agents;
 mod browser;
 mod clients;
 mod config;
@@ -17,6 +18,7 @@ mod wait;
 mod websocket;
 
 pub use self::{
+    agents::{AGENT, AGENT_SCOPE},
     browser::{Browser, hidden},
     clients::{
         APP, Auth, Client, EDDSA, ES256, IMPLICIT, LEGACY, MANAGERS, PASSWORD, POST, SCOPED, SERVICE, SHOP, TRUSTED,
