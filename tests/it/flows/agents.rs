@@ -5,7 +5,7 @@ use serde_json::json;
 use crate::{
     standin::{ALICE, BOB},
     support::{
-        AGENT, AGENT_SCOPE, Answer, Browser, DEVICE_GRANT, Device, METHOD, Request, SHOP, Setup, TV, TestGateway, Tokens,
+        AGENT, AGENT_SCOPE, Answer, Browser, DEVICE_GRANT, Device, METHOD, Request, SHOP, Setup, TV, Tokens,
         authorize_url, hidden, until,
     },
 };
