@@ -107,7 +107,8 @@ fn show(json: bool, config: &Config, tools: &Tools, out: &mut dyn Write) -> anyh
         None => "agents run".to_owned(),
     };
     let _ = writeln!(out, "{said}");
-    let of = |used: u64, most: Option<u64>| format!("{used} of {}", most.map_or("any".to_owned(), |most| most.to_string()));
+    let of =
+        |used: u64, most: Option<u64>| format!("{used} of {}", most.map_or("any".to_owned(), |most| most.to_string()));
     let row = |agent: &Shown| {
         vec![
             agent.client_id.clone(),

@@ -149,7 +149,10 @@ fn show(args: &ShowArgs, clients: Vec<Shown>, out: &mut dyn Write, err: &mut dyn
             ("allowances", client.allowances.join(" ")),
             ("allowed roles", client.allowed_roles.join(", ")),
             ("service user", client.service_user.clone().unwrap_or_default()),
-            ("agent", if client.agent { "yes: `empress-gateway agents` shows its budget".to_owned() } else { String::new() }),
+            (
+                "agent",
+                if client.agent { "yes: `empress-gateway agents` shows its budget".to_owned() } else { String::new() },
+            ),
             ("consent", if client.skip_consent { "not asked for".to_owned() } else { "asked for".to_owned() }),
             ("living grants", living.unwrap_or_default()),
             ("used", used.collect::<Vec<_>>().join(", ")),

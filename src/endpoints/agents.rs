@@ -1,11 +1,6 @@
 //! Agents at our endpoints: which scopes a user grants one, and that none is served while the operator has stopped them.
 
-use super::{
-    Endpoints,
-    forms::forbidden,
-    parameters::Parameters,
-    respond::OAuthError,
-};
+use super::{Endpoints, forms::forbidden, parameters::Parameters, respond::OAuthError};
 use crate::oauth::{Client, ErrorCode, Scopes};
 
 /// What the name of a check box begins with; the scope follows.
@@ -64,7 +59,8 @@ mod tests {
         assert_eq!(of_agent("decision=allow").as_deref(), Some("openid erp:read"));
         assert_eq!(of_agent("grant:erp:write=yes").as_deref(), Some("openid erp:read erp:write"));
         assert_eq!(of_agent("grant%3Aread%3ACustomer=yes").as_deref(), Some("openid erp:read read:Customer"));
-        for forged in ["grant:all=yes", "grant:erp:read=yes", "grant:=yes", "grant:erp:write=no", "grant:read:User=yes"] {
+        for forged in ["grant:all=yes", "grant:erp:read=yes", "grant:=yes", "grant:erp:write=no", "grant:read:User=yes"]
+        {
             assert_eq!(of_agent(forged), None, "{forged}");
         }
         assert_eq!(granted_by(&client, "").as_deref(), Some("openid erp:read erp:write read:Customer"));

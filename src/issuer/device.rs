@@ -75,7 +75,8 @@ impl Issuer {
         auth_time: Option<UnixTime>,
     ) -> Result<Option<GrantId>, IssueError> {
         let grant = self.new_grant_id();
-        let approval = DeviceApproval { grant: grant.clone(), user: user.clone(), auth_time, scopes: Some(scopes.clone()) };
+        let approval =
+            DeviceApproval { grant: grant.clone(), user: user.clone(), auth_time, scopes: Some(scopes.clone()) };
         let decision = DeviceDecision::Approved(Box::new(approval));
         let decided = self.store.decide_device(pending.user_code, decision, self.clock.now()).await?;
         Ok(decided.then_some(grant))

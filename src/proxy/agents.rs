@@ -3,13 +3,7 @@
 
 use http::HeaderName;
 
-use super::{
-    Gateway,
-    admission::Applying,
-    context::RequestContext,
-    local,
-    refuse::Refused,
-};
+use super::{Gateway, admission::Applying, context::RequestContext, local, refuse::Refused};
 use crate::{
     access::{
         Denial, Permit,

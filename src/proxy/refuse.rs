@@ -182,7 +182,9 @@ fn budget(budget: Budget) -> Told {
     let told = |reason, text: &str| Told::new(StatusCode::TOO_MANY_REQUESTS, "budget_used_up", reason, text);
     match budget {
         Budget::Requests => told("requests_used_up", "This client has used up its requests of the day (UTC)."),
-        Budget::Writes => told("writes_used_up", "This client has used up its writes of the day (UTC). It can still read."),
+        Budget::Writes => {
+            told("writes_used_up", "This client has used up its writes of the day (UTC). It can still read.")
+        }
     }
 }
 

@@ -16,9 +16,9 @@ use async_trait::async_trait;
 
 pub use embedded::EmbeddedStore;
 pub use records::{
-    AccessTokenFacts, AgentUse, AllowanceUse, ClientSession, CodeRecord, Connection, Consent, Day, DeviceApproval, DeviceDecision,
-    EndOfLogin, Grant, GrantUser, KeptClient, KeySuccession, LogoutNotice, NativeCount, NativeImport, NativeRow,
-    NativeState, NewAccessToken, NewGrant, NewRefreshToken, POLL_INTERVAL, PendingDevice, PendingLogout,
+    AccessTokenFacts, AgentUse, AllowanceUse, ClientSession, CodeRecord, Connection, Consent, Day, DeviceApproval,
+    DeviceDecision, EndOfLogin, Grant, GrantUser, KeptClient, KeySuccession, LogoutNotice, NativeCount, NativeImport,
+    NativeRow, NativeState, NewAccessToken, NewGrant, NewRefreshToken, POLL_INTERVAL, PendingDevice, PendingLogout,
     PendingRequest, RefreshOutcome, RefreshStep, RefreshSuccession, RefreshTokenFacts, RegisteredClient, RemovedClient,
     Revocation, RevocationSeq, ShadowToken, StoppedAgents, StoredSigningKey, TakenCode, TakenDevice,
 };

@@ -2,8 +2,8 @@
 
 use super::{ClientSettings, assert_wrong, config};
 use crate::oauth::{
-    AgentTerms, Allowance, Client, ClientAuthMethod, ClientMode, ClientSource, DailyBudget, GrantType, Pkce, ResponseType,
-    SigningAlgorithm, UserName,
+    AgentTerms, Allowance, Client, ClientAuthMethod, ClientMode, ClientSource, DailyBudget, GrantType, Pkce,
+    ResponseType, SigningAlgorithm, UserName,
 };
 
 fn block(more: &str) -> String {

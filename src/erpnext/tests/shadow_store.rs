@@ -15,11 +15,11 @@ use crate::{
     oauth::{ClientId, GrantId, KeyId, Subject, TokenHash, UserName},
     secret::Secret,
     store::{
-        AccessTokenFacts, AgentUse, AllowanceUse, ClientSession, CodeRecord, Connection, Consent, Day, DeviceDecision, EndOfLogin,
-        Grant, GrantUser, KeptClient, KeySuccession, LogoutNotice, NativeCount, NativeImport, NativeRow, NewGrant,
-        PendingDevice, PendingLogout, PendingRequest, RefreshOutcome, RefreshStep, RefreshTokenFacts, RegisteredClient,
-        RemovedClient, Revocation, RevocationSeq, ShadowToken, StoppedAgents, Store, StoreError, StoreResult, StoredSigningKey,
-        TakenCode, TakenDevice,
+        AccessTokenFacts, AgentUse, AllowanceUse, ClientSession, CodeRecord, Connection, Consent, Day, DeviceDecision,
+        EndOfLogin, Grant, GrantUser, KeptClient, KeySuccession, LogoutNotice, NativeCount, NativeImport, NativeRow,
+        NewGrant, PendingDevice, PendingLogout, PendingRequest, RefreshOutcome, RefreshStep, RefreshTokenFacts,
+        RegisteredClient, RemovedClient, Revocation, RevocationSeq, ShadowToken, StoppedAgents, Store, StoreError,
+        StoreResult, StoredSigningKey, TakenCode, TakenDevice,
     },
 };
 

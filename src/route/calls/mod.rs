@@ -145,8 +145,7 @@ pub(super) fn leads_on(method: &str) -> bool {
 pub(super) fn writes(method: &str, parameters: &Parameters<'_>) -> bool {
     let does_write = |method: &str| is_upload(method) || find(method).is_some_and(|(does, _)| does != Does::Read);
     does_write(method)
-        || reached(method, parameters)
-            .is_some_and(|reached| reached.methods.iter().any(|method| does_write(method)))
+        || reached(method, parameters).is_some_and(|reached| reached.methods.iter().any(|method| does_write(method)))
 }
 
 /// Whether it takes a file.

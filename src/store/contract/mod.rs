@@ -20,8 +20,8 @@ mod sealed;
 mod upkeep;
 
 pub use self::{
-    agents::*, codes::*, connections::*, consents::*, devices::*, grants::*, life::*, logouts::*, native::*, refresh::*,
-    registered::*, requests::*, revocations::*, sealed::*, upkeep::*,
+    agents::*, codes::*, connections::*, consents::*, devices::*, grants::*, life::*, logouts::*, native::*,
+    refresh::*, registered::*, requests::*, revocations::*, sealed::*, upkeep::*,
 };
 
 use std::{sync::Arc, time::Duration};

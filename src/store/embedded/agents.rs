@@ -38,7 +38,8 @@ pub fn uses(rows: &Rows<'_>, day: Day) -> StoreResult<Vec<AgentUse>> {
         "SELECT client, requests, writes FROM agent_uses WHERE site = ?1 AND day = ?2 ORDER BY client",
         params![rows.site, number(day.0)],
         |row| {
-            let count = |column| Ok::<_, rusqlite::Error>(u64::try_from(row.get::<_, i64>(column)?).unwrap_or_default());
+            let count =
+                |column| Ok::<_, rusqlite::Error>(u64::try_from(row.get::<_, i64>(column)?).unwrap_or_default());
             Ok(AgentUse { client: row.get(0)?, day, requests: count(1)?, writes: count(2)? })
         },
     )

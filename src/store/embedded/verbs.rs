@@ -3,19 +3,19 @@
 use async_trait::async_trait;
 
 use super::{
-    EmbeddedStore, agents, connections, consents, devices, grants, logouts, native, refresh, registered, requests, revocations,
-    sealed, upkeep, upstream_clients,
+    EmbeddedStore, agents, connections, consents, devices, grants, logouts, native, refresh, registered, requests,
+    revocations, sealed, upkeep, upstream_clients,
 };
 use crate::{
     clock::UnixTime,
     oauth::{ClientId, GrantId, KeyId, Subject, TokenHash, UserName},
     secret::Secret,
     store::{
-        AccessTokenFacts, AgentUse, AllowanceUse, ClientSession, CodeRecord, Connection, Consent, Day, DeviceDecision, EndOfLogin,
-        Grant, GrantUser, KeptClient, KeySuccession, LogoutNotice, NativeCount, NativeImport, NativeRow, NewGrant,
-        PendingDevice, PendingLogout, PendingRequest, RefreshOutcome, RefreshStep, RefreshTokenFacts, RegisteredClient,
-        RemovedClient, Revocation, RevocationSeq, ShadowToken, StoppedAgents, Store, StoreResult, StoredSigningKey, TakenCode,
-        TakenDevice,
+        AccessTokenFacts, AgentUse, AllowanceUse, ClientSession, CodeRecord, Connection, Consent, Day, DeviceDecision,
+        EndOfLogin, Grant, GrantUser, KeptClient, KeySuccession, LogoutNotice, NativeCount, NativeImport, NativeRow,
+        NewGrant, PendingDevice, PendingLogout, PendingRequest, RefreshOutcome, RefreshStep, RefreshTokenFacts,
+        RegisteredClient, RemovedClient, Revocation, RevocationSeq, ShadowToken, StoppedAgents, Store, StoreResult,
+        StoredSigningKey, TakenCode, TakenDevice,
     },
 };
 

@@ -17,7 +17,10 @@ fn start() -> TestGateway {
 
 fn switch(gateway: &TestGateway, action: &str) -> serde_json::Value {
     let done = beside(gateway, &["agents", action, "--json"], "");
-    assert_eq!((done.code, done.err.as_str()), (0, ""), "{done:?}");
+    assert_eq!(done.code, 0, "{done:?}");
+    // The trail is with the log here.
+    let changed = done.json()["changed"] == true;
+    assert!(!changed || done.err.contains(&format!("agents_{action}")), "{done:?}");
     done.json()
 }
 
@@ -33,7 +36,10 @@ fn agents_are_stopped_at_once_and_started_again() {
     let device = Device::ask(&gateway, TV, &[AGENT_SCOPE]);
 
     let stopped = switch(&gateway, "stop");
-    assert_eq!((&stopped["state"], &stopped["changed"], &stopped["grants_ended"]), (&"stopped".into(), &true.into(), &1.into()));
+    assert_eq!(
+        (&stopped["state"], &stopped["changed"], &stopped["grants_ended"]),
+        (&"stopped".into(), &true.into(), &1.into())
+    );
     until("its token is refused", || (gateway.whoami(&agent.access).status == 401).then_some(()));
     gateway.refuses("of an agent that is stopped", &agent.access);
     assert_eq!(gateway.profile(&agent.access).status, 401);
@@ -67,10 +73,6 @@ fn agents_are_stopped_at_once_and_started_again() {
     assert_eq!(gateway.refresh(AGENT, &agent.refresh, &[]).error(), "invalid_grant", "what has ended stays so");
     let next = gateway.ticked(ALICE, AGENT, AGENT_SCOPE, &[]);
     until("a new one is good", || (gateway.whoami(&next.access).status == 200).then_some(()));
-    for event in ["agents_stopped", "agents_started"] {
-        let trail = beside(&gateway, &["agents", "--json"], "");
-        assert_eq!(trail.code, 0, "{event}");
-    }
 }
 
 #[test]

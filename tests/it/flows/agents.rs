@@ -120,7 +120,8 @@ fn a_path_may_be_said_to_read_whatever_the_method() {
 
 #[test]
 fn a_device_of_an_agent_gets_what_its_user_ticks() {
-    let block = format!("id = 'tv'\nname = 'Robot'\nauth_method = 'none'\nagent = true\ngrant_types = ['{DEVICE_GRANT}']");
+    let block =
+        format!("id = 'tv'\nname = 'Robot'\nauth_method = 'none'\nagent = true\ngrant_types = ['{DEVICE_GRANT}']");
     let gateway = Setup::new().client(&block).start();
     for (ticks, scope) in [(false, "openid erp:read"), (true, "openid erp:read erp:write")] {
         let device = Device::ask(&gateway, TV, &[AGENT_SCOPE]);
@@ -143,7 +144,8 @@ fn whoever_registers_itself_is_an_agent_unless_the_operator_trusts_it() {
     let scopes = || vec!["openid".to_owned(), "erp:read".to_owned(), "erp:write".to_owned()];
     let setup = || Setup::new().open_to_registration().set("registration.scopes", scopes());
     let mut gateway = setup().start();
-    let registered = gateway.registered(uri, &json!({"token_endpoint_auth_method": "none", "scope": "openid all erp:read"}));
+    let registered =
+        gateway.registered(uri, &json!({"token_endpoint_auth_method": "none", "scope": "openid all erp:read"}));
     assert_eq!(registered.body["scope"], "openid erp:read");
     let client = registered.client();
     let scope = ("scope", "openid erp:read");
