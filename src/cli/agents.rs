@@ -128,15 +128,15 @@ fn show(json: bool, config: &Config, tools: &Tools, out: &mut dyn Write) -> anyh
 
 fn state(config: &Config, tools: &Tools) -> anyhow::Result<State> {
     let (store, now) = (&tools.store, tools.clock.now());
-    let (since, uses, living) = tools.runtime.block_on(async {
+    let (since, done, living) = tools.runtime.block_on(async {
         let since = store.agents_stopped_since().await?;
-        let uses = store.agent_uses(day_of(now)).await?;
-        anyhow::Ok((since, uses, store.living_grants(now).await?))
+        let done = store.agent_uses(day_of(now)).await?;
+        anyhow::Ok((since, done, store.living_grants(now).await?))
     })?;
     let defaults = Budgets { requests: config.agents.requests_per_day, writes: config.agents.writes_per_day };
     let describe = |client: &Client| {
         let budgets = defaults.with(client.agent?);
-        let used = uses.iter().find(|used| used.client == client.id);
+        let used = done.iter().find(|used| used.client == client.id);
         let grants = living.iter().find(|(id, _)| *id == client.id);
         Some(Shown {
             client_id: client.id.as_str().to_owned(),

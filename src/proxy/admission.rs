@@ -8,8 +8,7 @@ use http::{HeaderMap, Method, Version, header::CONTENT_LENGTH, header::COOKIE, h
 use pingora::proxy::Session;
 
 use super::{
-    Gateway,
-    agents::check_effect,
+    Gateway, agents,
     body::{BodyHead, BodyWatch},
     context::{Outcome, RequestContext},
     local,
@@ -146,22 +145,10 @@ impl Gateway {
             }
             body.guard(Seen { call: true, method: false });
         }
-        let mut effect = None;
-        if let Ok(Some(permit)) = &checked
-            && permit.token.agent.is_some()
-        {
-            match check_effect(permit, &terms, request, has_body) {
-                Ok(checked) => effect = Some(checked),
-                Err(denial) => checked = Err(denial),
-            }
-        }
+        let effect = agents::check(&mut checked, &terms, request, has_body);
         self.count(&checked, context);
         let permit = checked.map_err(Refused::Access)?;
-        if let (Some(permit), Some(effect)) = (&permit, effect)
-            && let Some(agent) = &permit.token.agent
-        {
-            self.spend(agent, permit, effect, context)?;
-        }
+        self.spend(permit.as_ref().zip(effect), context)?;
         context.permit = permit;
         context.outcome = Outcome::Forwarded(terms.service);
         context.terms = Some(terms);

@@ -7,7 +7,7 @@ use super::{Gateway, admission::Applying, context::RequestContext, local, refuse
 use crate::{
     access::{
         Denial, Permit,
-        agents::{Agent, Effect, UsedUp, check_scope},
+        agents::{Effect, UsedUp, check_scope},
     },
     http1::Fields,
     route::{Terms, may_write},
@@ -21,18 +21,23 @@ static OVERRIDES: [HeaderName; 3] = [
     HeaderName::from_static("x-method-override"),
 ];
 
-/// Whether a token's scopes let it do what the request does.
-///
-/// # Errors
-/// The scope that is missing.
-pub(super) fn check_effect(
-    permit: &Permit,
+/// Denies what a token of an agent lacks the scope for; what its request does. Nothing of other tokens is looked at.
+pub(super) fn check(
+    checked: &mut Result<Option<Permit>, Denial>,
     terms: &Terms,
     request: &impl Applying,
     has_body: bool,
-) -> Result<Effect, Denial> {
+) -> Option<Effect> {
+    let Ok(Some(permit)) = checked else { return None };
+    permit.token.agent.as_ref()?;
     let effect = effect(terms, request, has_body);
-    check_scope(&permit.token.scopes, effect).map(|()| effect)
+    match check_scope(&permit.token.scopes, effect) {
+        Ok(()) => Some(effect),
+        Err(denial) => {
+            *checked = Err(denial);
+            None
+        }
+    }
 }
 
 /// What a request does. What can't be told is a write.
@@ -50,13 +55,9 @@ fn effect(terms: &Terms, request: &impl Applying, has_body: bool) -> Effect {
 
 impl Gateway {
     /// Takes a request of an agent out of its budget.
-    pub(super) fn spend(
-        &self,
-        agent: &Agent,
-        permit: &Permit,
-        effect: Effect,
-        context: &RequestContext,
-    ) -> Result<(), Refused> {
+    pub(super) fn spend(&self, done: Option<(&Permit, Effect)>, context: &RequestContext) -> Result<(), Refused> {
+        let Some((permit, effect)) = done else { return Ok(()) };
+        let Some(agent) = &permit.token.agent else { return Ok(()) };
         agent.spend(effect, context.now).map_err(|used_up| {
             self.tell(permit, used_up);
             Refused::BudgetUsedUp(used_up)
