@@ -57,7 +57,7 @@ struct Shown {
 
 /// All of it.
 #[derive(Serialize)]
-struct State {
+struct Overview {
     state: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     stopped_since: Option<String>,
@@ -126,7 +126,7 @@ fn show(json: bool, config: &Config, tools: &Tools, out: &mut dyn Write) -> anyh
     Ok(DONE)
 }
 
-fn state(config: &Config, tools: &Tools) -> anyhow::Result<State> {
+fn state(config: &Config, tools: &Tools) -> anyhow::Result<Overview> {
     let (store, now) = (&tools.store, tools.clock.now());
     let (since, done, living) = tools.runtime.block_on(async {
         let since = store.agents_stopped_since().await?;
@@ -152,7 +152,7 @@ fn state(config: &Config, tools: &Tools) -> anyhow::Result<State> {
     let mut agents: Vec<Shown> = tools.clients(config)?.iter().filter_map(describe).collect();
     agents.sort_by(|one, other| one.client_id.cmp(&other.client_id));
     let state = if since.is_some() { STOPPED } else { RUNNING };
-    Ok(State { state, stopped_since: since.map(shown), agents })
+    Ok(Overview { state, stopped_since: since.map(shown), agents })
 }
 
 /// In the store, which running gateways look at twice a second.

@@ -195,9 +195,9 @@ pub const fn day_of(now: UnixTime) -> Day {
 mod tests {
     use super::*;
 
-    fn agent(agents: &Arc<Agents>, terms: AgentTerms) -> Box<Agent> {
+    fn agent(agents: &Arc<Agents>, terms: AgentTerms) -> Agent {
         let client = crate::config::ClientSettings { id: "agent".to_owned(), ..Default::default() }.to_client();
-        agents.agent(&client.into_agent(terms)).expect("an agent")
+        *agents.agent(&client.into_agent(terms)).expect("an agent")
     }
 
     fn agents(requests: u64, writes: u64) -> Arc<Agents> {
