@@ -9,8 +9,12 @@ use std::{sync::Arc, time::Duration};
 use criterion::{BatchSize, Criterion, Throughput};
 use empress_gateway::{
     clock::ManualClock,
-    issuer::{AllowanceCounter, Issuer, IssuerSettings, KeyLives, Login, PresentedCode, SigningKeys},
-    oauth::{AuthorizationRequest, Prompt, RedirectTarget, ResponseMode, ResponseType, SigningAlgorithm, TokenMint},
+    config::AccessFormat,
+    issuer::{AllowanceCounter, Issuer, IssuerSettings, KeyLives, Login, PresentedCode, RequestedAccess, SigningKeys},
+    oauth::{
+        AuthorizationRequest, Prompt, RedirectTarget, Resources, ResponseMode, ResponseType, SigningAlgorithm,
+        TokenMint,
+    },
     random::OsRandom,
     secret::Secret,
     store::Store,
@@ -29,6 +33,7 @@ fn settings(algorithm: SigningAlgorithm) -> IssuerSettings {
         refresh_ttl: Duration::from_secs(30 * 86_400),
         refresh_grace: Duration::from_secs(10),
         code_ttl: Duration::from_secs(60),
+        access_format: AccessFormat::Opaque,
         id_token_alg: algorithm,
     }
 }
@@ -50,6 +55,7 @@ fn request() -> AuthorizationRequest {
         id_token_claims: Vec::new(),
         userinfo_claims: Vec::new(),
         dpop_key: None,
+        resources: Resources::default(),
         needs_auth_time: false,
         ui_locales: None,
     }
@@ -82,7 +88,12 @@ async fn code(issuer: &Issuer) -> Secret {
 }
 
 async fn redeem(issuer: &Issuer, code: Secret) -> bool {
-    let presented = PresentedCode { code, redirect_uri: Some(CALLBACK.to_owned()), verifier: None, dpop_key: None };
+    let presented = PresentedCode {
+        code,
+        redirect_uri: Some(CALLBACK.to_owned()),
+        verifier: None,
+        access: RequestedAccess::default(),
+    };
     issuer.redeem_code(&support::client(), presented).await.expect("tokens").id_token.is_some()
 }
 

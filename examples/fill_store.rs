@@ -16,7 +16,7 @@ use anyhow::{Context as _, bail};
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use empress_gateway::{
     clock::UnixTime,
-    oauth::{ClientId, GrantId, Scopes, SiteId, Subject, TokenKind, TokenMint, UserName},
+    oauth::{ClientId, GrantId, Resources, Scopes, SiteId, Subject, TokenKind, TokenMint, UserName},
     random::{OsRandom, Random},
     store::{
         CodeRecord, EmbeddedStore, Grant, GrantUser, NewAccessToken, NewGrant, NewRefreshToken, Store, secret_key,
@@ -100,7 +100,14 @@ impl Filling {
         let scopes = grant.scopes.clone();
         self.store.put_code(code.hash, record).await?;
         self.store.take_code(code.hash, issued_at).await?;
-        let access_record = NewAccessToken { hash: access.hash, scopes, issued_at, expires_at, dpop_key: None };
+        let access_record = NewAccessToken {
+            hash: access.hash,
+            scopes,
+            issued_at,
+            expires_at,
+            dpop_key: None,
+            resources: Resources::default(),
+        };
         let refresh = Some(NewRefreshToken { hash: refresh.hash, issued_at, expires_at });
         self.store
             .issue_grant(NewGrant { grant, access: access_record, refresh, from_code: Some(code.hash), in_login: None })
@@ -128,6 +135,7 @@ impl Filling {
             id_token_claims: Vec::new(),
             userinfo_claims: Vec::new(),
             dpop_key: None,
+            resources: Resources::default(),
             login: None,
             issued_at: self.then,
             expires_at: self.then.plus(Duration::from_secs(60)),
@@ -153,5 +161,6 @@ fn grant_of(record: &CodeRecord) -> Grant {
         id_token_claims: Vec::new(),
         userinfo_claims: Vec::new(),
         dpop_key: None,
+        resources: Resources::default(),
     }
 }

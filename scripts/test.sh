@@ -206,7 +206,7 @@ systemd_unit() {
 # As scripts/soak.sh, with the binaries of the tests.
 soak() {
     find_cargo
-    SOAK_SECONDS=${SOAK_SECONDS:-300} cargo test --locked --quiet --test it -- --exact --nocapture \
+    SOAK_SECONDS=${SOAK_SECONDS:-120} cargo test --locked --quiet --test it -- --exact --nocapture \
         soak::under_a_mixed_load_nothing_fails_and_neither_memory_descriptors_nor_threads_grow
 }
 
@@ -263,9 +263,9 @@ if wants systemd; then
     run 'the systemd unit' systemd_unit || true
 fi
 if wants fuzz; then
-    run "fuzzing, ${FUZZ_SECONDS:-60} s each" scripts/fuzz.sh --seed 1 --seconds "${FUZZ_SECONDS:-60}" || true
+    run "fuzzing, ${FUZZ_SECONDS:-15} s each" scripts/fuzz.sh --seed 1 --seconds "${FUZZ_SECONDS:-15}" || true
 fi
 if wants soak; then
-    run "the soak, ${SOAK_SECONDS:-300} s" soak || true
+    run "the soak, ${SOAK_SECONDS:-120} s" soak || true
 fi
 finish

@@ -19,7 +19,7 @@ use crate::{
     clock::UnixTime,
     config::CacheSettings,
     erpnext::UpstreamUser,
-    oauth::{Client, GrantId, KeyThumbprint, Scopes, TokenHash},
+    oauth::{Client, GrantId, KeyThumbprint, Resources, Scopes, TokenHash},
 };
 
 /// What is known of an active access token.
@@ -37,6 +37,8 @@ pub struct CachedToken {
     pub dpop_key: Option<KeyThumbprint>,
     /// The agent that its client is, if it is one.
     pub agent: Option<Box<Agent>>,
+    /// The resources that it is for (RFC 8707).
+    pub resources: Resources,
     /// When it was made.
     pub issued_at: UnixTime,
     /// When it ends.

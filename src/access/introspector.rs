@@ -67,6 +67,8 @@ struct Asked<'a> {
     hash: TokenHash,
     /// The text of a token that ERPNext issued.
     native: Option<&'a str>,
+    /// The text of a JWT, whose signature is looked at before it is looked up.
+    jwt: Option<&'a str>,
     now: UnixTime,
 }
 
@@ -87,16 +89,22 @@ impl Introspector {
         now: UnixTime,
     ) -> Result<Introspected, LookupFailed> {
         let asked = match ground.mint.recognise(presented) {
-            Recognised::Ours(TokenKind::Access) => Asked { hash: TokenHash::of(presented), native: None, now },
+            Recognised::Ours(TokenKind::Access) => {
+                Asked { hash: TokenHash::of(presented), native: None, jwt: None, now }
+            }
             Recognised::Ours(TokenKind::Refresh | TokenKind::Code | TokenKind::Handle | TokenKind::DeviceCode)
             | Recognised::Malformed => {
                 return Ok(Introspected::Malformed);
             }
+            Recognised::Jwt if ground.jwts.is_some() => {
+                Asked { hash: TokenHash::of(presented), native: None, jwt: Some(presented), now }
+            }
+            Recognised::Jwt => return Ok(Introspected::Foreign),
             Recognised::Foreign => {
                 let Some(natives) = &ground.natives else { return Ok(Introspected::Foreign) };
                 let hash = TokenHash::of(presented);
                 match natives.possible(&hash) {
-                    Possible::Yes => Asked { hash, native: Some(presented), now },
+                    Possible::Yes => Asked { hash, native: Some(presented), jwt: None, now },
                     Possible::No => return Ok(Introspected::Foreign),
                     Possible::Unknown => return Err(LookupFailed::NotRead),
                 }
@@ -129,9 +137,15 @@ impl Introspector {
     }
 
     async fn look_up(&self, ground: &AccessGround, asked: Asked<'_>) -> Result<Arc<CachedToken>, Missed> {
-        let Asked { hash, native, now } = asked;
+        let Asked { hash, native, jwt, now } = asked;
         // Another look-up may have ended since the caller looked.
         if self.cache.is_unknown(&hash, now).await {
+            return Err(Missed::Unknown);
+        }
+        if let (Some(jwt), Some(jwts)) = (jwt, &ground.jwts)
+            && !jwts.verify(jwt, now)
+        {
+            self.cache.remember_unknown(hash, now).await;
             return Err(Missed::Unknown);
         }
         let began = self.invalidation.begin();
@@ -162,6 +176,7 @@ impl Introspector {
             scopes: if facts.scopes == client.scopes { client.scopes.clone() } else { facts.scopes },
             dpop_key: facts.dpop_key,
             agent: ground.agents.agent(&client),
+            resources: facts.resources,
             issued_at: facts.issued_at,
             expires_at: facts.expires_at,
             native: native.and_then(as_presented),

@@ -34,8 +34,9 @@ use crate::{
     config::{CacheSettings, RouteAuth},
     erpnext::{ClientRegistry, Directory, DirectoryError, NativeTokens, UpstreamUser},
     http1::Fields,
-    oauth::{KeyThumbprint, TOKEN_PREFIX, TokenMint},
-    route::{Service, Terms},
+    issuer::AccessJwts,
+    oauth::{KeyThumbprint, Recognised, TokenMint},
+    route::{Service, Target, Terms},
     store::Store,
 };
 
@@ -55,6 +56,8 @@ pub struct AccessGround {
     pub natives: Option<Arc<NativeTokens>>,
     /// Knows whether agents run, and what is left of their budgets.
     pub agents: Arc<Agents>,
+    /// Knows which JWTs are access tokens of ours; `None`: there are none.
+    pub jwts: Option<AccessJwts>,
     /// How long what is known of a user is believed.
     pub user_ttl: Duration,
 }
@@ -138,13 +141,14 @@ impl AccessCheck {
             Presented::OtherScheme if sent.token_in_query => return Err(Denial::TwoMethods),
             Presented::OtherScheme | Presented::Nothing => return Ok(None),
         };
-        if terms.auth == RouteAuth::Pass && !is_of_our_format(presented.1) {
+        if terms.auth == RouteAuth::Pass && !self.is_of_our_format(presented.1) {
             return Ok(None);
         }
         if sent.token_in_query {
             return Err(Denial::TwoMethods);
         }
         let (token, cached) = self.active(presented.1, now).await?;
+        check_resource(&token, sent.proof_of)?;
         self.check_possession(&token, presented, headers, (sent.proof_of, now))?;
         self.permit(terms, token, cached, now).await.map(Some)
     }
@@ -255,6 +259,14 @@ impl AccessCheck {
         if self.ground.directory.users_are_known(now) { Ok(()) } else { Err(Denial::UpstreamUnavailable) }
     }
 
+    fn is_of_our_format(&self, presented: &str) -> bool {
+        match self.ground.mint.recognise(presented) {
+            Recognised::Ours(_) | Recognised::Malformed => true,
+            Recognised::Jwt => self.ground.jwts.as_ref().is_some_and(|jwts| jwts.mean_to_be_ours(presented)),
+            Recognised::Foreign => false,
+        }
+    }
+
     /// The active token with this text, and whether it was known before.
     async fn active(&self, presented: &str, now: UnixTime) -> Result<(Arc<CachedToken>, bool), Denial> {
         let introspected = self.introspector.introspect(&self.ground, presented, now).await.map_err(|error| {
@@ -296,6 +308,16 @@ fn only_proof(headers: &impl Fields) -> Option<&str> {
     proofs.next().is_none().then_some(proof)
 }
 
-fn is_of_our_format(presented: &str) -> bool {
-    presented.get(..TOKEN_PREFIX.len()).is_some_and(|start| start.eq_ignore_ascii_case(TOKEN_PREFIX))
+/// Whether a token that is for some resources alone may be used here. What `cmd` names is run in place of what the path
+/// does.
+fn check_resource(token: &CachedToken, proof_of: Proof<'_>) -> Result<(), Denial> {
+    let Proof::Of(_, target) = proof_of else { return Ok(()) };
+    if token.resources.is_empty() {
+        return Ok(());
+    }
+    let target = std::str::from_utf8(target).ok().and_then(|target| Target::parse(target).ok());
+    let is_for = |target: Target<'_>| {
+        token.resources.cover(target.path()) && !(token.resources.confine() && target.query().has("cmd"))
+    };
+    if target.is_some_and(is_for) { Ok(()) } else { Err(Denial::OtherResource) }
 }

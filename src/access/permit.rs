@@ -41,6 +41,8 @@ pub enum Denial {
     OtherScheme,
     /// That the peer holds the token's key is not proven.
     NotProven(NotProven),
+    /// The token is for another resource (RFC 8707).
+    OtherResource,
     /// The token's user is disabled, gone, or somebody else by now.
     UserGone,
     /// The token's scopes are not enough; these would be.
@@ -109,6 +111,7 @@ impl Denial {
             Self::NotProven(NotProven::Missing | NotProven::Wrong(_) | NotProven::Replayed | NotProven::OtherKey) => {
                 "not_proven"
             }
+            Self::OtherResource => "other_resource",
             Self::UserGone => "user_gone",
             Self::InsufficientScope(_) => "insufficient_scope",
             Self::LookupFailed | Self::NotProven(NotProven::Full) => "lookup_failed",
@@ -127,6 +130,7 @@ impl Denial {
             Self::MalformedToken | Self::ForeignToken | Self::InactiveToken | Self::UserGone => {
                 unauthorized(Some("invalid_token"), "The access token is not active.")
             }
+            Self::OtherResource => unauthorized(Some("invalid_token"), "The access token is for another resource."),
             Self::OtherScheme => by_key("invalid_token", "The access token is not one of this scheme."),
             Self::NotProven(NotProven::Nonce(nonce)) => DenialAnswer {
                 nonce: Some(nonce.clone()),

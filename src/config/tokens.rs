@@ -82,9 +82,6 @@ impl TokensSettings {
         {
             findings.add("tokens.key_rotation", "must be at least \"1h\" and at least tokens.access_ttl");
         }
-        if self.access_format == AccessFormat::Jwt {
-            findings.not_built("tokens.access_format", "access tokens as JWT; use \"opaque\"");
-        }
         if self.id_token_alg == SigningAlgorithm::Hs256 {
             findings.add(
                 "tokens.id_token_alg",

@@ -25,7 +25,7 @@ const METADATA_MAX_AGE: &str = "public, max-age=3600";
 
 impl Endpoints {
     pub(super) fn discovery(&self) -> Answer {
-        document(&metadata(&self.settings, &self.clients.known()), METADATA_MAX_AGE)
+        document(&metadata(&self.settings, &self.clients.known(), self.issuer.settings.id_token_alg), METADATA_MAX_AGE)
     }
 
     pub(super) fn resource_metadata(&self, path: &str) -> Answer {
@@ -56,7 +56,7 @@ fn document(value: &Value, cache_control: &str) -> Answer {
 }
 
 /// The metadata of the authorization server (OpenID Connect Discovery §3, RFC 8414 §2).
-fn metadata(settings: &EndpointSettings, clients: &KnownClients) -> Value {
+fn metadata(settings: &EndpointSettings, clients: &KnownClients, signed_with: SigningAlgorithm) -> Value {
     let origin = &settings.public_origin;
     let method = |name: &str| format!("{origin}{METHOD_PATH}{name}");
     // `none` names a public client, which introspection is not for: there it is no more than to say nothing of a client.
@@ -81,6 +81,7 @@ fn metadata(settings: &EndpointSettings, clients: &KnownClients) -> Value {
         "grant_types_supported": clients.grant_types,
         "subject_types_supported": ["public"],
         "id_token_signing_alg_values_supported": algorithms,
+        "introspection_signing_alg_values_supported": [signed_with.as_str()],
         "token_endpoint_auth_methods_supported": client_auth,
         "revocation_endpoint_auth_methods_supported": client_auth,
         "introspection_endpoint_auth_methods_supported": introspection_auth,

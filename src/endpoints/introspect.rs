@@ -3,7 +3,10 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::{Request, StatusCode};
+use http::{
+    HeaderMap, Request, StatusCode,
+    header::{ACCEPT, CONTENT_TYPE, X_CONTENT_TYPE_OPTIONS},
+};
 use serde_json::{Map, Value};
 
 use super::{
@@ -15,13 +18,16 @@ use super::{
     media_type,
     parameters::Parameters,
     refuse_query,
-    respond::{Answer, OAuthError, json, no_store},
+    respond::{Answer, OAuthError, json, no_store, set},
 };
 use crate::{
     issuer::{IssueError, PresentedToken},
     oauth::{Allowance, Client, ErrorCode, OpenedClaims, Scope},
     store::{AccessTokenFacts, Grant, RefreshTokenFacts},
 };
+
+/// The media type of a signed answer (RFC 9701 §4).
+const JWT: &str = "application/token-introspection+jwt";
 
 impl Endpoints {
     pub(super) async fn introspect(&self, request: Request<Bytes>, peer: Peer) -> Result<Answer, OAuthError> {
@@ -38,7 +44,11 @@ impl Endpoints {
             self.limits.introspection_misses.count(Counted::address(peer.address), self.issuer.clock.now());
         }
         let body = claims.unwrap_or_else(|| Map::from_iter([("active".to_owned(), Value::Bool(false))]));
-        let mut answer = json(StatusCode::OK, &body);
+        // Without an authenticated caller a JWT would have no audience (RFC 9701 §4).
+        let mut answer = match caller.as_deref().filter(|_| accepts_jwt(request.headers())) {
+            Some(caller) => signed(self.issuer.signed_introspection(caller.id.as_str(), body).await?),
+            None => json(StatusCode::OK, &body),
+        };
         no_store(&mut answer);
         if let Some(client) = caller.or(owner) {
             answer.extensions_mut().insert(AnswerOf(client));
@@ -130,6 +140,19 @@ impl Endpoints {
     }
 }
 
+fn accepts_jwt(headers: &HeaderMap) -> bool {
+    let accepted = headers.get_all(ACCEPT).iter().filter_map(|value| value.to_str().ok());
+    let kinds = accepted.flat_map(|value| value.split(','));
+    kinds.filter_map(|kind| kind.split(';').next()).any(|kind| kind.trim().eq_ignore_ascii_case(JWT))
+}
+
+fn signed(jwt: String) -> Answer {
+    let mut answer = Answer::new(Bytes::from(jwt));
+    set(&mut answer, CONTENT_TYPE, JWT);
+    set(&mut answer, X_CONTENT_TYPE_OPTIONS, "nosniff");
+    answer
+}
+
 fn json_parameters(request: &Request<Bytes>) -> Result<Parameters, OAuthError> {
     refuse_query(request)?;
     Parameters::json(request.body()).and_then(Parameters::without_repetition).map_err(Into::into)
@@ -155,6 +178,10 @@ fn access_claims(claims: &mut Map<String, Value>, facts: &AccessTokenFacts) {
     if let Some(key) = facts.dpop_key {
         // RFC 9449 §6.2.
         put("cnf", serde_json::json!({ "jkt": key.to_string() }));
+    }
+    // RFC 8707 §2: what the token is for, where that is not all of the site.
+    if !facts.resources.is_empty() {
+        put("aud", facts.resources.as_slice().into());
     }
     put("exp", facts.expires_at.secs().into());
     put("iat", facts.issued_at.secs().into());

@@ -103,6 +103,12 @@ impl Parameters {
         self.0.iter().filter_map(move |(name, value)| Some((name.strip_prefix(start)?, value.as_str())))
     }
 
+    /// The values of a parameter that may be repeated; those without a value count as left out.
+    pub fn each<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
+        let sent = self.0.iter().filter(move |(other, _)| other == name);
+        sent.map(|(_, value)| value.as_str()).filter(|value| !value.is_empty())
+    }
+
     /// How often a parameter was sent.
     #[must_use]
     pub fn count(&self, name: &str) -> usize {

@@ -10,7 +10,7 @@ use crate::{
     access::{NONCE_HEADER, NotProven},
     erpnext::DirectoryError,
     issuer::{GrantRefusal, IssueError},
-    oauth::ErrorCode,
+    oauth::{ErrorCode, InvalidResource},
     store::StoreError,
 };
 
@@ -63,6 +63,7 @@ impl OAuthError {
             | ErrorCode::AuthorizationPending
             | ErrorCode::SlowDown
             | ErrorCode::ExpiredToken
+            | ErrorCode::InvalidTarget
             | ErrorCode::InvalidRedirectUri
             | ErrorCode::InvalidClientMetadata => StatusCode::BAD_REQUEST,
         };
@@ -150,6 +151,12 @@ impl From<NotProven> for OAuthError {
     }
 }
 
+impl From<InvalidResource> for OAuthError {
+    fn from(invalid: InvalidResource) -> Self {
+        Self::new(ErrorCode::InvalidTarget, invalid.to_string())
+    }
+}
+
 impl From<StoreError> for OAuthError {
     fn from(error: StoreError) -> Self {
         tracing::error!(%error, "the store can't answer");
@@ -177,8 +184,8 @@ impl From<IssueError> for OAuthError {
             IssueError::Store(error) => error.into(),
             IssueError::Directory(error) => error.into(),
             IssueError::Signing(error) => {
-                tracing::error!(%error, "an id_token can't be signed");
-                Self::new(ErrorCode::ServerError, "the id_token could not be signed")
+                tracing::error!(%error, "a token can't be signed");
+                Self::new(ErrorCode::ServerError, "the token could not be signed")
             }
             IssueError::NoSecretToSignWith => {
                 tracing::error!("a client's id_token_alg is HS256, but it has no secret");
@@ -219,6 +226,9 @@ impl From<GrantRefusal> for OAuthError {
             GrantRefusal::KeyNotProven => grant("the code or token is bound to a key: send a DPoP proof of it"),
             GrantRefusal::ScopeTooWide => {
                 Self::new(ErrorCode::InvalidScope, "a scope was asked for that is not granted")
+            }
+            GrantRefusal::OtherResource => {
+                Self::new(ErrorCode::InvalidTarget, "a resource was asked for that is not granted")
             }
             GrantRefusal::NoServiceUser => Self::new(
                 ErrorCode::UnauthorizedClient,

@@ -19,8 +19,8 @@ use super::{
 };
 use crate::{
     access::NONCE_HEADER,
-    issuer::{IssueError, IssuedTokens, PresentedCode},
-    oauth::{Allowance, Client, ClientId, ErrorCode, GrantType, KeyThumbprint, Scopes},
+    issuer::{IssueError, IssuedTokens, PresentedCode, RequestedAccess},
+    oauth::{Allowance, Client, ClientId, ErrorCode, GrantType, KeyThumbprint, Resources, Scopes},
     secret::Secret,
     telemetry::audit::AuditEvent,
 };
@@ -110,8 +110,9 @@ impl Endpoints {
         let client = checked.client();
         check_grant_type(client, request.grant_type)?;
         self.check_is_running(client).await?;
-        let dpop_key = self.proven_key(request, client)?;
         let form = &request.form;
+        let access = self.requested_access(request, client)?;
+        let dpop_key = access.dpop_key;
         let tokens = match request.grant_type {
             GrantType::AuthorizationCode => {
                 let code = form.get("code").ok_or_else(|| missing("code"))?;
@@ -119,13 +120,13 @@ impl Endpoints {
                     code: Secret::new(code),
                     redirect_uri: form.get("redirect_uri").map(str::to_owned),
                     verifier: form.get("code_verifier").map(Secret::new),
-                    dpop_key,
+                    access,
                 };
                 self.issuer.redeem_code(client, presented).await
             }
             GrantType::RefreshToken => {
                 let presented = form.get("refresh_token").ok_or_else(|| missing("refresh_token"))?;
-                self.issuer.refresh(client, &Secret::new(presented), scope(form)?, dpop_key).await
+                self.issuer.refresh(client, &Secret::new(presented), access).await
             }
             GrantType::ClientCredentials => {
                 if !matches!(checked, CheckedClient::Authenticated(_)) {
@@ -134,7 +135,7 @@ impl Endpoints {
                         "client_credentials needs the client's secret",
                     ));
                 }
-                self.issuer.client_credentials(client, scope(form)?, dpop_key).await
+                self.issuer.client_credentials(client, access).await
             }
             GrantType::Password if dpop_key.is_some() => {
                 return Err(OAuthError::invalid_request(
@@ -147,7 +148,7 @@ impl Endpoints {
                 let (name, now) = (LoginName::new(username), self.issuer.clock.now());
                 let limit = &self.limits.login_failures;
                 limit.check_login(Some(&name), peer.address, now).map_err(OAuthError::too_many)?;
-                let issued = self.issuer.password(client, username, &password, scope(form)?, peer.address).await;
+                let issued = self.issuer.password(client, username, &password, access, peer.address).await;
                 if matches!(&issued, Err(IssueError::Refused(refusal)) if refusal.may_be_a_guess()) {
                     limit.count_login(Some(&name), peer.address, now);
                 }
@@ -155,7 +156,7 @@ impl Endpoints {
             }
             GrantType::DeviceCode => {
                 let presented = form.get("device_code").ok_or_else(|| missing("device_code"))?;
-                self.issuer.redeem_device(client, &Secret::new(presented), dpop_key).await
+                self.issuer.redeem_device(client, &Secret::new(presented), access).await
             }
             GrantType::Implicit => return Err(unsupported()),
         };
@@ -181,6 +182,17 @@ impl Endpoints {
             }
             Err(error) => Err(self.refused_grant(error, Some(client), peer)),
         }
+    }
+
+    /// What the request asks its access token to be. A code says itself which scopes its token has.
+    fn requested_access(&self, request: &TokenRequest, client: &Client) -> Result<RequestedAccess, OAuthError> {
+        let form = &request.form;
+        let has_scope = request.grant_type != GrantType::AuthorizationCode;
+        Ok(RequestedAccess {
+            scope: if has_scope { scope(form)? } else { None },
+            resources: Resources::parse(form.each("resource"), &self.settings.public_origin)?,
+            dpop_key: self.proven_key(request, client)?,
+        })
     }
 
     /// The key that the client proves to hold, to which its tokens are bound then (RFC 9449 §5).

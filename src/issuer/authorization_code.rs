@@ -1,10 +1,12 @@
 //! The authorization code grant (RFC 6749 §4.1, RFC 7636), and the tokens that the authorization endpoint gives itself.
 
-use super::{FirstTokens, GrantRefusal, IdTokenParts, IssueError, IssuedTokens, Issuer, Login, may_refresh};
+use super::{
+    FirstTokens, GrantRefusal, IdTokenParts, IssueError, IssuedTokens, Issuer, Login, RequestedAccess, may_refresh,
+};
 use crate::{
     clock::UnixTime,
     oauth::{
-        Allowance, AuthorizationRequest, Client, GrantId, KeyThumbprint, Recognised, Scope, TokenHash, TokenKind,
+        Allowance, AuthorizationRequest, Client, GrantId, Recognised, Scope, TokenHash, TokenKind,
         pkce::{CodeChallenge, Length, is_well_formed},
     },
     secret::Secret,
@@ -21,8 +23,8 @@ pub struct PresentedCode {
     pub redirect_uri: Option<String>,
     /// `code_verifier`
     pub verifier: Option<Secret>,
-    /// The key that the client has proven to hold.
-    pub dpop_key: Option<KeyThumbprint>,
+    /// What the access token is to be.
+    pub access: RequestedAccess,
 }
 
 /// What the authorization endpoint hands to the browser.
@@ -67,6 +69,7 @@ impl Issuer {
                 nonce: None,
                 with_refresh: false,
                 with_id_token: false,
+                resources: grant.resources.clone(),
                 dpop_key: None,
             };
             tokens.access = Some(self.issue(client, first).await?);
@@ -97,6 +100,7 @@ impl Issuer {
             id_token_claims: request.id_token_claims.clone(),
             userinfo_claims: request.userinfo_claims.clone(),
             dpop_key: None,
+            resources: request.resources.clone(),
         }
     }
 
@@ -122,6 +126,7 @@ impl Issuer {
             id_token_claims: request.id_token_claims.clone(),
             userinfo_claims: request.userinfo_claims.clone(),
             dpop_key: request.dpop_key,
+            resources: request.resources.clone(),
             login: login
                 .login
                 .filter(|_| client.grants_end_with_login() && !request.scopes.contains(Scope::OFFLINE_ACCESS)),
@@ -147,12 +152,14 @@ impl Issuer {
         let record = self.take_code(client, hash, now).await?;
         check_redirect_uri(&record, presented.redirect_uri.as_deref())?;
         self.check_verifier(client, record.code_challenge.as_ref(), presented.verifier.as_ref())?;
-        if record.dpop_key.is_some_and(|key| presented.dpop_key != Some(key)) {
+        let access = presented.access;
+        if record.dpop_key.is_some_and(|key| access.dpop_key != Some(key)) {
             return Err(GrantRefusal::KeyNotProven.into());
         }
+        let resources = access.resources_within(&record.resources)?;
         self.check_user(client, &record.user).await?;
         // Whoever authenticates shows by that who may use the refresh token (RFC 9449 §5).
-        let refresh_key = presented.dpop_key.filter(|_| client.is_public());
+        let refresh_key = access.dpop_key.filter(|_| client.is_public());
         let first = FirstTokens {
             in_login: record.login,
             nonce: record.nonce.clone(),
@@ -160,7 +167,8 @@ impl Issuer {
             from_code: Some(hash),
             with_refresh: may_refresh(client),
             with_id_token: true,
-            dpop_key: presented.dpop_key,
+            resources,
+            dpop_key: access.dpop_key,
         };
         self.issue(client, first).await
     }
@@ -236,5 +244,6 @@ fn grant_of_code(record: CodeRecord, now: UnixTime) -> Grant {
         id_token_claims: record.id_token_claims,
         userinfo_claims: record.userinfo_claims,
         dpop_key: None,
+        resources: record.resources,
     }
 }

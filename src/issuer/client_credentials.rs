@@ -1,21 +1,20 @@
 //! The client credentials grant (RFC 6749 §4.4): tokens that act as the client's service user.
 
-use super::{FirstTokens, GrantRefusal, IssueError, IssuedTokens, Issuer};
+use super::{FirstTokens, GrantRefusal, IssueError, IssuedTokens, Issuer, RequestedAccess};
 use crate::{
-    oauth::{Client, KeyThumbprint, Scopes},
+    oauth::{Client, Scopes},
     store::Grant,
 };
 
 impl Issuer {
-    /// Issues an access token for the client itself, bound to the key that it has proven to hold. No refresh token: the client can ask again.
+    /// Issues an access token for the client itself, as it is asked for. No refresh token: the client can ask again.
     ///
     /// # Errors
     /// The refusal; or that store or upstream fail.
     pub async fn client_credentials(
         &self,
         client: &Client,
-        scope: Option<Scopes>,
-        dpop_key: Option<KeyThumbprint>,
+        asked: RequestedAccess,
     ) -> Result<IssuedTokens, IssueError> {
         let service_user = client.service_user.as_ref().ok_or(GrantRefusal::NoServiceUser)?;
         let user = self.grant_user(service_user).await?;
@@ -24,13 +23,14 @@ impl Issuer {
             id: self.new_grant_id(),
             client: client.id.clone(),
             user,
-            scopes: scopes_within(client, scope)?,
+            scopes: scopes_within(client, asked.scope)?,
             created_at: self.clock.now(),
             auth_time: None,
             session_claim: None,
             id_token_claims: Vec::new(),
             userinfo_claims: Vec::new(),
             dpop_key: None,
+            resources: asked.resources.clone(),
         };
         let first = FirstTokens {
             grant,
@@ -39,7 +39,8 @@ impl Issuer {
             nonce: None,
             with_refresh: false,
             with_id_token: false,
-            dpop_key,
+            resources: asked.resources,
+            dpop_key: asked.dpop_key,
         };
         self.issue(client, first).await
     }

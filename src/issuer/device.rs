@@ -4,10 +4,10 @@
 
 use std::time::Duration;
 
-use super::{FirstTokens, GrantRefusal, IssueError, IssuedTokens, Issuer, may_refresh};
+use super::{FirstTokens, GrantRefusal, IssueError, IssuedTokens, Issuer, RequestedAccess, may_refresh};
 use crate::{
     clock::UnixTime,
-    oauth::{Client, GrantId, KeyThumbprint, Recognised, Scopes, TokenHash, TokenKind, UserCode},
+    oauth::{Client, GrantId, Recognised, Resources, Scopes, TokenHash, TokenKind, UserCode},
     secret::Secret,
     store::{DeviceApproval, DeviceDecision, Grant, GrantUser, POLL_INTERVAL, PendingDevice, StoreError, TakenDevice},
     telemetry::audit::AuditEvent,
@@ -90,7 +90,7 @@ impl Issuer {
         Ok(self.store.decide_device(pending.user_code, DeviceDecision::Denied, self.clock.now()).await?)
     }
 
-    /// One poll: tokens, once the user has granted them, bound to the key that the client has proven to hold. The device
+    /// One poll: tokens, once the user has granted them, for what the poll asks for. The device
     /// code is used up by that, whatever comes of it.
     ///
     /// # Errors
@@ -99,7 +99,7 @@ impl Issuer {
         &self,
         client: &Client,
         presented: &Secret,
-        dpop_key: Option<KeyThumbprint>,
+        asked: RequestedAccess,
     ) -> Result<IssuedTokens, IssueError> {
         let (now, text) = (self.clock.now(), presented.expose());
         if self.mint.recognise(text) != Recognised::Ours(TokenKind::DeviceCode) {
@@ -121,7 +121,9 @@ impl Issuer {
             session_claim: None,
             id_token_claims: Vec::new(),
             userinfo_claims: Vec::new(),
-            dpop_key: dpop_key.filter(|_| client.is_public()),
+            dpop_key: asked.dpop_key.filter(|_| client.is_public()),
+            // A device's request names none (RFC 8628 §3.1), so each of its tokens may.
+            resources: Resources::default(),
         };
         let first = FirstTokens {
             grant,
@@ -130,7 +132,8 @@ impl Issuer {
             nonce: None,
             with_refresh: may_refresh(client),
             with_id_token: true,
-            dpop_key,
+            resources: asked.resources,
+            dpop_key: asked.dpop_key,
         };
         self.issue(client, first).await
     }

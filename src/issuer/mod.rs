@@ -1,5 +1,6 @@
 //! The use cases that create or end grants. No HTTP here, and no reading of access tokens: that is the access part's.
 
+mod access_token;
 mod allowances;
 mod authorization_code;
 mod client_credentials;
@@ -16,6 +17,7 @@ use std::{fmt, sync::Arc, time::Duration};
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 
+pub use access_token::{AccessJwts, RequestedAccess};
 pub use allowances::AllowanceCounter;
 pub use authorization_code::{FrontChannelTokens, PresentedCode};
 pub use device::DeviceCodes;
@@ -25,16 +27,18 @@ pub use refusal::{GrantRefusal, IssueError};
 pub use revocation::PresentedToken;
 pub use signing::{HEARD_OF, JWKS_MAX_AGE, KeyLives, KeyPhase, KeyRound, KeyTimes, LEAD, SigningError, SigningKeys};
 
+use self::access_token::AccessTokenParts;
 use crate::{
     clock::{Clock, UnixTime},
+    config::AccessFormat,
     erpnext::{Directory, DirectoryError, Freshness, NativeTokens},
     oauth::{
-        Allowance, Client, GrantId, GrantType, KeyThumbprint, OpenedClaims, Profile, Scope, Scopes, SigningAlgorithm,
-        TokenHash, TokenKind, TokenMint, UserName,
+        Allowance, Client, GrantId, GrantType, KeyThumbprint, OpenedClaims, Profile, Resources, Scope, Scopes,
+        SigningAlgorithm, TokenHash, TokenKind, TokenMint, UserName,
     },
     random::Random,
     secret::Secret,
-    store::{Grant, GrantUser, NewAccessToken, NewGrant, NewRefreshToken, Store},
+    store::{Grant, GrantUser, NewGrant, NewRefreshToken, Store},
     telemetry::audit::{Audit, AuditEvent},
 };
 
@@ -51,6 +55,8 @@ pub struct IssuerSettings {
     pub refresh_grace: Duration,
     /// Life of an authorization code.
     pub code_ttl: Duration,
+    /// What access tokens look like.
+    pub access_format: AccessFormat,
     /// How id_tokens are signed unless the client says otherwise.
     pub id_token_alg: SigningAlgorithm,
 }
@@ -193,14 +199,23 @@ impl Issuer {
     /// Writes a grant with its first tokens, and gives them.
     async fn issue(&self, client: &Client, first: FirstTokens) -> Result<IssuedTokens, IssueError> {
         let now = first.grant.created_at;
-        let access = self.mint.mint(TokenKind::Access, &*self.random);
+        let (access_token, access) = self
+            .access_token(AccessTokenParts {
+                grant: &first.grant,
+                scopes: &first.grant.scopes,
+                resources: &first.resources,
+                dpop_key: first.dpop_key,
+                now,
+                expires_at: now.plus(self.settings.access_ttl),
+            })
+            .await?;
         let refresh = first.with_refresh.then(|| self.mint.mint(TokenKind::Refresh, &*self.random));
         let id_token = if first.with_id_token && first.grant.scopes.contains(Scope::OPENID) {
             let parts = IdTokenParts {
                 grant: &first.grant,
                 scopes: &first.grant.scopes,
                 nonce: first.nonce.as_deref(),
-                access_token: Some(access.text.expose()),
+                access_token: Some(access_token.expose()),
                 code: None,
                 now,
             };
@@ -216,17 +231,16 @@ impl Issuer {
             expires_at: now.plus(self.settings.refresh_ttl),
         });
         let dpop_key = first.dpop_key;
-        let access_record = NewAccessToken { dpop_key, ..self.access_record(access.hash, scopes.clone(), now) };
         let grant = NewGrant {
             grant: first.grant,
-            access: access_record,
+            access,
             refresh: new_refresh,
             from_code: first.from_code,
             in_login: first.in_login,
         };
         self.store.issue_grant(grant).await?;
         Ok(IssuedTokens {
-            access_token: access.text,
+            access_token,
             expires_in: self.settings.access_ttl.as_secs(),
             scopes,
             refresh_token: refresh.map(|refresh| refresh.text),
@@ -235,10 +249,6 @@ impl Issuer {
             user,
             dpop_key,
         })
-    }
-
-    fn access_record(&self, hash: TokenHash, scopes: Scopes, now: UnixTime) -> NewAccessToken {
-        NewAccessToken { hash, scopes, issued_at: now, expires_at: now.plus(self.settings.access_ttl), dpop_key: None }
     }
 }
 
@@ -250,6 +260,8 @@ struct FirstTokens {
     nonce: Option<String>,
     with_refresh: bool,
     with_id_token: bool,
+    /// The resources that the access token is for.
+    resources: Resources,
     dpop_key: Option<KeyThumbprint>,
 }
 

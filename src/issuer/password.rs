@@ -3,11 +3,12 @@
 use std::net::IpAddr;
 
 use super::{
-    FirstTokens, GrantRefusal, IssueError, IssuedTokens, Issuer, client_credentials::scopes_within, may_refresh,
+    FirstTokens, GrantRefusal, IssueError, IssuedTokens, Issuer, RequestedAccess, client_credentials::scopes_within,
+    may_refresh,
 };
 use crate::{
     erpnext::PasswordCheck,
-    oauth::{Allowance, Client, Scopes},
+    oauth::{Allowance, Client},
     secret::Secret,
     store::Grant,
 };
@@ -22,10 +23,10 @@ impl Issuer {
         client: &Client,
         username: &str,
         password: &Secret,
-        scope: Option<Scopes>,
+        asked: RequestedAccess,
         peer: IpAddr,
     ) -> Result<IssuedTokens, IssueError> {
-        let scopes = scopes_within(client, scope)?;
+        let scopes = scopes_within(client, asked.scope)?;
         let name = match self.directory.check_password(username, password, peer).await? {
             PasswordCheck::Right(name) => name,
             PasswordCheck::Wrong => return Err(GrantRefusal::PasswordWrong.into()),
@@ -46,6 +47,7 @@ impl Issuer {
             id_token_claims: Vec::new(),
             userinfo_claims: Vec::new(),
             dpop_key: None,
+            resources: asked.resources.clone(),
         };
         let with_refresh = may_refresh(client);
         self.issue(
@@ -57,6 +59,7 @@ impl Issuer {
                 nonce: None,
                 with_refresh,
                 with_id_token: false,
+                resources: asked.resources,
                 dpop_key: None,
             },
         )

@@ -3,13 +3,15 @@
 
 use std::sync::Arc;
 
-use super::{GrantRefusal, IdTokenParts, IssueError, IssuedTokens, Issuer};
+use super::{
+    GrantRefusal, IdTokenParts, IssueError, IssuedTokens, Issuer, RequestedAccess, access_token::AccessTokenParts,
+};
 use crate::{
     clock::UnixTime,
     erpnext::{DirectoryError, NativeTokens},
-    oauth::{Allowance, Client, ClientId, KeyThumbprint, Recognised, Scope, Scopes, TokenHash, TokenKind},
+    oauth::{Allowance, Client, ClientId, Recognised, Scope, Scopes, TokenHash, TokenKind},
     secret::Secret,
-    store::{Grant, NewAccessToken, RefreshOutcome, RefreshStep, RefreshSuccession, RefreshTokenFacts},
+    store::{Grant, RefreshOutcome, RefreshStep, RefreshSuccession, RefreshTokenFacts},
     telemetry::audit::AuditEvent,
 };
 
@@ -22,8 +24,7 @@ impl Issuer {
         Ok(self.refresh_facts(presented, self.clock.now()).await?.grant.client)
     }
 
-    /// Refreshes: a new access token, narrower if `scope` is, bound to the key that the client has proven to hold, and the
-    /// refresh token to use from now on.
+    /// Refreshes: a new access token as it is asked for, within the grant, and the refresh token to use from now on.
     ///
     /// # Errors
     /// The refusal; or that store, upstream or signing fail.
@@ -31,8 +32,7 @@ impl Issuer {
         &self,
         client: &Client,
         presented: &Secret,
-        scope: Option<Scopes>,
-        dpop_key: Option<KeyThumbprint>,
+        asked: RequestedAccess,
     ) -> Result<IssuedTokens, IssueError> {
         let now = self.clock.now();
         let facts = self.refresh_facts(presented, now).await?;
@@ -45,27 +45,37 @@ impl Issuer {
             });
             return Err(GrantRefusal::OtherClient.into());
         }
-        if facts.grant.dpop_key.is_some_and(|bound_to| dpop_key != Some(bound_to)) {
+        if facts.grant.dpop_key.is_some_and(|bound_to| asked.dpop_key != Some(bound_to)) {
             return Err(GrantRefusal::KeyNotProven.into());
         }
-        let scopes = scope.unwrap_or_else(|| facts.grant.scopes.clone());
+        let resources = asked.resources_within(&facts.grant.resources)?;
+        let dpop_key = asked.dpop_key;
+        let scopes = asked.scope.unwrap_or_else(|| facts.grant.scopes.clone());
         if !scopes.is_subset_of(&facts.grant.scopes) {
             return Err(GrantRefusal::ScopeTooWide.into());
         }
         self.check_user(client, &facts.grant.user).await?;
-        let access = self.mint.mint(TokenKind::Access, &*self.random);
-        let id_token = self.refreshed_id_token(client, &facts.grant, &scopes, access.text.expose(), now).await?;
+        let parts = AccessTokenParts {
+            grant: &facts.grant,
+            scopes: &scopes,
+            resources: &resources,
+            dpop_key,
+            now,
+            expires_at: now.plus(self.settings.access_ttl),
+        };
+        let (access_token, access) = self.access_token(parts).await?;
+        let id_token = self.refreshed_id_token(client, &facts.grant, &scopes, access_token.expose(), now).await?;
         let (succession, next) = self.succession(client, presented, &facts);
         let step = RefreshStep {
             presented: TokenHash::of(presented.expose()),
             succession,
-            access: NewAccessToken { dpop_key, ..self.access_record(access.hash, scopes.clone(), now) },
+            access,
             refresh_expires_at: now.plus(self.settings.refresh_ttl),
             now,
         };
         self.take_step(client, step, &facts.grant).await?;
         Ok(IssuedTokens {
-            access_token: access.text,
+            access_token,
             expires_in: self.settings.access_ttl.as_secs(),
             scopes,
             refresh_token: Some(next),

@@ -12,7 +12,7 @@ pub enum IssueError {
     /// The upstream can't answer.
     #[error(transparent)]
     Directory(#[from] DirectoryError),
-    /// The id_token can't be signed.
+    /// A token can't be signed.
     #[error(transparent)]
     Signing(#[from] SigningError),
     /// HS256 was asked for, and the client has no secret.
@@ -68,6 +68,8 @@ pub enum GrantRefusal {
     ReusedRefreshToken,
     /// A scope that was not granted, or is not the client's.
     ScopeTooWide,
+    /// A resource that was not granted (RFC 8707 §2.2).
+    OtherResource,
     /// The client has no user to act as.
     NoServiceUser,
     /// The password is wrong.
@@ -104,6 +106,7 @@ impl GrantRefusal {
             Self::UnknownRefreshToken => "unknown_refresh_token",
             Self::ReusedRefreshToken => "reused_refresh_token",
             Self::ScopeTooWide => "scope_too_wide",
+            Self::OtherResource => "other_resource",
             Self::NoServiceUser => "no_service_user",
             Self::PasswordWrong => "password_wrong",
             Self::SecondFactorNeeded => "second_factor_needed",

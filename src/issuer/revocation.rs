@@ -56,7 +56,7 @@ impl Issuer {
         let now = self.clock.now();
         let hash = TokenHash::of(text);
         let found = match self.mint.recognise(text) {
-            Recognised::Ours(TokenKind::Access) => {
+            Recognised::Ours(TokenKind::Access) | Recognised::Jwt => {
                 self.store.access_token(hash, now).await?.map(PresentedToken::Access)
             }
             Recognised::Ours(TokenKind::Refresh) => self.presented_refresh_token(hash, now).await?,

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{
-    ClientId, KeyThumbprint, ResponseMode, ResponseType, Scope, Scopes, Subject, pkce::CodeChallenge,
+    ClientId, KeyThumbprint, Resources, ResponseMode, ResponseType, Scope, Scopes, Subject, pkce::CodeChallenge,
     profile::scope_of_claim,
 };
 
@@ -45,6 +45,9 @@ pub struct AuthorizationRequest {
     /// The key that whoever presents the code must hold (RFC 9449 §10).
     #[serde(default)]
     pub dpop_key: Option<KeyThumbprint>,
+    /// The resources that tokens are to be for (RFC 8707 §2.1).
+    #[serde(default)]
+    pub resources: Resources,
     /// The languages that pages are wanted in, in the order of preference.
     #[serde(default)]
     pub ui_locales: Option<String>,

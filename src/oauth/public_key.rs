@@ -165,21 +165,26 @@ impl From<KeyThumbprint> for String {
 
 /// The protected header of a JWT. What must be understood (`crit`) is not, and so there is no such header
 /// (RFC 7515 §4.1.11).
-pub(super) struct ProtectedHeader(Map<String, Value>);
+pub struct ProtectedHeader(Map<String, Value>);
 
 impl ProtectedHeader {
     /// The header of a JWT, unverified.
-    pub(super) fn of(jwt: &str) -> Option<Self> {
+    #[must_use]
+    pub fn of(jwt: &str) -> Option<Self> {
         let header = URL_SAFE_NO_PAD.decode(jwt.split('.').next()?).ok()?;
         let header: Map<String, Value> = serde_json::from_slice(&header).ok()?;
         (!header.contains_key("crit")).then_some(Self(header))
     }
 
-    pub(super) fn text(&self, name: &str) -> Option<&str> {
+    /// A member that is a text.
+    #[must_use]
+    pub fn text(&self, name: &str) -> Option<&str> {
         self.0.get(name).and_then(Value::as_str)
     }
 
-    pub(super) fn get(&self, name: &str) -> Option<&Value> {
+    /// A member.
+    #[must_use]
+    pub fn get(&self, name: &str) -> Option<&Value> {
         self.0.get(name)
     }
 

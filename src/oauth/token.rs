@@ -108,6 +108,8 @@ pub enum Recognised {
     Ours(TokenKind),
     /// It has our prefix, but not the rest: forged, mistyped, or a shadow token. Never worth a look-up.
     Malformed,
+    /// It looks like a JWT (RFC 7519 §3): perhaps one of our access tokens, which its signature tells.
+    Jwt,
     /// Not of our format.
     Foreign,
 }
@@ -122,7 +124,9 @@ pub struct MintedToken {
 }
 
 impl MintedToken {
-    fn new(text: String) -> Self {
+    /// A token with this text, which must be unguessable.
+    #[must_use]
+    pub fn new(text: String) -> Self {
         Self { hash: TokenHash::of(&text), text: Secret::new(text) }
     }
 }
@@ -179,7 +183,11 @@ impl TokenMint {
         let Some(kind) = TokenKind::ALL.into_iter().find(|kind| presented.starts_with(kind.prefix())) else {
             let start = presented.as_bytes().get(..TOKEN_PREFIX.len());
             let ours = start.is_some_and(|start| start.eq_ignore_ascii_case(TOKEN_PREFIX.as_bytes()));
-            return if ours { Recognised::Malformed } else { Recognised::Foreign };
+            return match ours {
+                true => Recognised::Malformed,
+                false if is_like_a_jwt(presented) => Recognised::Jwt,
+                false => Recognised::Foreign,
+            };
         };
         let body = presented.get(kind.prefix().len()..).unwrap_or_default();
         if self.body_is_sound(kind, body) { Recognised::Ours(kind) } else { Recognised::Malformed }
@@ -202,6 +210,11 @@ impl TokenMint {
         }
         self.checksum.hash(&tagged).to_be_bytes()
     }
+}
+
+/// Three parts, of which the first begins as every JSON object in base64url does.
+fn is_like_a_jwt(presented: &str) -> bool {
+    presented.starts_with("eyJ") && presented.bytes().filter(|byte| *byte == b'.').count() == 2
 }
 
 impl fmt::Debug for TokenMint {
@@ -247,6 +260,8 @@ mod tests {
         assert_eq!(mint().recognise("emp_sh_0123"), Recognised::Malformed);
         assert_eq!(mint().recognise("EMP_SH_0123"), Recognised::Malformed);
         assert_eq!(mint().recognise("1/fFAGRNJru1FTz70BzhT3Zg"), Recognised::Foreign);
+        assert_eq!(mint().recognise("eyJhbGciOiJub25lIn0.e30."), Recognised::Jwt);
+        assert_eq!(mint().recognise("eyJhbGciOiJub25lIn0.e30"), Recognised::Foreign);
     }
 
     #[test]

@@ -136,10 +136,15 @@ impl Gateway {
             context.login = context.body.as_ref().and_then(|body| body.login()).or_else(by_query);
             self.check_logins(context)?;
         }
-        // The one method that a `sid` in the query may ask for is no way to the others; nor is the realtime server's path.
-        if (terms.sid_in_query || terms.service == Service::Realtime)
+        let confined = matches!(&checked, Ok(Some(permit)) if permit.token.resources.confine());
+        // The one method that a `sid` in the query may ask for is no way to the others; nor is the realtime server's path, nor
+        // the resource that a token is for.
+        if (confined || terms.sid_in_query || terms.service == Service::Realtime)
             && let Some(body) = &mut context.body
         {
+            if body.seen().call && confined {
+                return Err(Refused::Access(Denial::OtherResource));
+            }
             if body.seen().call {
                 return Err(Refused::Route(Refusal::SidInQuery));
             }

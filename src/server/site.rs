@@ -19,7 +19,7 @@ use crate::{
         ClientRegistry, ClientRules, DirectoryError, Erpnext, ErpnextSettings, Ground, Hooks, NativeTokens,
         RegisteredClients, UserChange,
     },
-    issuer::{AllowanceCounter, Issuer, IssuerSettings, KeyLives, Logouts, SigningKeys},
+    issuer::{AccessJwts, AllowanceCounter, Issuer, IssuerSettings, KeyLives, Logouts, SigningKeys},
     oauth::{
         Allowance, Client, ClientId, ClientMode, LoginHasher, RegistrationPolicy, SigningAlgorithm, SiteId, TokenMint,
         UserName,
@@ -98,6 +98,8 @@ impl Site {
         let agents = Agents::new(agent_budgets(config));
         io.block_on(recall_agents(&agents, &*store, clock.now())).context("what the store has of agents")?;
         let mint = Arc::new(TokenMint::new(&secret_key));
+        let signing = io.block_on(SigningKeys::load(Arc::clone(&store), &algorithms, key_lives(config), clock.now()));
+        let signing = Arc::new(signing.context("the signing keys can't be read or made")?);
         let ground = AccessGround {
             mint: Arc::clone(&mint),
             proofs: Arc::new(Proofs::new(config.server.public_url.as_str(), &*random, clock.now())),
@@ -106,11 +108,10 @@ impl Site {
             clients: Arc::clone(&registry),
             natives: natives.clone(),
             agents,
+            jwts: Some(AccessJwts::new(Arc::clone(&signing), config.server.public_url.as_str().to_owned())),
             user_ttl: config.erpnext.user_ttl,
         };
         let access = Arc::new(AccessCheck::new(ground, &config.cache));
-        let signing = io.block_on(SigningKeys::load(Arc::clone(&store), &algorithms, key_lives(config), clock.now()));
-        let signing = Arc::new(signing.context("the signing keys can't be read or made")?);
         let invalidation = access.invalidation();
         let used = Arc::clone(metrics);
         let issuer = Arc::new(Issuer {
@@ -279,6 +280,7 @@ fn issuer_settings(config: &Config) -> IssuerSettings {
         refresh_ttl: tokens.refresh_ttl,
         refresh_grace: tokens.refresh_grace,
         code_ttl: tokens.code_ttl,
+        access_format: tokens.access_format,
         id_token_alg: tokens.id_token_alg,
     }
 }

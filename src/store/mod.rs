@@ -215,7 +215,8 @@ pub trait Store: Send + Sync + 'static {
 
     // Registered clients
 
-    /// Keeps a client that is new, unless there are `most` already, which is `false`.
+    /// Keeps a client that is new, unless there are `most` already, which is `false`. One that was registered more than an
+    /// hour before and never used gives way.
     async fn register_client(&self, client: RegisteredClient, most: u64) -> StoreResult<bool>;
     /// The client under this id.
     async fn registered_client(&self, id: &ClientId) -> StoreResult<Option<RegisteredClient>>;

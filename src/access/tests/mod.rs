@@ -14,7 +14,7 @@ use super::*;
 use crate::{
     clock::{Clock, ManualClock},
     config::{ClientSettings, RouteSettings},
-    oauth::{ClientId, GrantId, Scopes, Subject, TokenKind, UserName},
+    oauth::{ClientId, GrantId, Resources, Scopes, Subject, TokenKind, UserName},
     random::{Random, SeededRandom},
     route::{Route, Router, Target},
     secret::SecretKey,
@@ -55,6 +55,7 @@ impl Scene {
                 requests: crate::oauth::DailyBudget::Off,
                 writes: crate::oauth::DailyBudget::Off,
             }),
+            jwts: None,
             user_ttl: USER_TTL,
         };
         let settings = CacheSettings { capacity: 1000, ttl: TTL, unknown_capacity: 100, unknown_ttl: UNKNOWN_TTL };
@@ -91,9 +92,18 @@ impl Scene {
             id_token_claims: Vec::new(),
             userinfo_claims: Vec::new(),
             dpop_key: None,
+            resources: Resources::default(),
         };
         let (issued_at, expires_at) = (self.clock.now(), self.clock.now().plus(LIFE));
-        let facts = AccessTokenFacts { grant, scopes, issued_at, expires_at, last_used: None, dpop_key: None };
+        let facts = AccessTokenFacts {
+            grant,
+            scopes,
+            issued_at,
+            expires_at,
+            last_used: None,
+            dpop_key: None,
+            resources: Resources::default(),
+        };
         self.store.tokens.lock().expect("no panic").insert(minted.hash, facts);
         minted.text.expose().to_owned()
     }

@@ -130,7 +130,7 @@ fn find(tools: &Tools, token: &Secret) -> anyhow::Result<Found> {
         }
         Recognised::Malformed => Ok(Found::Not("it looks like one of the gateway's, and is forged or mistyped")),
         // One that ERPNext issued is known by its hash, too, once it has been read.
-        Recognised::Foreign => match tools.store.access_token(hash, any_time).await? {
+        Recognised::Jwt | Recognised::Foreign => match tools.store.access_token(hash, any_time).await? {
             Some(facts) => Ok(Found::Access(facts)),
             None => tools.store.refresh_token(hash, any_time).await.map(|facts| {
                 let foreign = "it is not of the gateway's making, and not known as one of ERPNext's";

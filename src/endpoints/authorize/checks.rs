@@ -9,7 +9,7 @@ use crate::{
     endpoints::respond::OAuthError,
     oauth::{
         Allowance, AuthorizationRequest, Client, ClientId, ErrorCode, KeyThumbprint, Pkce, Prompt, RedirectTarget,
-        ResponseMode, ResponseType, Scope, Scopes, Subject,
+        Resources, ResponseMode, ResponseType, Scope, Scopes, Subject,
         pkce::{ChallengeMethod, CodeChallenge, Length, is_well_formed},
         scope_of_claim,
     },
@@ -101,6 +101,7 @@ impl Endpoints {
             userinfo_claims: claims.userinfo.into_iter().filter(may_hear).collect(),
             needs_auth_time: claims.needs_auth_time,
             dpop_key: check_key(parameters)?,
+            resources: Resources::parse(parameters.each("resource"), &self.settings.public_origin)?,
             ui_locales: parameters.get("ui_locales").map(str::to_owned),
         })
     }

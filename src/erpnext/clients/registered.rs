@@ -144,7 +144,7 @@ impl RegisteredClients {
 }
 
 impl ClientRegistry {
-    /// Registers a client, unless there are `most` already, which is `false`. It can be used when this returns.
+    /// Registers a client, unless there are `most` already that were used or are new, which is `false`. It can be used when this returns.
     ///
     /// # Errors
     /// When the store can't keep it.

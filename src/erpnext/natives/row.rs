@@ -9,7 +9,7 @@ use serde::Deserialize;
 use super::zone::moment;
 use crate::{
     clock::UnixTime,
-    oauth::{ClientId, GrantId, Scopes, Subject, TokenHash, UserName},
+    oauth::{ClientId, GrantId, Resources, Scopes, Subject, TokenHash, UserName},
     secret::Secret,
     store::{Grant, GrantUser, NativeRow, NativeState},
 };
@@ -64,6 +64,7 @@ impl Row {
             id_token_claims: Vec::new(),
             userinfo_claims: Vec::new(),
             dpop_key: None,
+            resources: Resources::default(),
         };
         Some(NativeRow {
             access,

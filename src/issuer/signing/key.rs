@@ -39,9 +39,14 @@ impl SigningKey {
         jsonwebtoken::encode(&header, claims, &self.encoding).map_err(|error| SigningError::Key(error.to_string()))
     }
 
-    /// What verifies a token with this header.
-    pub fn decoding(&self, header: &Header) -> Option<DecodingKey> {
-        if jws_algorithm(self.algorithm) != header.alg {
+    /// What it signs with, in the library's words.
+    pub fn jws_algorithm(&self) -> Algorithm {
+        jws_algorithm(self.algorithm)
+    }
+
+    /// What verifies a token whose header names this algorithm.
+    pub fn decoding(&self, algorithm: &str) -> Option<DecodingKey> {
+        if self.algorithm.as_str() != algorithm {
             return None;
         }
         let jwk: Jwk = serde_json::from_value(self.public.clone()).ok()?;

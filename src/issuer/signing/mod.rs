@@ -17,7 +17,7 @@ pub use self::phases::{HEARD_OF, JWKS_MAX_AGE, KeyLives, KeyPhase, KeyTimes, LEA
 use self::key::SigningKey;
 use crate::{
     clock::UnixTime,
-    oauth::{KeyId, SigningAlgorithm},
+    oauth::{KeyId, ProtectedHeader, SigningAlgorithm},
     secret::Secret,
     store::{KeySuccession, Store, StoreError},
 };
@@ -210,24 +210,44 @@ impl SigningKeys {
     /// more; `None` for anything else. `secret` is that of the client whose hint it is, for HS256.
     #[must_use]
     pub fn verify_hint(&self, jwt: &str, issuer: &str, secret: Option<&Secret>) -> Option<Map<String, Value>> {
-        let header = jsonwebtoken::decode_header(jwt).ok()?;
+        let header = ProtectedHeader::of(jwt)?;
         // A logout token has the same issuer, audience and key (OpenID Connect Back-Channel Logout 1.0 §2.4).
-        if header.typ.as_deref().is_some_and(|kind| !kind.eq_ignore_ascii_case("JWT")) {
+        if header.text("typ").is_some_and(|kind| !kind.eq_ignore_ascii_case("JWT")) {
             return None;
         }
-        let key = match (header.alg, secret) {
-            (Algorithm::HS256, Some(secret)) => DecodingKey::from_secret(secret.expose().as_bytes()),
-            (Algorithm::RS256 | Algorithm::ES256 | Algorithm::EdDSA, _) => {
-                let keys = self.keys.load();
-                keys.iter().find(|key| Some(key.id.as_str()) == header.kid.as_deref())?.decoding(&header)?
+        let claims = match (header.text("alg"), secret) {
+            (Some("HS256"), Some(secret)) => {
+                decoded(jwt, &DecodingKey::from_secret(secret.expose().as_bytes()), Algorithm::HS256)
             }
-            _ => return None,
-        };
-        let mut validation = Validation::new(header.alg);
-        validation.validate_exp = false;
-        validation.validate_aud = false;
-        validation.set_required_spec_claims(&["iss", "sub", "aud"]);
-        validation.set_issuer(&[issuer]);
-        jsonwebtoken::decode::<Map<String, Value>>(jwt, &key, &validation).ok().map(|data| data.claims)
+            _ => self.signed_claims(jwt, &header),
+        }?;
+        let has = |name: &str| claims.contains_key(name);
+        (claims.get("iss")?.as_str() == Some(issuer) && has("sub") && has("aud")).then_some(claims)
     }
+
+    /// The claims of whatever one of our keys signed, also one that is not published any more; nothing else of the JWT
+    /// is checked.
+    pub(super) fn signed_claims(&self, jwt: &str, header: &ProtectedHeader) -> Option<Map<String, Value>> {
+        let key = self.key_of(header)?;
+        decoded(jwt, &key.decoding(header.text("alg")?)?, key.jws_algorithm())
+    }
+
+    /// Whether the header names one of our keys.
+    pub(super) fn has_key_of(&self, header: &ProtectedHeader) -> bool {
+        self.key_of(header).is_some()
+    }
+
+    fn key_of(&self, header: &ProtectedHeader) -> Option<Arc<SigningKey>> {
+        let id = header.text("kid")?;
+        self.keys.load().iter().find(|key| key.id.as_str() == id).cloned()
+    }
+}
+
+/// The claims of a JWT whose signature is good. What they say is the caller's to judge.
+fn decoded(jwt: &str, key: &DecodingKey, algorithm: Algorithm) -> Option<Map<String, Value>> {
+    let mut validation = Validation::new(algorithm);
+    validation.validate_exp = false;
+    validation.validate_aud = false;
+    validation.required_spec_claims.clear();
+    jsonwebtoken::decode::<Map<String, Value>>(jwt, key, &validation).ok().map(|data| data.claims)
 }

@@ -15,6 +15,7 @@ pub async fn an_access_token_is_known_until_it_expires(store: Tested) {
         expires_at: new.access.expires_at,
         last_used: None,
         dpop_key: new.access.dpop_key,
+        resources: new.access.resources,
     };
     assert_eq!(facts, Some(expected));
     assert!(is_active(&store, "g access", later(HOUR).minus(std::time::Duration::from_millis(1))).await);

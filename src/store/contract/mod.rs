@@ -31,7 +31,7 @@ use super::{
 };
 use crate::{
     clock::UnixTime,
-    oauth::{ClientId, GrantId, KeyThumbprint, Scopes, Subject, TokenHash, UserName},
+    oauth::{ClientId, GrantId, KeyThumbprint, Resources, Scopes, Subject, TokenHash, UserName},
 };
 
 /// A store to be tested.
@@ -123,6 +123,7 @@ macro_rules! store_contract {
             the_cursor_of_native_rows_is_kept,
             the_list_of_upstream_clients_is_replaced_whole,
             a_registered_client_is_kept_changed_and_removed,
+            a_client_that_never_was_used_gives_way_to_a_new_one,
             registered_clients_that_nobody_uses_are_removed,
             what_agents_did_adds_up_by_day,
             stopped_agents_lose_their_grants_and_stay_stopped,
@@ -159,6 +160,10 @@ fn scopes(text: &str) -> Scopes {
     Scopes::parse(text).expect("scopes")
 }
 
+fn resources(path: &str) -> Resources {
+    Resources::kept(vec![format!("https://erp.example.com{path}")])
+}
+
 fn user(name: &str) -> GrantUser {
     GrantUser { name: UserName::new(name), sub: Subject::new(format!("sub of {name}")) }
 }
@@ -179,6 +184,7 @@ fn code(grant: &str) -> CodeRecord {
         id_token_claims: vec!["email".to_owned()],
         userinfo_claims: vec!["phone_number".to_owned()],
         dpop_key: Some(KeyThumbprint::from_bytes([7; 32])),
+        resources: resources("/mcp"),
         login: Some(hash("login")),
         issued_at: start(),
         expires_at: later(Duration::from_secs(600)),
@@ -192,6 +198,7 @@ fn access(name: &str, issued_at: UnixTime) -> NewAccessToken {
         issued_at,
         expires_at: issued_at.plus(HOUR),
         dpop_key: Some(KeyThumbprint::from_bytes([9; 32])),
+        resources: resources("/mcp"),
     }
 }
 
@@ -209,6 +216,7 @@ fn grant(id: &str) -> NewGrant {
             id_token_claims: vec!["email".to_owned(), "name".to_owned()],
             userinfo_claims: vec!["phone_number".to_owned()],
             dpop_key: Some(KeyThumbprint::from_bytes([8; 32])),
+            resources: resources("/mcp"),
         },
         access: access(&format!("{id} access"), start()),
         refresh: Some(NewRefreshToken {

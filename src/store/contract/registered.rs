@@ -40,6 +40,20 @@ pub async fn a_registered_client_is_kept_changed_and_removed(store: Tested) {
     assert_eq!(store.registered_clients().await.expect("all"), [two]);
 }
 
+pub async fn a_client_that_never_was_used_gives_way_to_a_new_one(store: Tested) {
+    for (id, at) in [("used", start()), ("idle", start().plus(HOUR / 4)), ("idle too", start().plus(HOUR / 2))] {
+        store.register_client(client(id, at), 3).await.expect("registered");
+    }
+    store.note_client_uses(vec![(ClientId::new("used"), start())]).await.expect("noted");
+    let almost = start().plus(HOUR + HOUR / 4).minus(std::time::Duration::from_millis(1));
+    assert!(!store.register_client(client("early", almost), 3).await.expect("an answer"), "all may still begin");
+    let count = store.registrations().await.expect("a count");
+    assert!(store.register_client(client("new", start().plus(HOUR + HOUR / 4)), 3).await.expect("registered"));
+    assert!(store.registrations().await.expect("a count") > count);
+    let left: Vec<_> = store.registered_clients().await.expect("all").into_iter().map(|row| row.id).collect();
+    assert_eq!(left, ["idle too", "new", "used"].map(ClientId::new));
+}
+
 pub async fn registered_clients_that_nobody_uses_are_removed(store: Tested) {
     for (id, at) in [("client", start()), ("new", later(DAY)), ("used", start())] {
         store.register_client(client(id, at), 10).await.expect("registered");

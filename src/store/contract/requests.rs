@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::{Tested, all, hash, later, scopes, start};
 use crate::{
-    oauth::{AuthorizationRequest, ClientId, Prompt, RedirectTarget, ResponseMode, ResponseType},
+    oauth::{AuthorizationRequest, ClientId, Prompt, RedirectTarget, Resources, ResponseMode, ResponseType},
     store::PendingRequest,
 };
 
@@ -28,6 +28,7 @@ fn request() -> PendingRequest {
             id_token_claims: Vec::new(),
             userinfo_claims: Vec::new(),
             dpop_key: None,
+            resources: Resources::default(),
             needs_auth_time: false,
             ui_locales: None,
         },

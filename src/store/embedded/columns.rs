@@ -2,14 +2,14 @@
 
 use rusqlite::{
     ToSql,
-    types::{FromSql, FromSqlError, FromSqlResult, ToSqlOutput, ValueRef},
+    types::{FromSql, FromSqlError, FromSqlResult, ToSqlOutput, Value, ValueRef},
 };
 
 use crate::{
     clock::UnixTime,
     oauth::{
-        Allowance, ClientId, GrantId, KeyId, KeyThumbprint, Scopes, SigningAlgorithm, SiteId, Subject, TokenHash,
-        UserName,
+        Allowance, ClientId, GrantId, KeyId, KeyThumbprint, Resources, Scopes, SigningAlgorithm, SiteId, Subject,
+        TokenHash, UserName,
     },
 };
 
@@ -103,9 +103,7 @@ pub struct TextList(pub Vec<String>);
 
 impl ToSql for TextList {
     fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
-        let json =
-            serde_json::to_string(&self.0).map_err(|error| rusqlite::Error::ToSqlConversionFailure(error.into()))?;
-        Ok(json.into())
+        json(&self.0)
     }
 }
 
@@ -113,6 +111,25 @@ impl FromSql for TextList {
     fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
         serde_json::from_str(value.as_str()?).map(Self).map_err(FromSqlError::other)
     }
+}
+
+impl ToSql for Resources {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        // Most tokens name none: their rows stay as short as they were.
+        if self.is_empty() { Ok(ToSqlOutput::Owned(Value::Null)) } else { json(&self.as_slice()) }
+    }
+}
+
+impl FromSql for Resources {
+    fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
+        let kept = Option::<TextList>::column_result(value)?;
+        Ok(Self::kept(kept.map(|list| list.0).unwrap_or_default()))
+    }
+}
+
+fn json(value: &impl serde::Serialize) -> rusqlite::Result<ToSqlOutput<'static>> {
+    let json = serde_json::to_string(value).map_err(|error| rusqlite::Error::ToSqlConversionFailure(error.into()))?;
+    Ok(json.into())
 }
 
 #[cfg(test)]

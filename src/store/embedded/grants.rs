@@ -15,12 +15,12 @@ use crate::{
 macro_rules! grant_columns {
     () => {
         "g.id, g.client, g.user_name, g.sub, g.scopes, g.created_at, g.auth_time, g.session_claim, g.id_token_claims,
-         g.userinfo_claims, g.dpop_key"
+         g.userinfo_claims, g.dpop_key, g.resources"
     };
 }
 
 /// How many columns [`read_grant`] reads.
-const GRANT_COLUMNS: usize = 11;
+const GRANT_COLUMNS: usize = 12;
 
 fn read_grant(row: &Row<'_>) -> rusqlite::Result<Grant> {
     Ok(Grant {
@@ -34,6 +34,7 @@ fn read_grant(row: &Row<'_>) -> rusqlite::Result<Grant> {
         id_token_claims: row.get::<_, TextList>(8)?.0,
         userinfo_claims: row.get::<_, TextList>(9)?.0,
         dpop_key: row.get(10)?,
+        resources: row.get(11)?,
     })
 }
 
@@ -46,8 +47,8 @@ pub fn issue_grant(rows: &Rows<'_>, new: &NewGrant) -> StoreResult<()> {
     let NewGrant { grant, access, refresh, .. } = new;
     rows.change(
         "INSERT INTO grants (site, id, client, user_name, sub, scopes, created_at, auth_time, session_claim,
-                             id_token_claims, newest_refresh, lasts_until, userinfo_claims, dpop_key)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)",
+                             id_token_claims, newest_refresh, lasts_until, userinfo_claims, dpop_key, resources)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)",
         params![
             rows.site,
             grant.id,
@@ -63,6 +64,7 @@ pub fn issue_grant(rows: &Rows<'_>, new: &NewGrant) -> StoreResult<()> {
             ends,
             TextList(grant.userinfo_claims.clone()),
             grant.dpop_key,
+            grant.resources,
         ],
     )?;
     put_access_token(rows, &grant.id, access)?;
@@ -78,9 +80,18 @@ pub fn issue_grant(rows: &Rows<'_>, new: &NewGrant) -> StoreResult<()> {
 /// Writes an access token of a grant.
 pub fn put_access_token(rows: &Rows<'_>, grant: &GrantId, access: &NewAccessToken) -> StoreResult<()> {
     rows.change(
-        "INSERT INTO access_tokens (site, hash, grant_id, scopes, issued_at, expires_at, dpop_key)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
-        params![rows.site, access.hash, grant, access.scopes, access.issued_at, access.expires_at, access.dpop_key],
+        "INSERT INTO access_tokens (site, hash, grant_id, scopes, issued_at, expires_at, dpop_key, resources)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+        params![
+            rows.site,
+            access.hash,
+            grant,
+            access.scopes,
+            access.issued_at,
+            access.expires_at,
+            access.dpop_key,
+            access.resources,
+        ],
     )?;
     Ok(())
 }
@@ -105,7 +116,7 @@ pub fn access_token(rows: &Rows<'_>, token: TokenHash, now: UnixTime) -> StoreRe
         concat!(
             "SELECT ",
             grant_columns!(),
-            ", t.scopes, t.issued_at, t.expires_at, g.last_used, t.dpop_key
+            ", t.scopes, t.issued_at, t.expires_at, g.last_used, t.dpop_key, t.resources
              FROM access_tokens t JOIN grants g ON g.site = t.site AND g.id = t.grant_id
              WHERE t.site = ?1 AND t.hash = ?2 AND t.expires_at > ?3 AND g.ended_at IS NULL"
         ),
@@ -118,6 +129,7 @@ pub fn access_token(rows: &Rows<'_>, token: TokenHash, now: UnixTime) -> StoreRe
                 expires_at: row.get(GRANT_COLUMNS + 2)?,
                 last_used: row.get(GRANT_COLUMNS + 3)?,
                 dpop_key: row.get(GRANT_COLUMNS + 4)?,
+                resources: row.get(GRANT_COLUMNS + 5)?,
             })
         },
     )

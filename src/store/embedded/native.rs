@@ -5,7 +5,7 @@ use rusqlite::params;
 use super::{grants, revocations, rows::Rows};
 use crate::{
     clock::UnixTime,
-    oauth::{GrantId, TokenHash},
+    oauth::{GrantId, Resources, TokenHash},
     store::{
         NativeCount, NativeImport, NativeRow, NativeState, NewAccessToken, NewGrant, NewRefreshToken, StoreResult,
     },
@@ -80,6 +80,7 @@ fn add(rows: &Rows<'_>, native: &NativeRow, now: UnixTime) -> StoreResult<()> {
         issued_at: native.grant.created_at,
         expires_at: native.expires_at,
         dpop_key: None,
+        resources: Resources::default(),
     };
     grants::issue_grant(
         rows,

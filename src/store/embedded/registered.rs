@@ -1,5 +1,7 @@
 //! Clients that were registered here.
 
+use std::time::Duration;
+
 use rusqlite::{Row, params};
 
 use super::{revocations, rows::Rows};
@@ -11,12 +13,15 @@ use crate::{
 };
 
 const TABLE: &str = "registered_clients";
+/// So long a client that was registered may wait for its first tokens, however many others want to register.
+const TIME_TO_BEGIN: Duration = Duration::from_secs(3600);
 
 pub fn register(rows: &Rows<'_>, client: &RegisteredClient, most: u64) -> StoreResult<bool> {
     let present = rows.one("SELECT count(*) FROM registered_clients WHERE site = ?1", params![rows.site], |row| {
         row.get::<_, i64>(0)
     })?;
-    if u64::try_from(present.unwrap_or_default()).unwrap_or_default() >= most {
+    let is_full = u64::try_from(present.unwrap_or_default()).unwrap_or_default() >= most;
+    if is_full && !make_room(rows, client.registered_at)? {
         return Ok(false);
     }
     let sealed = rows.codec.seal_secret(rows.place(TABLE, client.id.as_str().as_bytes()), &client.document)?;
@@ -27,6 +32,19 @@ pub fn register(rows: &Rows<'_>, client: &RegisteredClient, most: u64) -> StoreR
     )?;
     count(rows)?;
     Ok(true)
+}
+
+/// Removes the oldest client that was never used, though it had the time to be: whoever registers clients for nothing can't
+/// keep others from registering for longer than that.
+fn make_room(rows: &Rows<'_>, now: UnixTime) -> StoreResult<bool> {
+    let oldest = rows.one(
+        "SELECT client FROM registered_clients WHERE site = ?1 AND last_used IS NULL AND registered_at <= ?2
+         ORDER BY registered_at LIMIT 1",
+        params![rows.site, now.minus(TIME_TO_BEGIN)],
+        |row| row.get::<_, ClientId>(0),
+    )?;
+    let Some(oldest) = oldest else { return Ok(false) };
+    Ok(remove(rows, &oldest, now)?.is_some())
 }
 
 pub fn one(rows: &Rows<'_>, id: &ClientId) -> StoreResult<Option<RegisteredClient>> {

@@ -19,8 +19,8 @@ pub use registered::{RegisteredClient, RemovedClient};
 use crate::{
     clock::UnixTime,
     oauth::{
-        Allowance, AuthorizationRequest, ClientId, GrantId, KeyId, KeyThumbprint, Scopes, SigningAlgorithm, Subject,
-        TokenHash, UserName, pkce::CodeChallenge,
+        Allowance, AuthorizationRequest, ClientId, GrantId, KeyId, KeyThumbprint, Resources, Scopes, SigningAlgorithm,
+        Subject, TokenHash, UserName, pkce::CodeChallenge,
     },
     secret::Secret,
 };
@@ -78,6 +78,9 @@ pub struct CodeRecord {
     /// The key that its presenter must hold (RFC 9449 §10).
     #[serde(default)]
     pub dpop_key: Option<KeyThumbprint>,
+    /// The resources that its tokens are for (RFC 8707 §2.1).
+    #[serde(default)]
+    pub resources: Resources,
     /// The login session that it was given in, if it is to end with that.
     #[serde(default)]
     pub login: Option<TokenHash>,
@@ -121,6 +124,8 @@ pub struct Grant {
     pub userinfo_claims: Vec<String>,
     /// The key that its refresh tokens are bound to (RFC 9449 §5).
     pub dpop_key: Option<KeyThumbprint>,
+    /// The resources that tokens of it may be for (RFC 8707).
+    pub resources: Resources,
 }
 
 /// An access token to be written.
@@ -136,6 +141,8 @@ pub struct NewAccessToken {
     pub expires_at: UnixTime,
     /// The key that it is bound to (RFC 9449 §6).
     pub dpop_key: Option<KeyThumbprint>,
+    /// The resources that it is for (RFC 8707).
+    pub resources: Resources,
 }
 
 /// A refresh token to be written, the first of its grant or a further one.
@@ -179,6 +186,8 @@ pub struct AccessTokenFacts {
     pub expires_at: UnixTime,
     /// The key that it is bound to (RFC 9449 §6).
     pub dpop_key: Option<KeyThumbprint>,
+    /// The resources that it is for (RFC 8707).
+    pub resources: Resources,
 }
 
 /// What the store knows of a refresh token whose grant has not ended.

@@ -54,7 +54,7 @@ enum Check {
 }
 
 /// Every key of the document.
-const CHECKS: [(&str, Check); 38] = [
+const CHECKS: [(&str, Check); 39] = [
     ("issuer", Check::Issuer),
     ("authorization_endpoint", Check::Endpoint("authorize", endpoints::authorization)),
     ("token_endpoint", Check::Endpoint("get_token", endpoints::token)),
@@ -72,6 +72,7 @@ const CHECKS: [(&str, Check); 38] = [
     ("subject_types_supported", Check::List(&["public", "pairwise"], tokens::subject_type)),
     ("dpop_signing_alg_values_supported", Check::List(&client_auth::ALGORITHMS, client_auth::proof_algorithm)),
     ("id_token_signing_alg_values_supported", Check::List(&tokens::ALGORITHMS, tokens::algorithm)),
+    ("introspection_signing_alg_values_supported", Check::List(&tokens::ALGORITHMS, tokens::introspection_algorithm)),
     ("token_endpoint_auth_methods_supported", Check::List(&client_auth::METHODS, client_auth::at_token)),
     ("token_endpoint_auth_signing_alg_values_supported", Check::List(&client_auth::ALGORITHMS, client_auth::algorithm)),
     (

@@ -6,8 +6,8 @@ use super::{Walk, authorization};
 use crate::{
     standin::{ALICE, ALICE_PASSWORD},
     support::{
-        Browser, DEVICE_GRANT, Device, PASSWORD, POST, SERVICE, SHOP, TV, Tokens, claims, claims_by_jwks,
-        claims_by_secret, header,
+        Browser, DEVICE_GRANT, Device, METHOD, PASSWORD, POST, Request, SERVICE, SHOP, TV, Tokens, claims,
+        claims_by_jwks, claims_by_secret, header,
     },
 };
 
@@ -78,4 +78,11 @@ pub fn algorithm(walk: &Walk, algorithm: &str) -> bool {
         };
         claims["aud"] == client.id
     })
+}
+
+/// Whether an introspection answer is signed with this (RFC 9701 §7).
+pub fn introspection_algorithm(walk: &Walk, name: &str) -> bool {
+    let request = Request::form(&format!("{METHOD}introspect_token"), &[("token", "x")]).basic(SHOP.id, SHOP.secret);
+    let answer = walk.gateway.send(&request.header("Accept", "application/token-introspection+jwt"));
+    header(&answer.text())["alg"] == name
 }
