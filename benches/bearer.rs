@@ -9,10 +9,13 @@ use std::{cell::Cell, hint::black_box, sync::Arc, time::Duration};
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use criterion::{BatchSize, Criterion};
 use empress_gateway::{
-    access::{AccessCheck, AccessGround, PROOF_HEADER, Proof, Proofs, Sent},
+    access::{
+        AccessCheck, AccessGround, PROOF_HEADER, Proof, Proofs, Sent,
+        agents::{Agents, Budgets},
+    },
     config::CacheSettings,
     erpnext::ClientRegistry,
-    oauth::{GrantId, KeyThumbprint, MintedToken, Resources, TokenHash, TokenKind, TokenMint},
+    oauth::{DailyBudget, GrantId, KeyThumbprint, MintedToken, Resources, TokenHash, TokenKind, TokenMint},
     random::OsRandom,
     route::{Route, Router, Target, Terms},
     store::{Grant, NewAccessToken, NewGrant, Store},
@@ -85,6 +88,7 @@ fn main() {
         directory: support::OneUser::new(),
         clients: Arc::new(ClientRegistry::new(vec![support::client()])),
         natives: None,
+        agents: Agents::new(Budgets { requests: DailyBudget::Off, writes: DailyBudget::Off }),
         jwts: None,
         user_ttl: std::time::Duration::from_secs(30),
     };

@@ -72,6 +72,7 @@ pub fn client() -> Client {
         post_logout_redirect_uris: Vec::new(),
         backchannel_logout_uri: None,
         ends_with_login: false,
+        agent: None,
         enabled: true,
         source: ClientSource::File,
     }

@@ -3,6 +3,7 @@
 //!
 //! Unless something is unknown to memory the check takes no lock and waits for nothing. It denies on every failure.
 
+pub mod agents;
 pub(crate) mod bearer;
 mod cache;
 mod feed;
@@ -18,6 +19,7 @@ use std::{sync::Arc, time::Duration};
 
 use http::{HeaderName, HeaderValue, Method};
 
+use agents::Agents;
 use bearer::{MalformedHeader, Presented, Scheme};
 pub use cache::CachedToken;
 pub use feed::FeedPosition;
@@ -52,6 +54,8 @@ pub struct AccessGround {
     pub clients: Arc<ClientRegistry>,
     /// Knows which tokens may be ERPNext's own; `None`: those are refused.
     pub natives: Option<Arc<NativeTokens>>,
+    /// Knows whether agents run, and what is left of their budgets.
+    pub agents: Arc<Agents>,
     /// Knows which JWTs are access tokens of ours; `None`: there are none.
     pub jwts: Option<AccessJwts>,
     /// How long what is known of a user is believed.
@@ -96,6 +100,12 @@ impl AccessCheck {
     #[must_use]
     pub fn invalidation(&self) -> Invalidation {
         self.introspector.invalidation.clone()
+    }
+
+    /// The agents, and whether they run.
+    #[must_use]
+    pub fn agents(&self) -> &Arc<Agents> {
+        &self.ground.agents
     }
 
     /// Writes when grants were last used, as far as the store has not heard of it. What can't be written is noted again with
@@ -267,6 +277,9 @@ impl AccessCheck {
             Denial::LookupFailed
         })?;
         match introspected {
+            Introspected::Active { token, .. } if token.agent.as_ref().is_some_and(|agent| agent.is_stopped()) => {
+                Err(Denial::InactiveToken)
+            }
             Introspected::Active { token, cached } => Ok((token, cached)),
             Introspected::Malformed => Err(Denial::MalformedToken),
             Introspected::Foreign => Err(Denial::ForeignToken),

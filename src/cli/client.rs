@@ -70,6 +70,7 @@ struct Shown {
     allowed_roles: Vec<String>,
     service_user: Option<String>,
     skip_consent: bool,
+    agent: bool,
     /// Whether it could be strict; `None`: there is no store yet that could tell.
     verdict: Option<Verdict>,
     /// What it has used; `None` where there is no store.
@@ -148,6 +149,10 @@ fn show(args: &ShowArgs, clients: Vec<Shown>, out: &mut dyn Write, err: &mut dyn
             ("allowances", client.allowances.join(" ")),
             ("allowed roles", client.allowed_roles.join(", ")),
             ("service user", client.service_user.clone().unwrap_or_default()),
+            (
+                "agent",
+                if client.agent { "yes: `empress-gateway agents` shows its budget".to_owned() } else { String::new() },
+            ),
             ("consent", if client.skip_consent { "not asked for".to_owned() } else { "asked for".to_owned() }),
             ("living grants", living.unwrap_or_default()),
             ("used", used.collect::<Vec<_>>().join(", ")),
@@ -196,6 +201,7 @@ fn describe(client: &Client, uses: Option<&[ClientUse]>) -> Shown {
         allowed_roles: client.allowed_roles.clone(),
         service_user: client.service_user.as_ref().map(|user| user.as_str().to_owned()),
         skip_consent: client.skip_consent,
+        agent: client.agent.is_some(),
         verdict: usage.as_ref().map(|usage| usage.verdict).or(strict),
         usage,
     }

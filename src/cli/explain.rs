@@ -174,7 +174,8 @@ fn written(rule: &RouteSettings) -> String {
     let methods = if methods.is_empty() { "every method".to_owned() } else { methods.join(", ") };
     let scopes = if rule.scopes.is_empty() { String::new() } else { format!(", scopes {}", rule.scopes.join(" ")) };
     let strict = if rule.strict { ", strict" } else { "" };
-    format!("{} ({methods}), auth {}{scopes}{strict}", rule.path, rule.auth)
+    let reads = if rule.reads { ", reads" } else { "" };
+    format!("{} ({methods}), auth {}{scopes}{strict}{reads}", rule.path, rule.auth)
 }
 
 const fn without_token(auth: RouteAuth) -> &'static str {

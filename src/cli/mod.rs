@@ -1,5 +1,6 @@
 //! The command line: one file a sub-command.
 
+mod agents;
 mod check;
 mod client;
 mod client_use;
@@ -55,6 +56,8 @@ enum Command {
     /// Tells what is known of a token, or ends grants
     #[command(subcommand)]
     Token(token::TokenCommand),
+    /// Stops all agents, lets them go on, or shows what they did today
+    Agents(agents::AgentsArgs),
     /// Shows the signing keys, or replaces them
     #[command(subcommand)]
     Key(key::KeyCommand),
@@ -94,6 +97,7 @@ impl Cli {
             Command::SetupErpnext(args) => setup_erpnext::run(&args, out, err),
             Command::Client(command) => client::run(&command, out, err),
             Command::Token(command) => token::run(&command, out, err),
+            Command::Agents(args) => agents::run(&args, out, err),
             Command::Key(command) => key::run(&command, out, err),
             Command::Report(args) => report::run(&args, out, err),
             Command::Explain(args) => explain::run(&args, out, err),

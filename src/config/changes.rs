@@ -138,8 +138,10 @@ impl Config {
                 unused_ttl,
                 rate,
                 max_clients,
+                agents,
             ]
         ));
+        keys.extend(differing!(old, self, agents, [requests_per_day, writes_per_day]));
         keys.extend(differing!(old, self, cors, [allowed_origins]));
         keys.extend(differing!(old, self, login, [page]));
         keys.extend(differing!(old, self, pages, [site_name, logo_file, logo, colour]));

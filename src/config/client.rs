@@ -7,8 +7,8 @@ use serde::Deserialize;
 use super::optional::empty_is_none;
 use crate::{
     oauth::{
-        Allowance, Allowances, Client, ClientAuthMethod, ClientId, ClientKeys, ClientMode, ClientSource, GrantType,
-        IdTokenClaims, Pkce, RedirectUri, ResponseType, Scope, SigningAlgorithm, UserName,
+        AgentTerms, Allowance, Allowances, Client, ClientAuthMethod, ClientId, ClientKeys, ClientMode, ClientSource,
+        DailyBudget, GrantType, IdTokenClaims, Pkce, RedirectUri, ResponseType, Scope, SigningAlgorithm, UserName,
     },
     secret::Secret,
 };
@@ -71,6 +71,13 @@ pub struct ClientSettings {
     pub require_pushed_authorization_requests: bool,
     /// Whether its tokens must be bound to a key that it holds (RFC 9449 §5.2). Default false: they are where it sends a proof.
     pub dpop_bound_access_tokens: bool,
+    /// Whether it is an agent: it reads with `erp:read`, writes with `erp:write`, which users tick, and has a budget. Default
+    /// false. An agent that names no scopes has `openid`, `profile`, `email`, `offline_access`, `erp:read`, `erp:write`.
+    pub agent: bool,
+    /// How many requests the agent may send in a day (UTC). Default: as `[agents]` says.
+    pub requests_per_day: Option<DailyBudget>,
+    /// How many of them may be writes. Default: as `[agents]` says.
+    pub writes_per_day: Option<DailyBudget>,
     /// Its public keys, a JWK Set (RFC 7517 §5), for `private_key_jwt`. Default none.
     pub jwks: Option<serde_json::Value>,
     /// Where its public keys are. Default none.
@@ -83,7 +90,7 @@ pub struct ClientSettings {
 
 /// What a block may say of a client that ERPNext registers, all but its secret and its redirect URIs, and what each key
 /// changes, in this order: what ERPNext's row allows goes with the key that no longer lists it, and `allow` adds.
-pub(super) const OVERRIDABLE: [(&str, Override); 19] = [
+pub(super) const OVERRIDABLE: [(&str, Override); 20] = [
     ("name", |client, block| client.name.clone_from(&block.name)),
     ("scopes", |client, block| client.scopes = block.scopes.clone()),
     ("grant_types", |client, block| {
@@ -132,6 +139,12 @@ pub(super) const OVERRIDABLE: [(&str, Override); 19] = [
     ("ends_with_login", |client, block| client.ends_with_login = block.ends_with_login),
     ("dpop_bound_access_tokens", |client, block| client.binds_tokens = block.binds_tokens),
     ("require_pushed_authorization_requests", |client, block| client.pushes_requests = block.pushes_requests),
+    // Behind what it takes back.
+    ("agent", |client, block| {
+        if let Some(terms) = block.agent {
+            *client = client.clone().into_agent(terms);
+        }
+    }),
 ];
 
 /// Takes the response types away that put a token into the fragment. A client that had no others has the code.
@@ -178,6 +191,9 @@ impl Default for ClientSettings {
             ends_with_login: false,
             require_pushed_authorization_requests: false,
             dpop_bound_access_tokens: false,
+            agent: false,
+            requests_per_day: None,
+            writes_per_day: None,
             jwks: None,
             jwks_uri: None,
             given: Vec::new(),
@@ -186,9 +202,18 @@ impl Default for ClientSettings {
 }
 
 impl ClientSettings {
-    /// Notes which keys the block has.
+    /// Notes which keys the block has. An agent's scopes are given in any case.
     pub(super) fn note_given(&mut self, has: impl Fn(&str) -> bool) {
-        self.given = OVERRIDABLE.iter().map(|(key, _)| *key).filter(|key| has(key)).collect();
+        if self.agent && !has("scopes") {
+            self.scopes = Scope::OF_AGENTS.into_iter().filter_map(|scope| Scope::parse(scope).ok()).collect();
+        }
+        let given = |key: &&str| has(key) || (self.agent && *key == "scopes");
+        self.given = OVERRIDABLE.iter().map(|(key, _)| *key).filter(given).collect();
+    }
+
+    fn agent_terms(&self) -> Option<AgentTerms> {
+        let Self { requests_per_day, writes_per_day, .. } = *self;
+        self.agent.then_some(AgentTerms { requests_per_day, writes_per_day })
     }
 
     /// Whether the block, where clients are read from ERPNext, is about one of those.
@@ -290,6 +315,7 @@ impl ClientSettings {
             post_logout_redirect_uris: self.post_logout_redirect_uris.clone(),
             backchannel_logout_uri: self.backchannel_logout_uri.clone(),
             ends_with_login: self.ends_with_login,
+            agent: self.agent_terms(),
             enabled: true,
             source: ClientSource::File,
         }

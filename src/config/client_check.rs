@@ -1,7 +1,7 @@
 //! The rules of a `[[client]]` that go over more than one key.
 
 use super::{ClientSync, client::ClientSettings, findings::Findings};
-use crate::oauth::{Allowance, ClientAuthMethod, ClientKeys, ClientMode, GrantType, Pkce, SigningAlgorithm};
+use crate::oauth::{Allowance, ClientAuthMethod, ClientKeys, ClientMode, GrantType, Pkce, Scope, SigningAlgorithm};
 
 const USE_METHOD: &str = "use \"client_secret_basic\", \"client_secret_post\", \"private_key_jwt\" or \"none\"";
 const NOTHING_TO_DO: &str = "the list is empty: the client could do nothing";
@@ -29,10 +29,15 @@ pub(super) fn check(clients: &[ClientSettings], sync: ClientSync, findings: &mut
             rules.check_algorithm(findings);
         }
         rules.check_exchange(overrides, findings);
+        rules.check_agent(findings);
         rules.check_logout(findings);
         rules.check_unbuilt(findings);
     }
 }
+
+/// What an operator is told who gives an agent too much.
+pub(super) const ALL_IS_NOT_FOR_AGENTS: &str =
+    "`all` is not for agents: name \"erp:read\" and \"erp:write\", of which users grant the second one apart";
 
 struct Rules<'a> {
     client: &'a ClientSettings,
@@ -230,6 +235,28 @@ impl Rules<'_> {
         let uri = self.client.backchannel_logout_uri.as_ref();
         if uri.is_some_and(|uri| !uri.is_https() && !uri.is_loopback()) {
             findings.add(&self.key("backchannel_logout_uri"), "must be https, or http on a loopback address");
+        }
+    }
+
+    /// What an agent does must be its user's to allow, scope by scope.
+    fn check_agent(&self, findings: &mut Findings<'_>) {
+        let client = self.client;
+        if !client.agent {
+            for key in ["requests_per_day", "writes_per_day"] {
+                if findings.has(&self.key(key)) {
+                    findings.add(&self.key(key), "is for agents: add agent = true");
+                }
+            }
+            return;
+        }
+        if client.scopes.iter().any(|scope| scope.as_str() == Scope::ALL) {
+            findings.add(&self.key("scopes"), ALL_IS_NOT_FOR_AGENTS);
+        }
+        if client.skip_consent {
+            findings.add(&self.key("skip_consent"), "an agent's users are asked what it may do: remove this, or agent");
+        }
+        if client.allow.contains(Allowance::Password) || client.grant_types.contains(&GrantType::Password) {
+            findings.add(&self.key("grant_types"), "not for an agent: with a password nobody asks what it may do");
         }
     }
 

@@ -3,6 +3,7 @@
 
 mod address;
 mod admin;
+mod agents;
 mod cache;
 mod changes;
 mod client;
@@ -37,6 +38,7 @@ use serde::Deserialize;
 pub use self::{
     address::{InvalidAddress, Origin, PublicUrl},
     admin::AdminSettings,
+    agents::AgentsSettings,
     cache::CacheSettings,
     changes::{CLIENT_KEYS, Changes},
     client::ClientSettings,
@@ -92,6 +94,8 @@ pub struct Config {
     pub revocation: RevocationSettings,
     /// `[registration]`
     pub registration: RegistrationSettings,
+    /// `[agents]`
+    pub agents: AgentsSettings,
     /// `[cors]`
     pub cors: CorsSettings,
     /// `[login]`

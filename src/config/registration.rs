@@ -5,6 +5,7 @@ use std::{num::NonZeroU32, path::PathBuf, time::Duration};
 use serde::Deserialize;
 
 use super::{
+    client_check::ALL_IS_NOT_FOR_AGENTS,
     findings::Findings,
     optional::empty_is_none,
     units::{Rate, RatePeriod, duration},
@@ -37,6 +38,8 @@ pub struct RegistrationSettings {
     pub rate: Rate,
     /// How many clients there may be that were registered. Default 1000.
     pub max_clients: u32,
+    /// Whether whoever registers itself is an agent. Default true.
+    pub agents: bool,
 }
 
 impl Default for RegistrationSettings {
@@ -54,6 +57,7 @@ impl Default for RegistrationSettings {
             unused_ttl: Duration::from_secs(30 * 86_400),
             rate: Rate { count: NonZeroU32::MIN.saturating_add(9), per: RatePeriod::Hour },
             max_clients: 1000,
+            agents: true,
         }
     }
 }
@@ -69,6 +73,12 @@ impl RegistrationSettings {
         }
         if self.scopes.is_empty() {
             findings.add("registration.scopes", "the list is empty: a client could be granted nothing");
+        }
+        if self.agents && self.scopes.iter().any(|scope| scope.as_str() == Scope::ALL) {
+            findings.add(
+                "registration.scopes",
+                format!("{ALL_IS_NOT_FOR_AGENTS}; or set agents = false, if whoever registers itself is trusted"),
+            );
         }
         if self.max_clients == 0 {
             findings.add("registration.max_clients", "must be at least 1");

@@ -22,6 +22,9 @@ pub struct RouteSettings {
     pub scopes: Vec<String>,
     /// Whether the scope `all` does not stand for these scopes. Default false.
     pub strict: bool,
+    /// Whether requests of agents on this path count as reads, whatever their method. Default false: a GET reads, anything
+    /// else writes.
+    pub reads: bool,
 }
 
 /// What is asked of a request.
@@ -83,6 +86,13 @@ impl RouteSettings {
         if !self.scopes.is_empty() && matches!(self.auth, RouteAuth::Deny | RouteAuth::Pass) {
             findings.add(&scopes, format!("with auth = \"{}\" no token is looked at: remove the scopes", self.auth));
         }
+        let reads = format!("{at}.reads");
+        if self.reads && matches!(self.auth, RouteAuth::Deny | RouteAuth::Pass) {
+            findings.add(&reads, format!("with auth = \"{}\" no token is looked at: remove it", self.auth));
+        }
+        if self.reads && is_of_documents(&self.path) {
+            findings.add(&reads, "here a POST writes documents: it is for a method that only reads");
+        }
         if self.strict && self.scopes.is_empty() {
             findings.add(
                 &format!("{at}.strict"),
@@ -97,6 +107,13 @@ impl RouteSettings {
         let covered = !later.methods.is_empty() && later.methods.iter().all(|method| self.methods.contains(method));
         self.path == later.path && (all_methods || covered)
     }
+}
+
+/// Whether ERPNext serves documents there, not methods.
+fn is_of_documents(path: &str) -> bool {
+    let path = path.strip_prefix("/api/").unwrap_or_default();
+    let path = path.strip_prefix("v1/").or_else(|| path.strip_prefix("v2/")).unwrap_or(path);
+    matches!(path.split('/').next(), Some("resource" | "document"))
 }
 
 pub(super) fn check(routes: &[RouteSettings], findings: &mut Findings<'_>) {

@@ -98,6 +98,11 @@ impl Parameters {
         self.0.iter().find(|(other, _)| other == name).map(|(_, value)| value.as_str())
     }
 
+    /// The parameters whose names begin so, by the rest of the name.
+    pub fn beginning_with<'p>(&'p self, start: &'p str) -> impl Iterator<Item = (&'p str, &'p str)> {
+        self.0.iter().filter_map(move |(name, value)| Some((name.strip_prefix(start)?, value.as_str())))
+    }
+
     /// The values of a parameter that may be repeated; those without a value count as left out.
     pub fn each<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
         let sent = self.0.iter().filter(move |(other, _)| other == name);

@@ -49,6 +49,7 @@ impl Endpoints {
             self.count_browser(peer)?;
         }
         let client = Arc::clone(checked.client());
+        self.check_is_running(&client).await?;
         if form.sent("request_uri").is_some() {
             return Err(OAuthError::invalid_request("request_uri can't be pushed: send the request's parameters"));
         }

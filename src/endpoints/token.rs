@@ -110,6 +110,7 @@ impl Endpoints {
     async fn grant(&self, request: &TokenRequest, checked: &CheckedClient, peer: Peer) -> Result<Answer, OAuthError> {
         let client = checked.client();
         check_grant_type(client, request.grant_type)?;
+        self.check_is_running(client).await?;
         let form = &request.form;
         let access = self.requested_access(request, client)?;
         let dpop_key = access.dpop_key;

@@ -64,18 +64,19 @@ impl Issuer {
         Ok(self.store.device_by_user_code(user_code.hash(), self.clock.now()).await?)
     }
 
-    /// Lets the device go on, if nobody has decided before: the grant that will come from it.
+    /// Lets the device go on with these scopes, if nobody has decided before: the grant that will come from it.
     ///
     /// # Errors
     /// When the store can't answer.
     pub async fn approve_device(
         &self,
         pending: &PendingDevice,
-        user: &GrantUser,
+        (user, scopes): (&GrantUser, &Scopes),
         auth_time: Option<UnixTime>,
     ) -> Result<Option<GrantId>, IssueError> {
         let grant = self.new_grant_id();
-        let approval = DeviceApproval { grant: grant.clone(), user: user.clone(), auth_time };
+        let approval =
+            DeviceApproval { grant: grant.clone(), user: user.clone(), auth_time, scopes: Some(scopes.clone()) };
         let decision = DeviceDecision::Approved(Box::new(approval));
         let decided = self.store.decide_device(pending.user_code, decision, self.clock.now()).await?;
         Ok(decided.then_some(grant))
@@ -147,7 +148,10 @@ impl Issuer {
     ) -> Result<(Scopes, DeviceApproval), IssueError> {
         let client_id = Some(client.id.as_str());
         let refusal = match self.store.take_device(device, &client.id, now).await? {
-            TakenDevice::Granted { scopes, approval } => return Ok((scopes, *approval)),
+            TakenDevice::Granted { scopes, approval } => {
+                let scopes = approval.scopes.clone().unwrap_or(scopes);
+                return Ok((scopes, *approval));
+            }
             TakenDevice::Pending => GrantRefusal::DevicePending,
             TakenDevice::SlowDown => GrantRefusal::DeviceTooFast,
             TakenDevice::Denied => GrantRefusal::DeviceDenied,

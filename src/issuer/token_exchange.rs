@@ -4,7 +4,7 @@
 use super::{FirstTokens, GrantRefusal, IssueError, IssuedTokens, Issuer, MadeFrom, PresentedToken, RequestedAccess};
 use crate::{
     erpnext::NativeTokens,
-    oauth::{Actor, Client, ClientId, KeyThumbprint, Recognised, Scopes},
+    oauth::{Actor, Client, ClientId, KeyThumbprint, Recognised, Scope, Scopes},
     secret::Secret,
     store::{AccessTokenFacts, Grant},
     telemetry::audit::AuditEvent,
@@ -70,6 +70,10 @@ impl Issuer {
         asked: RequestedAccess,
     ) -> Result<IssuedTokens, IssueError> {
         let SubjectToken { facts, actor } = subject;
+        // What holds an agent back would not hold back who is none.
+        if of.agent.is_some() && client.agent.is_none() {
+            return Err(GrantRefusal::SubjectOfOtherClient.into());
+        }
         let resources = asked.resources_within(&facts.resources)?;
         let from = facts.grant;
         self.check_user(of, &from.user).await.map_err(|error| match error {
@@ -131,13 +135,18 @@ impl Issuer {
 }
 
 /// The scopes asked for, which must be the token's and the client's; asked for none, all that both have. `all` stands for no
-/// other scope here: a rule may demand one that `all` does not satisfy.
+/// other scope here, since a rule may demand one that `all` does not satisfy; but for an agent it stands for those that make
+/// less of it, of which writing must be asked for.
 fn exchanged_scopes(client: &Client, of_token: &Scopes, asked: Option<Scopes>) -> Result<Scopes, GrantRefusal> {
-    let possible = of_token.filtered(|scope| client.may_be_granted(scope));
+    let common = of_token.filtered(|scope| client.may_be_granted(scope));
+    let lesser = |scopes: &[&'static str]| {
+        let is_lesser = client.agent.is_some() && of_token.contains(Scope::ALL);
+        let scopes = scopes.iter().filter(|scope| is_lesser && client.may_be_granted(scope));
+        common.union(&scopes.filter_map(|scope| Scope::parse(scope).ok()).collect())
+    };
     match asked.filter(|scopes| !scopes.is_empty()) {
-        Some(scopes) if scopes.is_subset_of(&possible) => Ok(scopes),
+        Some(scopes) if scopes.is_subset_of(&lesser(&[Scope::ERP_READ, Scope::ERP_WRITE])) => Ok(scopes),
         Some(_) => Err(GrantRefusal::ScopeTooWide),
-        None if possible.is_empty() => Err(GrantRefusal::NoCommonScope),
-        None => Ok(possible),
+        None => Some(lesser(&[Scope::ERP_READ])).filter(|scopes| !scopes.is_empty()).ok_or(GrantRefusal::NoCommonScope),
     }
 }

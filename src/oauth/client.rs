@@ -4,7 +4,7 @@ use std::{fmt, str::FromStr, sync::Arc};
 
 use serde::{Deserialize, Serialize};
 
-use super::{ClientId, ClientKeys, RedirectUri, ResponseType, Scope, Scopes, UserName};
+use super::{AgentTerms, ClientId, ClientKeys, RedirectUri, ResponseType, Scope, Scopes, UserName};
 use crate::secret::Secret;
 
 /// A registered client, whatever its source.
@@ -58,6 +58,8 @@ pub struct Client {
     pub backchannel_logout_uri: Option<RedirectUri>,
     /// Whether its grants end with the user's login session, however that ends.
     pub ends_with_login: bool,
+    /// Whether it is an agent, and on which terms: it reads and writes by scopes of its own, within a budget.
+    pub agent: Option<AgentTerms>,
     /// A disabled client is as good as unknown.
     pub enabled: bool,
     /// Where it was registered.
@@ -75,6 +77,19 @@ impl Client {
     #[must_use]
     pub fn allows(&self, allowance: Allowance) -> bool {
         self.allow.contains(allowance) || (self.mode == ClientMode::Compat && allowance.is_compat())
+    }
+
+    /// Whether a user who allows it something must tick this scope besides: it is an agent's, and may do more than read.
+    #[must_use]
+    pub fn must_be_ticked(&self, scope: &str) -> bool {
+        self.agent.is_some() && !Scope::only_reads(scope)
+    }
+
+    /// The same client as an agent: `all` is not for it, and its users are asked.
+    #[must_use]
+    pub fn into_agent(self, terms: AgentTerms) -> Self {
+        let scopes = self.scopes.filtered(|scope| scope != Scope::ALL);
+        Self { agent: Some(terms), scopes, skip_consent: false, ..self }
     }
 
     /// Whether it may ask the authorization endpoint for this.

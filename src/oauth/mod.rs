@@ -1,6 +1,7 @@
 //! The protocol: types and rules of OAuth 2.0 and OpenID Connect. No IO, no clock, no randomness of its own, no `async`.
 
 mod actor;
+mod agent;
 mod authorization_request;
 mod client;
 mod client_keys;
@@ -20,6 +21,7 @@ mod token;
 mod user_code;
 
 pub use actor::Actor;
+pub use agent::{AgentTerms, DailyBudget};
 pub use authorization_request::{AuthorizationRequest, Prompt, RedirectTarget};
 pub use client::{
     Allowance, Allowances, Client, ClientAuthMethod, ClientMode, ClientSource, GrantType, IdTokenClaims, Pkce,

@@ -20,6 +20,13 @@ impl Scope {
     pub const ALL: &'static str = "all";
     /// `offline_access`: outlives the login session.
     pub const OFFLINE_ACCESS: &'static str = "offline_access";
+    /// `erp:read`: what an agent needs for requests that change nothing.
+    pub const ERP_READ: &'static str = "erp:read";
+    /// `erp:write`: what an agent needs for all others.
+    pub const ERP_WRITE: &'static str = "erp:write";
+    /// What an agent may be granted where nobody says more or less.
+    pub const OF_AGENTS: [&'static str; 6] =
+        [Self::OPENID, "profile", "email", Self::OFFLINE_ACCESS, Self::ERP_READ, Self::ERP_WRITE];
     /// The scopes of OpenID Connect Core §5.4 that name claims, and `roles`, ERPNext's own.
     pub const OIDC_CLAIMS: [&'static str; 5] = ["profile", "email", "phone", "address", "roles"];
 
@@ -39,6 +46,12 @@ impl Scope {
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+
+    /// Whether it is known to open nothing that changes anything: a user grants an agent any other by name.
+    #[must_use]
+    pub fn only_reads(scope: &str) -> bool {
+        [Self::OPENID, Self::OFFLINE_ACCESS, Self::ERP_READ].contains(&scope) || Self::OIDC_CLAIMS.contains(&scope)
     }
 }
 

@@ -8,7 +8,7 @@ use http::{HeaderMap, Method, Version, header::CONTENT_LENGTH, header::COOKIE, h
 use pingora::proxy::Session;
 
 use super::{
-    Gateway,
+    Gateway, agents,
     body::{BodyHead, BodyWatch},
     context::{Outcome, RequestContext},
     local,
@@ -113,8 +113,9 @@ impl Gateway {
         if let Some(body) = &mut body {
             body.may_log_in = applicant.terms.may_log_in;
         }
+        let has_body = body.is_some();
         // Apart: Pingora moves what every request waits on, and most have no body.
-        let (checked, terms) = match body {
+        let (mut checked, terms) = match body {
             Some(mut body) if applicant.router.has_rules() => {
                 Box::pin(self.judge(request, context, applicant, &mut body)).await?
             }
@@ -149,8 +150,11 @@ impl Gateway {
             }
             body.guard(Seen { call: true, method: false });
         }
+        let effect = agents::check(&mut checked, &terms, request, has_body);
         self.count(&checked, context);
-        context.permit = checked.map_err(Refused::Access)?;
+        let permit = checked.map_err(Refused::Access)?;
+        self.spend(permit.as_ref().zip(effect), context)?;
+        context.permit = permit;
         context.outcome = Outcome::Forwarded(terms.service);
         context.terms = Some(terms);
         Ok(())

@@ -3,6 +3,7 @@
 
 mod access_log;
 mod admission;
+mod agents;
 mod body;
 mod context;
 mod cookies;

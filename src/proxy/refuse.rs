@@ -8,7 +8,10 @@ use http::{
 use serde_json::json;
 
 use crate::{
-    access::{Denial, NONCE_HEADER, Realm},
+    access::{
+        Denial, NONCE_HEADER, Realm,
+        agents::{Budget, UsedUp},
+    },
     http1::Fields,
     route::{BadTarget, Refusal},
 };
@@ -31,6 +34,8 @@ pub(super) enum Refused {
     Access(Denial),
     /// Too many logins failed from the peer's address; in so many seconds one may be tried again.
     TooManyLogins(u64),
+    /// The agent's budget of the day is used up.
+    BudgetUsedUp(UsedUp),
     /// A value of its body names a method of ERPNext's own OAuth.
     ReservedValue,
     /// Its body.
@@ -119,7 +124,7 @@ impl Refused {
         let mut answer = if wants_html { page(&told) } else { object(&told) };
         *answer.status_mut() = told.status;
         finish(&mut answer);
-        if let Self::TooManyLogins(seconds) = self {
+        if let Self::TooManyLogins(seconds) | Self::BudgetUsedUp(UsedUp { retry_after: seconds, .. }) = self {
             answer.headers_mut().insert(RETRY_AFTER, HeaderValue::from(*seconds));
         }
         answer
@@ -139,6 +144,7 @@ impl Refused {
                 "too_many_logins",
                 "Too many logins have failed. Try again later.",
             ),
+            Self::BudgetUsedUp(used_up) => budget(used_up.budget),
             Self::SidBesideCookie => Told::new(
                 BAD,
                 "invalid_request",
@@ -168,6 +174,16 @@ impl Refused {
             Self::Internal | Self::Access(_) => {
                 unavailable(StatusCode::SERVICE_UNAVAILABLE, "internal", "The request can't be served at the moment.")
             }
+        }
+    }
+}
+
+fn budget(budget: Budget) -> Told {
+    let told = |reason, text: &str| Told::new(StatusCode::TOO_MANY_REQUESTS, "budget_used_up", reason, text);
+    match budget {
+        Budget::Requests => told("requests_used_up", "This client has used up its requests of the day (UTC)."),
+        Budget::Writes => {
+            told("writes_used_up", "This client has used up its writes of the day (UTC). It can still read.")
         }
     }
 }

@@ -46,10 +46,12 @@ pub(super) struct Decided {
     pub(super) auth: RouteAuth,
     pub(super) demand: Demand,
     pub(super) rule: Option<usize>,
+    /// Whether rules say of all of it that it only reads.
+    pub(super) reads: bool,
 }
 
 /// Says nothing beside another decision.
-const ANYTHING: Decided = Decided { auth: RouteAuth::Pass, demand: Demand::Nothing, rule: None };
+const ANYTHING: Decided = Decided { auth: RouteAuth::Pass, demand: Demand::Nothing, rule: None, reads: true };
 
 impl Decided {
     /// This and another one: both must be met.
@@ -60,7 +62,12 @@ impl Decided {
             (RouteAuth::Pass, RouteAuth::Pass) => RouteAuth::Pass,
             _ => RouteAuth::Optional,
         };
-        Self { auth, demand: self.demand.and(other.demand), rule: other.rule.or(self.rule) }
+        Self {
+            auth,
+            demand: self.demand.and(other.demand),
+            rule: other.rule.or(self.rule),
+            reads: self.reads && other.reads,
+        }
     }
 
     /// The same for something that the request leads to: Desk does so with cookies, so that no token is asked for.
@@ -162,7 +169,8 @@ impl Router {
         let leads_on = !reached.documents.is_empty() || reached.else_where != Elsewhere::No;
         let documents = self.by_documents(asked, reached)?;
         let decided = match own {
-            None if leads_on => documents,
+            // That what is reached is only read says nothing of what else the call does.
+            None if leads_on => Decided { reads: false, ..documents },
             None => self.default_decision(),
             Some(own) if self.about_documents => own.and(documents),
             Some(own) => own,
@@ -183,7 +191,9 @@ impl Router {
             };
             let doctype = comparable(&document.doctype)?;
             let api = name.map_or(Api::Doctype(doctype), |name| Api::Document { doctype, name });
-            Ok(decided.and(self.or_default(self.first(asked, &document.method, &Names::of(api))).of_reached()))
+            let reached = self.or_default(self.first(asked, &document.method, &Names::of(api))).of_reached();
+            let reads = reached.reads || document.method == Method::GET;
+            Ok(decided.and(Decided { reads, ..reached }))
         })?;
         match reached.else_where {
             Elsewhere::No => Ok(decided),
@@ -200,13 +210,13 @@ impl Router {
             let rule = found.as_ref().map(|(index, ..)| *index);
             trace.borrow_mut().push(Step { method: method.clone(), name: names.describe(), rule });
         }
-        found.map(|(index, rule, demand)| Decided { auth: rule.auth, demand, rule: Some(index) })
+        found.map(|(index, rule, demand)| Decided { auth: rule.auth, demand, rule: Some(index), reads: rule.reads })
     }
 
     /// Without a rule: as soon as any rule names scopes, only `all` will do.
     fn default_decision(&self) -> Decided {
         let demand = if self.scoped { Demand::All } else { Demand::Nothing };
-        Decided { auth: RouteAuth::Optional, demand, rule: None }
+        Decided { auth: RouteAuth::Optional, demand, rule: None, reads: false }
     }
 
     fn or_default(&self, found: Option<Decided>) -> Decided {

@@ -114,6 +114,7 @@ mod tests {
             auth: RouteAuth::Bearer,
             scopes: vec![(*scope).to_owned()],
             strict: false,
+            reads: false,
         });
         Router::new(&rules.collect::<Vec<_>>()).expect("good rules")
     }

@@ -10,6 +10,7 @@
 mod body;
 mod calls;
 mod decide;
+mod effect;
 mod endpoint;
 mod letters;
 mod meaning;
@@ -28,6 +29,7 @@ use http::Method;
 
 pub use body::{BadContentType, BodyKind, BodyScan, Fields, Found, Seen, Unreadable};
 pub use decide::Step;
+pub use effect::may_write;
 pub use endpoint::{Endpoint, RESERVED_METHODS};
 pub use meaning::{Action, Opened, Subject};
 pub use query::Query;
@@ -80,6 +82,8 @@ pub struct Terms {
     pub may_log_in: bool,
     /// What a body may still tell, where rules are asked.
     pub tells: Tells,
+    /// Whether a rule says that it only reads, whatever its method.
+    pub reads: bool,
 }
 
 /// What the parameters of a body may tell besides `cmd`.
@@ -250,6 +254,7 @@ impl Router {
             auth: decided.auth,
             demand: decided.demand,
             rule: decided.rule,
+            reads: decided.reads,
             sid_in_query,
             may_log_in,
             tells: if self.has_rules() {

@@ -78,6 +78,8 @@ pub(super) struct Rule {
     pub(super) auth: RouteAuth,
     scopes: RuleScopes,
     pub(super) strict: bool,
+    /// Whether an agent's request counts as a read, whatever its method.
+    pub(super) reads: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -128,6 +130,7 @@ impl Rule {
             auth: settings.auth,
             scopes: RuleScopes::new(scopes),
             strict: settings.strict,
+            reads: settings.reads,
             pattern,
         })
     }

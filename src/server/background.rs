@@ -11,7 +11,7 @@ use tokio::{
 use super::{
     counts,
     site::Site,
-    upkeep::{ClientUpkeep, NativeUpkeep, RegistrationUpkeep},
+    upkeep::{AgentUpkeep, ClientUpkeep, NativeUpkeep, RegistrationUpkeep},
 };
 use crate::issuer::{HEARD_OF, KeyRound};
 
@@ -22,6 +22,10 @@ const PURGE_INTERVAL: Duration = Duration::from_secs(60);
 const PURGE_BATCH: u32 = 100;
 /// How soon a client that another process has registered, changed or removed is heard of.
 const REGISTRATIONS_INTERVAL: Duration = Duration::from_secs(1);
+/// How soon is heard that the operator has stopped agents, or lets them run again: within a second, with what it takes.
+const SWITCH_INTERVAL: Duration = Duration::from_millis(500);
+/// What agents did is written this often: so much may be lost by a power cut, and processes know of each other so late.
+const BUDGETS_INTERVAL: Duration = Duration::from_secs(2);
 /// What was counted for the audit trail is written this often.
 const TALLY_INTERVAL: Duration = Duration::from_secs(60);
 /// Whether a signing key is due for rotation, or another process has rotated some, is looked at this often. A round or
@@ -62,13 +66,30 @@ impl Background {
         let registered = RegistrationUpkeep::new(Arc::clone(&self.site), self.periods.unused_client);
         let registrations = self.every(REGISTRATIONS_INTERVAL, || registered.round());
         let sweep = self.every(PURGE_INTERVAL, || registered.sweep());
+        let agents = AgentUpkeep::new(Arc::clone(&self.site));
+        let switch = self.every(SWITCH_INTERVAL, || agents.hear());
+        let budgets = self.every(BUDGETS_INTERVAL, || agents.settle());
         let revocations = self.site.access.follow_revocations(self.shutdown.clone());
         let counts = self.every(COUNTS_INTERVAL, || counts::write(&self.site));
         let purge = self.every(PURGE_INTERVAL, || self.purge());
         let keys = self.every(KEYS_INTERVAL, || self.keep_keys_up());
         let tally = self.every(TALLY_INTERVAL, || self.write_tally());
         let logouts = self.site.backchannel.run(self.shutdown.clone());
-        tokio::join!(erpnext, clients, natives, registrations, sweep, revocations, counts, purge, keys, tally, logouts);
+        let agents = async { tokio::join!(switch, budgets) };
+        tokio::join!(
+            erpnext,
+            clients,
+            natives,
+            registrations,
+            sweep,
+            agents,
+            revocations,
+            counts,
+            purge,
+            keys,
+            tally,
+            logouts
+        );
     }
 
     async fn every<F: Future<Output = ()>>(&self, period: Duration, task: impl Fn() -> F) {

@@ -2,7 +2,7 @@
 
 use super::site::Site;
 
-/// Writes the counts of used allowances, and when grants and ERPNext's own tokens were used. What can't be written waits for the
+/// Writes what agents did, the counts of used allowances, and when grants and ERPNext's own tokens were used. What can't be written waits for the
 /// next time.
 pub(super) async fn write(site: &Site) {
     if let Some(natives) = &site.natives {
@@ -10,6 +10,9 @@ pub(super) async fn write(site: &Site) {
     }
     site.access.write_uses().await;
     site.clients.write_uses().await;
+    if let Err(error) = site.access.agents().settle(&*site.store, site.clock.now()).await {
+        tracing::error!(%error, "what agents did can't be written");
+    }
     let uses = site.issuer.allowances.take();
     if uses.is_empty() {
         return;

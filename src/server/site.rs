@@ -7,9 +7,12 @@ use anyhow::Context;
 use tokio::runtime::Handle;
 
 use crate::{
-    access::{AccessCheck, AccessGround, Proofs},
+    access::{
+        AccessCheck, AccessGround, Proofs,
+        agents::{Agents, Budgets},
+    },
     backchannel::Backchannel,
-    clock::{Clock, SystemClock},
+    clock::{Clock, SystemClock, UnixTime},
     config::{ClientSettings, ClientSync, Config, LimitsSettings, NativeTokens as NativeTokensSetting, Rate},
     endpoints::{Allotment, EndpointSettings, Endpoints, Limit, Limits, Look, RegistrationRules},
     erpnext::{
@@ -24,7 +27,7 @@ use crate::{
     random::{OsRandom, Random},
     route::{CurrentRouter, Router},
     secret::{Purpose, SecretKey},
-    store::{EmbeddedStore, Store, secret_key},
+    store::{EmbeddedStore, Store, StoreResult, secret_key},
     telemetry::{
         audit::{Audit, AuditEvent},
         metrics::Metrics,
@@ -92,6 +95,8 @@ impl Site {
         let natives = (config.erpnext.native_tokens == NativeTokensSetting::Accept).then(|| erpnext.native_tokens());
         let natives = natives.map(Arc::new);
         io.block_on(recall(&registry, natives.as_deref())).context("what the store has of ERPNext")?;
+        let agents = Agents::new(agent_budgets(config));
+        io.block_on(recall_agents(&agents, &*store, clock.now())).context("what the store has of agents")?;
         let mint = Arc::new(TokenMint::new(&secret_key));
         let signing = io.block_on(SigningKeys::load(Arc::clone(&store), &algorithms, key_lives(config), clock.now()));
         let signing = Arc::new(signing.context("the signing keys can't be read or made")?);
@@ -102,6 +107,7 @@ impl Site {
             directory: Arc::clone(&erpnext) as _,
             clients: Arc::clone(&registry),
             natives: natives.clone(),
+            agents,
             jwts: Some(AccessJwts::new(Arc::clone(&signing), config.server.public_url.as_str().to_owned())),
             user_ttl: config.erpnext.user_ttl,
         };
@@ -167,6 +173,16 @@ async fn recall(clients: &ClientRegistry, natives: Option<&NativeTokens>) -> Res
     }
 }
 
+/// Whether agents run, and what they did today.
+async fn recall_agents(agents: &Agents, store: &dyn Store, now: UnixTime) -> StoreResult<()> {
+    agents.hear(store).await?;
+    agents.settle(store, now).await
+}
+
+pub(super) const fn agent_budgets(config: &Config) -> Budgets {
+    Budgets { requests: config.agents.requests_per_day, writes: config.agents.writes_per_day }
+}
+
 /// Ends the grants of users who are gone. The adapter that notices them is made before the issuer.
 #[derive(Default)]
 struct UsersGone(std::sync::OnceLock<std::sync::Weak<Issuer>>);
@@ -223,7 +239,8 @@ fn client_blocks(config: &Config) -> (Vec<ClientSettings>, Vec<Client>) {
 pub(super) fn registry(config: &Config, erpnext: &Erpnext, store: &Arc<dyn Store>) -> ClientRegistry {
     let (clients, rules) = clients_of(config);
     let upstream = sync_is_on(config).then(|| erpnext.clients(rules));
-    ClientRegistry::with_upstream(clients, upstream).with_registered(RegisteredClients::new(Arc::clone(store)))
+    let registered = RegisteredClients::new(Arc::clone(store), config.registration.agents);
+    ClientRegistry::with_upstream(clients, upstream).with_registered(registered)
 }
 
 fn clients_of(config: &Config) -> (Vec<Client>, ClientRules) {

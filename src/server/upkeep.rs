@@ -3,7 +3,7 @@
 use std::{
     sync::{
         Arc,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicU32, Ordering},
     },
     time::Duration,
 };
@@ -13,6 +13,7 @@ use tokio::sync::Mutex;
 use super::site::Site;
 use crate::{
     erpnext::{ClientChanges, DirectoryError},
+    store::StoreError,
     telemetry::audit::AuditEvent,
 };
 
@@ -137,6 +138,68 @@ impl RegistrationUpkeep {
                 count: Some(client.ended.len() as u64),
                 ..AuditEvent::default()
             });
+        }
+    }
+}
+
+/// Hears whether the operator lets agents run, and keeps what they did in step with other processes.
+pub(super) struct AgentUpkeep {
+    site: Arc<Site>,
+    health: Health,
+    /// How often it has been heard that they are stopped, since they were.
+    heard: AtomicU32,
+}
+
+/// When grants of agents end that were issued while they were being stopped: at once, and when every request has been answered
+/// that had begun before.
+const SWEEPS: [u32; 2] = [0, 40];
+
+impl AgentUpkeep {
+    pub(super) const fn new(site: Arc<Site>) -> Self {
+        Self { site, health: Health::new("agents"), heard: AtomicU32::new(0) }
+    }
+
+    /// Asks whether agents are stopped. Where they are, what the command that stopped them did not know of ends, too.
+    pub(super) async fn hear(&self) {
+        let agents = self.site.access.agents();
+        if let Err(error) = agents.hear(&*self.site.store).await {
+            return self.health.note(Err(&DirectoryError::Unavailable(error.to_string())));
+        }
+        self.health.note(Ok(()));
+        let heard = self.heard.load(Ordering::Relaxed);
+        if !agents.are_stopped() {
+            if heard > 0 {
+                tracing::warn!("agents run again: the operator has started them");
+            }
+            return self.heard.store(0, Ordering::Relaxed);
+        }
+        if heard == 0 {
+            tracing::warn!("agents are stopped by the operator");
+        }
+        if SWEEPS.contains(&heard)
+            && let Err(error) = self.end_grants().await
+        {
+            return tracing::error!(%error, "the grants of agents can't be ended yet");
+        }
+        self.heard.store(heard.saturating_add(1), Ordering::Relaxed);
+    }
+
+    async fn end_grants(&self) -> Result<(), StoreError> {
+        let known = self.site.clients.known();
+        for agent in known.iter().filter(|client| client.agent.is_some()) {
+            for grant in self.site.store.revoke_client(&agent.id, self.site.clock.now()).await? {
+                (self.site.issuer.grant_ended)(&grant);
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes what agents did, and hears what they did elsewhere.
+    pub(super) async fn settle(&self) {
+        let (agents, now) = (self.site.access.agents(), self.site.clock.now());
+        let settled = agents.settle(&*self.site.store, now).await;
+        if let Err(error) = settled {
+            tracing::error!(%error, "what agents did can't be written yet");
         }
     }
 }

@@ -16,11 +16,11 @@ use async_trait::async_trait;
 
 pub use embedded::EmbeddedStore;
 pub use records::{
-    AccessTokenFacts, AllowanceUse, ClientSession, CodeRecord, Connection, Consent, DeviceApproval, DeviceDecision,
-    EndOfLogin, Grant, GrantUser, KeptClient, KeySuccession, LogoutNotice, NativeCount, NativeImport, NativeRow,
-    NativeState, NewAccessToken, NewGrant, NewRefreshToken, POLL_INTERVAL, PendingDevice, PendingLogout,
+    AccessTokenFacts, AgentUse, AllowanceUse, ClientSession, CodeRecord, Connection, Consent, Day, DeviceApproval,
+    DeviceDecision, EndOfLogin, Grant, GrantUser, KeptClient, KeySuccession, LogoutNotice, NativeCount, NativeImport,
+    NativeRow, NativeState, NewAccessToken, NewGrant, NewRefreshToken, POLL_INTERVAL, PendingDevice, PendingLogout,
     PendingRequest, RefreshOutcome, RefreshStep, RefreshSuccession, RefreshTokenFacts, RegisteredClient, RemovedClient,
-    Revocation, RevocationSeq, ShadowToken, StoredSigningKey, TakenCode, TakenDevice,
+    Revocation, RevocationSeq, ShadowToken, StoppedAgents, StoredSigningKey, TakenCode, TakenDevice,
 };
 
 use crate::{
@@ -240,6 +240,19 @@ pub trait Store: Send + Sync + 'static {
     ) -> StoreResult<Vec<RemovedClient>>;
     /// Notes when registered clients were last used.
     async fn note_client_uses(&self, uses: Vec<(ClientId, UnixTime)>) -> StoreResult<()>;
+
+    // Agents
+
+    /// Adds to what agents did; kept for some days.
+    async fn count_agent_uses(&self, uses: Vec<AgentUse>) -> StoreResult<()>;
+    /// What each agent did on a day, in the order of clients.
+    async fn agent_uses(&self, day: Day) -> StoreResult<Vec<AgentUse>>;
+    /// Notes that all agents are stopped, unless they are already, and ends all grants of these, with their consents.
+    async fn stop_agents(&self, agents: Vec<ClientId>, now: UnixTime) -> StoreResult<StoppedAgents>;
+    /// Lets agents run again; `false` when they were not stopped.
+    async fn start_agents(&self) -> StoreResult<bool>;
+    /// Since when all agents are stopped; `None`: they are not.
+    async fn agents_stopped_since(&self) -> StoreResult<Option<UnixTime>>;
 
     // Report and upkeep
 

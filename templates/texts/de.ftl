@@ -3,6 +3,9 @@ consent-title = Zugriff erlauben?
 consent-heading = { $app } möchte auf { $site } zugreifen
 signed-in-as = Angemeldet als
 consent-list = Wenn Sie es erlauben, kann die Anwendung:
+consent-ticks = Kreuzen Sie an, was sie außerdem darf:
+consent-agent = Dies ist ein Agent: Er handelt selbstständig, und niemand sieht sich jeden seiner Schritte an.
+consent-registered = Diese Anwendung hat sich selbst registriert. Niemand hat ihren Namen geprüft.
 allow = Erlauben
 deny = Ablehnen
 switch-user = Mit einem anderen Konto anmelden
@@ -50,6 +53,8 @@ continue-button = Weiter zur Anwendung
 
 # Was Berechtigungen bedeuten
 scope-all = auf { $site } alles tun, was Sie dürfen
+scope-erp-read = auf { $site } alles sehen, was Sie sehen dürfen
+scope-erp-write = auf { $site } Datensätze anlegen, ändern und löschen, soweit Sie das dürfen
 scope-openid = Ihren Namen, Ihre E-Mail-Adresse, Ihr Bild und Ihre Rollen sehen
 scope-identity = Sie wiedererkennen
 scope-profile = Ihren Namen, Ihr Bild und Ihre weiteren Angaben zur Person sehen (etwa Geschlecht, Geburtsdatum, Sprache und Zeitzone)

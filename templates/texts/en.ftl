@@ -3,6 +3,9 @@ consent-title = Allow access?
 consent-heading = { $app } asks for access to { $site }
 signed-in-as = Signed in as
 consent-list = If you allow it, the application can:
+consent-ticks = Tick what it may do besides:
+consent-agent = This is an agent: it acts by itself, and nobody looks at each of its steps.
+consent-registered = This application registered itself. Nobody has checked its name.
 allow = Allow
 deny = Deny
 switch-user = Sign in as somebody else
@@ -65,6 +68,8 @@ continue-button = Continue to the application
 
 # What scopes mean
 scope-all = do everything on { $site } that you may do
+scope-erp-read = see everything on { $site } that you may see
+scope-erp-write = create, change and delete records on { $site }, as far as you may
 scope-openid = see your name, e-mail address, picture and roles
 scope-identity = recognise you
 scope-profile = see your name, your picture and what else you have entered about yourself (such as gender, date of birth, language and time zone)

@@ -3,6 +3,9 @@ consent-title = ¿Permitir el acceso?
 consent-heading = { $app } pide acceso a { $site }
 signed-in-as = Sesión iniciada como
 consent-list = Si lo permite, la aplicación podrá:
+consent-ticks = Marque lo que podrá hacer además:
+consent-agent = Esto es un agente: actúa por sí mismo y nadie mira cada uno de sus pasos.
+consent-registered = Esta aplicación se ha registrado a sí misma. Nadie ha comprobado su nombre.
 allow = Permitir
 deny = Rechazar
 switch-user = Iniciar sesión con otra cuenta
@@ -50,6 +53,8 @@ continue-button = Continuar a la aplicación
 
 # Qué significan los permisos
 scope-all = hacer en { $site } todo lo que usted puede hacer
+scope-erp-read = ver en { $site } todo lo que usted puede ver
+scope-erp-write = crear, cambiar y eliminar registros en { $site }, hasta donde usted puede hacerlo
 scope-openid = ver su nombre, correo electrónico, foto y roles
 scope-identity = reconocerle
 scope-profile = ver su nombre, su foto y los demás datos de su perfil (como sexo, fecha de nacimiento, idioma y zona horaria)

@@ -3,6 +3,9 @@ consent-title = Autoriser l’accès ?
 consent-heading = { $app } demande l’accès à { $site }
 signed-in-as = Connecté en tant que
 consent-list = Si vous l’autorisez, l’application pourra :
+consent-ticks = Cochez ce qu’elle pourra faire en plus :
+consent-agent = Ceci est un agent : il agit de lui-même, et personne ne regarde chacune de ses actions.
+consent-registered = Cette application s’est enregistrée elle-même. Personne n’a vérifié son nom.
 allow = Autoriser
 deny = Refuser
 switch-user = Se connecter avec un autre compte
@@ -50,6 +53,8 @@ continue-button = Continuer vers l’application
 
 # Le sens des autorisations
 scope-all = faire sur { $site } tout ce que vous pouvez y faire
+scope-erp-read = voir sur { $site } tout ce que vous pouvez y voir
+scope-erp-write = créer, modifier et supprimer des enregistrements sur { $site }, dans la limite de vos droits
 scope-openid = voir votre nom, votre adresse e-mail, votre photo et vos rôles
 scope-identity = vous reconnaître
 scope-profile = voir votre nom, votre photo et les autres informations de votre profil (comme le sexe, la date de naissance, la langue et le fuseau horaire)

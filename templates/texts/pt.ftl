@@ -3,6 +3,9 @@ consent-title = Permitir o acesso?
 consent-heading = { $app } pede acesso a { $site }
 signed-in-as = Sessão iniciada como
 consent-list = Se você permitir, o aplicativo poderá:
+consent-ticks = Marque o que ele poderá fazer além disso:
+consent-agent = Isto é um agente: ele age por conta própria, e ninguém acompanha cada um de seus passos.
+consent-registered = Este aplicativo se registrou sozinho. Ninguém verificou o nome dele.
 allow = Permitir
 deny = Recusar
 switch-user = Entrar com outra conta
@@ -50,6 +53,8 @@ continue-button = Continuar para o aplicativo
 
 # O que significam as permissões
 scope-all = fazer em { $site } tudo o que você pode fazer
+scope-erp-read = ver em { $site } tudo o que você pode ver
+scope-erp-write = criar, alterar e excluir registros em { $site }, até onde você pode
 scope-openid = ver seu nome, e-mail, foto e funções
 scope-identity = reconhecer você
 scope-profile = ver seu nome, sua foto e os outros dados do seu perfil (como gênero, data de nascimento, idioma e fuso horário)

@@ -3,6 +3,9 @@ consent-title = 允许访问吗？
 consent-heading = { $app } 请求访问 { $site }
 signed-in-as = 当前登录用户：
 consent-list = 如果您允许，该应用可以：
+consent-ticks = 勾选它还可以做什么：
+consent-agent = 这是一个自动代理：它会自行操作，没有人查看它的每一步。
+consent-registered = 该应用是自行注册的，没有人核实过它的名称。
 allow = 允许
 deny = 拒绝
 switch-user = 使用其他账号登录
@@ -49,6 +52,8 @@ continue-button = 继续前往应用
 
 # 权限的含义
 scope-all = 在 { $site } 上执行您有权执行的一切操作
+scope-erp-read = 查看您在 { $site } 上有权查看的一切
+scope-erp-write = 在您的权限范围内，在 { $site } 上创建、修改和删除记录
 scope-openid = 查看您的姓名、电子邮箱、头像和角色
 scope-identity = 识别您的身份
 scope-profile = 查看您的姓名、头像和个人资料中的其他信息（例如性别、出生日期、语言和时区）

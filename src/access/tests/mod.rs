@@ -51,6 +51,10 @@ impl Scene {
             directory: Arc::<FakeDirectory>::clone(&directory),
             clients: Arc::new(ClientRegistry::new(vec![client])),
             natives: None,
+            agents: agents::Agents::new(agents::Budgets {
+                requests: crate::oauth::DailyBudget::Off,
+                writes: crate::oauth::DailyBudget::Off,
+            }),
             jwts: None,
             user_ttl: USER_TTL,
         };

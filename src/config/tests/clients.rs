@@ -1,9 +1,9 @@
 //! `[[client]]`: what its keys mean together.
 
-use super::{assert_wrong, config};
+use super::{ClientSettings, assert_wrong, config};
 use crate::oauth::{
-    Allowance, Client, ClientAuthMethod, ClientId, ClientMode, ClientSource, GrantType, Pkce, ResponseType,
-    SigningAlgorithm, UserName,
+    AgentTerms, Allowance, Client, ClientAuthMethod, ClientId, ClientMode, ClientSource, DailyBudget, GrantType, Pkce,
+    ResponseType, SigningAlgorithm, UserName,
 };
 
 fn block(more: &str) -> String {
@@ -244,4 +244,49 @@ fn a_client_is_told_of_logouts_over_https_or_loopback() {
         assert_wrong(&block(uri), "client[0].backchannel_logout_uri", "must be https");
     }
     assert_wrong(&block("https://shop.example.com/#x"), "client[0].backchannel_logout_uri", "fragment");
+}
+
+#[test]
+fn an_agent_has_scopes_and_a_budget_of_its_own() {
+    let agent = |more: &str| config(&block(&format!("{URIS}{SECRET}agent = true\n{more}"))).client[0].to_client();
+    let plain = agent("");
+    assert_eq!(plain.scopes.to_string(), "openid profile email offline_access erp:read erp:write");
+    assert_eq!(plain.agent, Some(AgentTerms::default()));
+    assert!(!plain.may_be_granted("all") && plain.must_be_ticked("erp:write") && !plain.must_be_ticked("erp:read"));
+    let own = agent("scopes = ['erp:read']\nrequests_per_day = 7\nwrites_per_day = 'off'");
+    let terms = own.agent.expect("an agent");
+    assert_eq!((terms.requests_per_day, terms.writes_per_day), (Some(DailyBudget::of(7)), Some(DailyBudget::Off)));
+    assert_eq!(own.scopes.to_string(), "erp:read");
+    assert_eq!(client(&format!("{URIS}{SECRET}")).agent, None);
+    for (more, key, part) in [
+        ("agent = true\nscopes = ['all', 'erp:read']", "scopes", "`all` is not for agents"),
+        ("agent = true\nskip_consent = true", "skip_consent", "asked what it may do"),
+        ("agent = true\nallow = ['password']", "grant_types", "not for an agent"),
+        ("requests_per_day = 7", "requests_per_day", "agent = true"),
+        ("agent = true\nwrites_per_day = 0", "writes_per_day", "above 0"),
+        ("agent = true\nwrites_per_day = 'none'", "writes_per_day", "\"off\" for no limit"),
+    ] {
+        assert_wrong(&block(&format!("{URIS}{SECRET}{more}")), &format!("client[0].{key}"), part);
+    }
+    assert_wrong("registration.scopes = ['all']", "registration.scopes", "agents = false");
+    assert_eq!(config("registration = { scopes = ['all'], agents = false }").registration.scopes.len(), 1);
+}
+
+#[test]
+fn a_client_of_erpnexts_may_be_made_an_agent() {
+    let blocks = config("[[client]]\nid = 'theirs'\nagent = true");
+    let theirs = ClientSettings { id: "theirs".to_owned(), skip_consent: true, ..ClientSettings::default() };
+    let client = blocks.client[0].override_client(theirs.to_client());
+    assert_eq!(client.scopes.to_string(), "openid profile email offline_access erp:read erp:write");
+    assert!(client.agent.is_some() && !client.skip_consent);
+}
+
+#[test]
+fn a_route_reads_where_no_document_is_written() {
+    let route = |path: &str, more: &str| format!("[[route]]\npath = '{path}'\nreads = true\n{more}");
+    assert!(config(&route("/api/method/mcp.handle", "")).route[0].reads);
+    for path in ["/api/resource/{doctype}", "/api/v1/resource/Item/{name}", "/api/v2/document/{doctype}"] {
+        assert_wrong(&route(path, ""), "route[0].reads", "a POST writes documents");
+    }
+    assert_wrong(&route("/x", "auth = 'pass'"), "route[0].reads", "no token is looked at");
 }

@@ -8,6 +8,7 @@ use super::{Browser, Endpoints, HANDLE, Peer, Redirect, Stage, login::Stop};
 use crate::{
     config::LoginPage,
     endpoints::{
+        agents::granted,
         browser::see,
         form,
         forms::{Form, forbidden},
@@ -15,7 +16,7 @@ use crate::{
     },
     erpnext::LoginProbe,
     issuer::LogoutCause,
-    oauth::{ErrorCode, TokenHash, UserName},
+    oauth::{ErrorCode, Scopes, TokenHash, UserName},
     telemetry::audit::AuditEvent,
 };
 
@@ -61,19 +62,11 @@ impl Endpoints {
             // The page that asks to sign in again asks for nothing else.
             Decision::Allow if signing_in => Err(forbidden()),
             Decision::SignIn => self.sign_in_again(&stage).await,
-            Decision::Allow => self.allow(stage, handle).await,
-            Decision::Deny => {
-                self.use_up(handle).await?;
-                let user = self.user_of(&stage).await;
-                self.issuer.record(&AuditEvent {
-                    event: "authorization_denied",
-                    client_id: Some(stage.client.id.as_str()),
-                    user: user.as_ref().map(UserName::as_str),
-                    address: Some(peer.address),
-                    ..AuditEvent::default()
-                });
-                Ok(stage.refuse(self, ErrorCode::AccessDenied, "the user denied the request"))
+            Decision::Allow => {
+                let scopes = granted(&stage.client, &stage.request.scopes, &form)?;
+                self.allow(stage, scopes, handle).await
             }
+            Decision::Deny => self.deny(&stage, handle).await,
         }
     }
 
@@ -88,7 +81,25 @@ impl Endpoints {
         self.stored_stage(pending, handle, browser, Redirect::AfterPost, (headers, peer)).await
     }
 
-    async fn allow(&self, mut stage: Stage, handle: &str) -> Result<Answer, OAuthError> {
+    async fn deny(&self, stage: &Stage, handle: &str) -> Result<Answer, OAuthError> {
+        self.use_up(handle).await?;
+        let user = self.user_of(stage).await;
+        self.issuer.record(&AuditEvent {
+            event: "authorization_denied",
+            client_id: Some(stage.client.id.as_str()),
+            user: user.as_ref().map(UserName::as_str),
+            address: Some(stage.peer.address),
+            ..AuditEvent::default()
+        });
+        Ok(stage.refuse(self, ErrorCode::AccessDenied, "the user denied the request"))
+    }
+
+    async fn allow(&self, mut stage: Stage, granted: Scopes, handle: &str) -> Result<Answer, OAuthError> {
+        // Whoever allows and ticks nothing, where there was nothing else, has allowed nothing.
+        if granted.is_empty() && !stage.request.scopes.is_empty() {
+            return self.deny(&stage, handle).await;
+        }
+        stage.request.scopes = granted;
         // How old the login may be was judged when the page was shown, and is not judged again (decision 13).
         stage.request.prompt.login = false;
         stage.request.max_age = None;

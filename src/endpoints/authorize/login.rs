@@ -7,6 +7,7 @@ use crate::{
     config::LoginPage,
     endpoints::{
         METHOD_PATH,
+        agents::STOPPED,
         browser::{add_cookie, see},
         forms::Form,
         pages::Page,
@@ -43,6 +44,9 @@ impl From<OAuthError> for Stop {
 impl Endpoints {
     /// The user behind the login session.
     pub(super) async fn check_login(&self, stage: &Stage) -> Result<Login, Stop> {
+        if self.is_stopped(&stage.client).await? {
+            return Err(Stop::Refused(ErrorCode::AccessDenied, STOPPED));
+        }
         let sid = stage.browser.sid.as_ref().ok_or(Stop::LoggedOut)?;
         let name = self.login_user(sid, stage.peer).await?.ok_or(Stop::LoggedOut)?;
         let user = self.issuer.grant_user(&name).await.map_err(refused)?;

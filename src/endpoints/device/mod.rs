@@ -32,6 +32,7 @@ impl Endpoints {
         let presented = PresentedClient::of(request.headers(), &form)?;
         let checked = self.token_endpoint_client(&presented, peer).await?;
         let client = checked.client();
+        self.check_is_running(client).await?;
         let answer = match check_grant_type(client, GrantType::DeviceCode).and_then(|()| check_scopes(client, &form)) {
             Ok(scopes) => self.begin_device(client, scopes, peer).await,
             Err(error) => Err(error),

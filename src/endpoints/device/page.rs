@@ -10,6 +10,7 @@ use super::{Answer, Endpoints, GrantType, OAuthError, Peer, USER_CODE, UserCode,
 use crate::{
     endpoints::{
         Counted, LoginName,
+        agents::{STOPPED, granted},
         authorize::authorization_parameters,
         browser::{Browser, see},
         forms::{Form, forbidden},
@@ -18,7 +19,7 @@ use crate::{
         texts::Language,
     },
     issuer::IssueError,
-    oauth::{Client, ErrorCode, GrantId},
+    oauth::{Client, ErrorCode, GrantId, Scopes},
     store::{GrantUser, PendingDevice},
     telemetry::audit::AuditEvent,
 };
@@ -80,7 +81,10 @@ impl Endpoints {
                     return Err(forbidden());
                 }
                 match decision {
-                    "allow" => self.allow_device(&visit, &asked).await,
+                    "allow" => {
+                        let scopes = granted(&asked.client, &asked.pending.scopes, &form)?;
+                        self.allow_device(&visit, &asked, scopes).await
+                    }
                     "deny" => self.deny_device(&visit, &asked).await,
                     _ => Err(OAuthError::invalid_request("decision is missing or unknown")),
                 }
@@ -125,6 +129,9 @@ impl Endpoints {
     /// The client must still allow all of it, and this user the client.
     async fn check_asked(&self, visit: &Visit, asked: &Asked) -> Result<(), OAuthError> {
         let client = &asked.client;
+        if self.is_stopped(client).await? {
+            return Err(OAuthError::new(ErrorCode::AccessDenied, STOPPED).with_status(StatusCode::FORBIDDEN));
+        }
         let changed = || OAuthError::invalid_request("the client has changed: start again on the device");
         check_grant_type(client, GrantType::DeviceCode).map_err(|_| changed())?;
         if !asked.pending.scopes.iter().all(|scope| client.may_be_granted(scope.as_str())) {
@@ -139,13 +146,17 @@ impl Endpoints {
         }
     }
 
-    async fn allow_device(&self, visit: &Visit, asked: &Asked) -> Result<Answer, OAuthError> {
+    async fn allow_device(&self, visit: &Visit, asked: &Asked, scopes: Scopes) -> Result<Answer, OAuthError> {
         self.check_asked(visit, asked).await?;
+        // Whoever allows and ticks nothing, where there was nothing else, has allowed nothing.
+        if scopes.is_empty() && !asked.pending.scopes.is_empty() {
+            return self.deny_device(visit, asked).await;
+        }
         let login = visit.browser.sid.as_ref().map(|sid| self.logins.hash(sid)).ok_or_else(forbidden)?;
         let auth_time = self.issuer.store.login(login, self.issuer.clock.now()).await?;
-        let grant = self.issuer.approve_device(&asked.pending, &visit.user, auth_time).await?;
+        let grant = self.issuer.approve_device(&asked.pending, (&visit.user, &scopes), auth_time).await?;
         let grant = grant.ok_or_else(forbidden)?;
-        self.record_device_decision("authorization_granted", Some(&grant), visit, asked);
+        self.record_device_decision(Some((&grant, &scopes)), visit, asked);
         Ok(Page::DeviceDecided { allowed: true }.answer(&self.settings, visit.language))
     }
 
@@ -153,19 +164,20 @@ impl Endpoints {
         if !self.issuer.deny_device(&asked.pending).await? {
             return Err(forbidden());
         }
-        self.record_device_decision("authorization_denied", None, visit, asked);
+        self.record_device_decision(None, visit, asked);
         Ok(Page::DeviceDecided { allowed: false }.answer(&self.settings, visit.language))
     }
 
-    fn record_device_decision(&self, event: &'static str, grant: Option<&GrantId>, visit: &Visit, asked: &Asked) {
+    fn record_device_decision(&self, granted: Option<(&GrantId, &Scopes)>, visit: &Visit, asked: &Asked) {
+        let (grant, scopes) = granted.unzip();
         self.issuer.record(&AuditEvent {
-            event,
+            event: if grant.is_some() { "authorization_granted" } else { "authorization_denied" },
             reason: grant.map(|_| "consented"),
             client_id: Some(asked.client.id.as_str()),
             user: Some(visit.user.name.as_str()),
             grant_id: grant.map(GrantId::as_str),
             grant_type: Some(GrantType::DeviceCode.as_str()),
-            scope: Some(&asked.pending.scopes.to_string()),
+            scope: Some(&scopes.unwrap_or(&asked.pending.scopes).to_string()),
             address: Some(visit.peer.address),
             ..AuditEvent::default()
         });

@@ -5,32 +5,59 @@ use url::Url;
 
 use super::Frame;
 use crate::{
-    endpoints::{EndpointSettings, METHOD_PATH, texts::Texts},
-    oauth::{AuthorizationRequest, Client, Scopes},
+    endpoints::{EndpointSettings, METHOD_PATH, agents::TICK, texts::Texts},
+    oauth::{AuthorizationRequest, Client, ClientSource, Scope, Scopes},
     store::GrantUser,
 };
 
-/// What a user is asked: who wants access to which site, and what each scope means, in words.
-pub(super) fn question(
-    texts: &Texts,
-    settings: &EndpointSettings,
-    client: &Client,
-    scopes: &Scopes,
-) -> (String, Vec<String>) {
-    let rules = settings.rules.load();
-    let meaning =
-        |scope: &str| texts.meaning(scope, &settings.site_name, client.scopes.name_claims(), &rules.opened_by(scope));
-    let heading = texts.with("consent-heading", &[("app", &client.name), ("site", &settings.site_name)]);
-    (heading, scopes.iter().map(|scope| meaning(scope.as_str())).collect())
+/// What a user is asked, in words.
+pub(super) struct Question {
+    /// Who wants access to which site.
+    pub(super) heading: String,
+    /// What is to be known of who asks.
+    pub(super) notes: Vec<String>,
+    /// What each scope means that is granted by the answer.
+    pub(super) meanings: Vec<String>,
+    /// The scopes that are granted only where they are ticked.
+    pub(super) ticks: Vec<Tick>,
+}
+
+/// A scope that is granted only if it is ticked.
+pub(super) struct Tick {
+    pub(super) name: String,
+    pub(super) meaning: String,
+}
+
+impl Question {
+    pub(super) fn new(texts: &Texts, settings: &EndpointSettings, client: &Client, scopes: &Scopes) -> Self {
+        let rules = settings.rules.load();
+        let by_family = client.scopes.name_claims();
+        let meaning = |scope: &str| texts.meaning(scope, &settings.site_name, by_family, &rules.opened_by(scope));
+        let agent = client.agent.map(|_| texts.say("consent-agent"));
+        let registered = (client.source == ClientSource::Registered).then(|| texts.say("consent-registered"));
+        let (mut meanings, mut ticks) = (Vec::new(), Vec::new());
+        for scope in scopes.iter().map(Scope::as_str) {
+            if client.must_be_ticked(scope) {
+                ticks.push(Tick { name: format!("{TICK}{scope}"), meaning: meaning(scope) });
+            } else {
+                meanings.push(meaning(scope));
+            }
+        }
+        Self {
+            heading: texts.with("consent-heading", &[("app", &client.name), ("site", &settings.site_name)]),
+            notes: agent.into_iter().chain(registered).collect(),
+            meanings,
+            ticks,
+        }
+    }
 }
 
 #[derive(Template)]
 #[template(path = "consent.html")]
 pub(super) struct ConsentPage<'a> {
     frame: Frame<'a>,
-    heading: String,
+    question: Question,
     user: &'a str,
-    meanings: Vec<String>,
     action: String,
     handle: &'a str,
     form_token: &'a str,
@@ -46,12 +73,10 @@ impl<'a> ConsentPage<'a> {
         (handle, form_token): (&'a str, &'a str),
     ) -> Self {
         let texts = frame.texts;
-        let (heading, meanings) = question(texts, settings, client, &request.consent_scopes());
         Self {
             frame,
-            heading,
+            question: Question::new(texts, settings, client, &request.consent_scopes()),
             user: user.name.as_str(),
-            meanings,
             action: format!("{METHOD_PATH}approve"),
             handle,
             form_token,

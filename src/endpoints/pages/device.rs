@@ -2,7 +2,7 @@
 
 use askama::Template;
 
-use super::{Frame, consent::question};
+use super::{Frame, consent::Question};
 use crate::{
     endpoints::{EndpointSettings, METHOD_PATH},
     oauth::{Client, Scopes},
@@ -62,9 +62,8 @@ impl<'a> DevicePage<'a> {
 #[template(path = "device_consent.html")]
 pub(super) struct DeviceConsentPage<'a> {
     frame: Frame<'a>,
-    heading: String,
+    question: Question,
     user: &'a str,
-    meanings: Vec<String>,
     code: &'a str,
     form_token: &'a str,
     action: String,
@@ -78,8 +77,8 @@ impl<'a> DeviceConsentPage<'a> {
         scopes: &Scopes,
         (code, form_token): (&'a str, &'a str),
     ) -> Self {
-        let (heading, meanings) = question(frame.texts, settings, client, scopes);
-        Self { frame, heading, user: user.name.as_str(), meanings, code, form_token, action: action() }
+        let question = Question::new(frame.texts, settings, client, scopes);
+        Self { frame, question, user: user.name.as_str(), code, form_token, action: action() }
     }
 }
 

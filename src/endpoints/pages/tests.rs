@@ -25,6 +25,13 @@ fn shop() -> Client {
     blocks["client"][0].to_client()
 }
 
+/// One that registered itself.
+fn agent() -> Client {
+    let scopes = Scopes::parse("openid erp:read erp:write read:Customer").expect("scopes");
+    let client = Client { scopes, source: crate::oauth::ClientSource::Registered, ..shop() };
+    client.into_agent(crate::oauth::AgentTerms::default())
+}
+
 fn html(answer: &Answer) -> String {
     String::from_utf8(answer.body().to_vec()).expect("UTF-8")
 }
@@ -69,7 +76,7 @@ fn a_form_post_leads_to_its_origin_alone() {
 
 #[test]
 fn every_page_says_its_language_and_direction_and_names_no_text_that_is_missing() {
-    let (client, error) = (shop(), OAuthError::invalid_request("x"));
+    let (client, agent, error) = (shop(), agent(), OAuthError::invalid_request("x"));
     let user = GrantUser { name: crate::oauth::UserName::new("a@b.c"), sub: crate::oauth::Subject::new("s") };
     let pages = || {
         [
@@ -85,6 +92,13 @@ fn every_page_says_its_language_and_direction_and_names_no_text_that_is_missing(
                 code: "WDJB-MJHT",
                 form_token: "t",
             },
+            Page::DeviceConsent {
+                client: &agent,
+                user: &user,
+                scopes: &agent.scopes,
+                code: "WDJB-MJHT",
+                form_token: "t",
+            },
             Page::DeviceDecided { allowed: true },
             Page::DeviceDecided { allowed: false },
             Page::LoggedOut { stayed: false },
@@ -92,7 +106,7 @@ fn every_page_says_its_language_and_direction_and_names_no_text_that_is_missing(
             Page::FormPost { uri: "https://shop.example/cb", parameters: &[] },
         ]
     };
-    let empty = regex::Regex::new(r"<(h1|p|button|label|a|title)[^>]*>\s*</").expect("a pattern");
+    let empty = regex::Regex::new(r"<(h1|p|li|span|legend|button|label|a|title)[^>]*>\s*</").expect("a pattern");
     for language in Language::ALL {
         for page in pages() {
             let answer = page.answer(&settings(), language);
@@ -183,4 +197,28 @@ fn the_logout_page_asks_and_may_lead_to_where_the_client_wants() {
         policy(&Page::LoggedOut { stayed: false }.answer(&settings(), Language::English))
             .contains("form-action 'none'")
     );
+}
+
+#[test]
+fn what_an_agent_may_do_besides_reading_is_ticked_in_every_language() {
+    let agent = agent();
+    let user = GrantUser { name: crate::oauth::UserName::new("a@b.c"), sub: crate::oauth::Subject::new("s") };
+    for language in Language::ALL {
+        let of = |client: &Client| {
+            let scopes = agent.scopes.clone();
+            let page = Page::DeviceConsent { client, user: &user, scopes: &scopes, code: "WDJB-MJHT", form_token: "t" };
+            html(&page.answer(&settings(), language))
+        };
+        let shown = of(&agent);
+        let list = shown.split("<ul").nth(1).and_then(|rest| rest.split("</ul>").next()).expect("a list");
+        assert_eq!(list.matches("<li>").count(), 2, "{language:?}: who the user is, and to read: {shown}");
+        assert_eq!(shown.matches("class=\"note\"").count(), 2, "{shown}");
+        for name in ["grant:erp:write", "grant:read:Customer"] {
+            let tick = format!("<label class=\"tick\"><input type=\"checkbox\" name=\"{name}\" value=\"yes\"> <span>");
+            assert!(shown.contains(&tick), "{name}: {shown}");
+        }
+        assert!(!shown.contains("\" checked") && shown.matches("checkbox").count() == 2, "{shown}");
+        let plain = of(&shop());
+        assert!(!plain.contains("checkbox") && !plain.contains("class=\"note\""), "{plain}");
+    }
 }

@@ -15,6 +15,8 @@ impl Texts {
         let opened = self.opened(opened);
         let known = match scope {
             Scope::ALL => Some(self.with("scope-all", &[("site", site)])),
+            Scope::ERP_READ => Some(self.with("scope-erp-read", &[("site", site)])),
+            Scope::ERP_WRITE => Some(self.with("scope-erp-write", &[("site", site)])),
             Scope::OPENID if by_family => Some(self.say("scope-identity")),
             Scope::OPENID => Some(self.say("scope-openid")),
             "profile" => Some(self.say("scope-profile")),

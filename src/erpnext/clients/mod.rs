@@ -268,6 +268,7 @@ mod tests {
             post_logout_redirect_uris: Vec::new(),
             backchannel_logout_uri: None,
             ends_with_login: false,
+            agent: None,
             enabled,
             source: ClientSource::File,
         }

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use super::ClientRegistry;
 use crate::{
     clock::UnixTime,
-    oauth::{Client, ClientId, ClientMetadata, TokenHash},
+    oauth::{AgentTerms, Client, ClientId, ClientMetadata, TokenHash},
     secret::Secret,
     store::{RegisteredClient, RemovedClient, Store, StoreError, StoreResult},
 };
@@ -66,6 +66,8 @@ impl Registration {
 /// The registered clients.
 pub struct RegisteredClients {
     store: Arc<dyn Store>,
+    /// Whether they are agents.
+    agents: bool,
     clients: ArcSwap<Vec<Client>>,
     /// How many changes of the store are in memory. Held while they are read, so that a later reading is not overtaken.
     read: tokio::sync::Mutex<Option<u64>>,
@@ -81,10 +83,10 @@ struct Uses {
 }
 
 impl RegisteredClients {
-    /// None yet; they are read from this store.
+    /// None yet; they are read from this store, and are agents or not.
     #[must_use]
-    pub fn new(store: Arc<dyn Store>) -> Self {
-        Self { store, clients: ArcSwap::default(), read: tokio::sync::Mutex::default(), uses: Mutex::default() }
+    pub fn new(store: Arc<dyn Store>, agents: bool) -> Self {
+        Self { store, agents, clients: ArcSwap::default(), read: tokio::sync::Mutex::default(), uses: Mutex::default() }
     }
 
     pub(super) fn clients(&self) -> Vec<Client> {
@@ -102,6 +104,9 @@ impl RegisteredClients {
         let mut clients = Vec::new();
         for row in &rows {
             match Registration::open(row) {
+                Ok(registration) if self.agents => {
+                    clients.push(registration.to_client().into_agent(AgentTerms::default()));
+                }
                 Ok(registration) => clients.push(registration.to_client()),
                 Err(error) => tracing::error!(%error, "a registered client is left out"),
             }

@@ -79,6 +79,7 @@ impl ClientRow {
             post_logout_redirect_uris: Vec::new(),
             backchannel_logout_uri: None,
             ends_with_login: false,
+            agent: None,
             enabled: true,
             source: ClientSource::Erpnext,
         };

@@ -15,11 +15,11 @@ use crate::{
     oauth::{ClientId, GrantId, KeyId, Subject, TokenHash, UserName},
     secret::Secret,
     store::{
-        AccessTokenFacts, AllowanceUse, ClientSession, CodeRecord, Connection, Consent, DeviceDecision, EndOfLogin,
-        Grant, GrantUser, KeptClient, KeySuccession, LogoutNotice, NativeCount, NativeImport, NativeRow, NewGrant,
-        PendingDevice, PendingLogout, PendingRequest, RefreshOutcome, RefreshStep, RefreshTokenFacts, RegisteredClient,
-        RemovedClient, Revocation, RevocationSeq, ShadowToken, Store, StoreError, StoreResult, StoredSigningKey,
-        TakenCode, TakenDevice,
+        AccessTokenFacts, AgentUse, AllowanceUse, ClientSession, CodeRecord, Connection, Consent, Day, DeviceDecision,
+        EndOfLogin, Grant, GrantUser, KeptClient, KeySuccession, LogoutNotice, NativeCount, NativeImport, NativeRow,
+        NewGrant, PendingDevice, PendingLogout, PendingRequest, RefreshOutcome, RefreshStep, RefreshTokenFacts,
+        RegisteredClient, RemovedClient, Revocation, RevocationSeq, ShadowToken, StoppedAgents, Store, StoreError,
+        StoreResult, StoredSigningKey, TakenCode, TakenDevice,
     },
 };
 
@@ -258,6 +258,21 @@ impl Store for ShadowStore {
         nothing()
     }
     async fn put_native_cursor(&self, _: String) -> StoreResult<()> {
+        nothing()
+    }
+    async fn count_agent_uses(&self, _: Vec<AgentUse>) -> StoreResult<()> {
+        nothing()
+    }
+    async fn agent_uses(&self, _: Day) -> StoreResult<Vec<AgentUse>> {
+        nothing()
+    }
+    async fn stop_agents(&self, _: Vec<ClientId>, _: UnixTime) -> StoreResult<StoppedAgents> {
+        nothing()
+    }
+    async fn start_agents(&self) -> StoreResult<bool> {
+        nothing()
+    }
+    async fn agents_stopped_since(&self) -> StoreResult<Option<UnixTime>> {
         nothing()
     }
     async fn count_allowances(&self, _: Vec<AllowanceUse>) -> StoreResult<()> {

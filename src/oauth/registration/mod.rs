@@ -131,6 +131,7 @@ impl ClientMetadata {
             post_logout_redirect_uris: self.post_logout_redirect_uris.clone(),
             backchannel_logout_uri: None,
             ends_with_login: false,
+            agent: None,
             enabled: true,
             source: ClientSource::Registered,
         }

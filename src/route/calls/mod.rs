@@ -141,6 +141,13 @@ pub(super) fn leads_on(method: &str) -> bool {
     find(method).is_some()
 }
 
+/// Whether a call of this method is known to write, by whatever HTTP method: it may have a job do so later.
+pub(super) fn writes(method: &str, parameters: &Parameters<'_>) -> bool {
+    let does_write = |method: &str| is_upload(method) || find(method).is_some_and(|(does, _)| does != Does::Read);
+    does_write(method)
+        || reached(method, parameters).is_some_and(|reached| reached.methods.iter().any(|method| does_write(method)))
+}
+
 /// Whether it takes a file.
 pub(super) fn is_upload(method: &str) -> bool {
     UPLOADS.contains(&method)

@@ -22,7 +22,12 @@ fn device(user_code: &str) -> PendingDevice {
 }
 
 fn approval(grant: &str) -> DeviceApproval {
-    DeviceApproval { grant: GrantId::new(grant), user: user("alice"), auth_time: Some(start()) }
+    DeviceApproval {
+        grant: GrantId::new(grant),
+        user: user("alice"),
+        auth_time: Some(start()),
+        scopes: Some(scopes("openid")),
+    }
 }
 
 fn approved(grant: &str) -> DeviceDecision {

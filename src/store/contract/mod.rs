@@ -3,6 +3,7 @@
 //! A backend's tests say `store_contract!(fresh)`, where `fresh()` is a future of an empty store and of what keeps its
 //! place (a directory, a server), which is a [`Place`]. Each function here becomes a test of that backend.
 
+mod agents;
 mod codes;
 mod connections;
 mod consents;
@@ -20,8 +21,8 @@ mod sealed;
 mod upkeep;
 
 pub use self::{
-    codes::*, connections::*, consents::*, devices::*, exchanges::*, grants::*, life::*, logouts::*, native::*,
-    refresh::*, registered::*, requests::*, revocations::*, sealed::*, upkeep::*,
+    agents::*, codes::*, connections::*, consents::*, devices::*, exchanges::*, grants::*, life::*, logouts::*,
+    native::*, refresh::*, registered::*, requests::*, revocations::*, sealed::*, upkeep::*,
 };
 
 use std::{sync::Arc, time::Duration};
@@ -129,6 +130,8 @@ macro_rules! store_contract {
             a_registered_client_is_kept_changed_and_removed,
             a_client_that_never_was_used_gives_way_to_a_new_one,
             registered_clients_that_nobody_uses_are_removed,
+            what_agents_did_adds_up_by_day,
+            stopped_agents_lose_their_grants_and_stay_stopped,
             many_writers_at_once_all_succeed,
         }
 

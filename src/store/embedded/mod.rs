@@ -3,6 +3,7 @@
 //! SQLite blocks, so it lives on threads of its own: one writes and commits for all who wait, a few read. Nothing
 //! outside this folder knows of it.
 
+mod agents;
 mod check;
 mod columns;
 mod connections;

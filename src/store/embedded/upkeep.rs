@@ -96,7 +96,7 @@ macro_rules! purge {
 
 /// What a round of purging does, each step apart, so that others are served between two of them. Tokens before their
 /// grants: a grant that is gone answers for no token, but none should be left without one.
-pub const PURGES: [Purge; 14] = [
+pub const PURGES: [Purge; 15] = [
     Purge::Codes,
     Purge::Ended(purge!("requests", "handle", "expires_at")),
     Purge::Ended(purge!("devices", "device", "keep_until")),
@@ -110,6 +110,7 @@ pub const PURGES: [Purge; 14] = [
     Purge::Ended(purge!("logouts", "handle", "expires_at")),
     Purge::Ended(purge!("logout_notices", "client, claim", "expires_at")),
     Purge::Ended(purge!("first_uses", "what", "expires_at")),
+    Purge::Ended(purge!("agent_uses", "day, client", "expires_at")),
     Purge::Feed,
 ];
 

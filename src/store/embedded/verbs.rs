@@ -3,19 +3,19 @@
 use async_trait::async_trait;
 
 use super::{
-    EmbeddedStore, connections, consents, devices, grants, logouts, native, refresh, registered, requests, revocations,
-    sealed, upkeep, upstream_clients,
+    EmbeddedStore, agents, connections, consents, devices, grants, logouts, native, refresh, registered, requests,
+    revocations, sealed, upkeep, upstream_clients,
 };
 use crate::{
     clock::UnixTime,
     oauth::{ClientId, GrantId, KeyId, Subject, TokenHash, UserName},
     secret::Secret,
     store::{
-        AccessTokenFacts, AllowanceUse, ClientSession, CodeRecord, Connection, Consent, DeviceDecision, EndOfLogin,
-        Grant, GrantUser, KeptClient, KeySuccession, LogoutNotice, NativeCount, NativeImport, NativeRow, NewGrant,
-        PendingDevice, PendingLogout, PendingRequest, RefreshOutcome, RefreshStep, RefreshTokenFacts, RegisteredClient,
-        RemovedClient, Revocation, RevocationSeq, ShadowToken, Store, StoreResult, StoredSigningKey, TakenCode,
-        TakenDevice,
+        AccessTokenFacts, AgentUse, AllowanceUse, ClientSession, CodeRecord, Connection, Consent, Day, DeviceDecision,
+        EndOfLogin, Grant, GrantUser, KeptClient, KeySuccession, LogoutNotice, NativeCount, NativeImport, NativeRow,
+        NewGrant, PendingDevice, PendingLogout, PendingRequest, RefreshOutcome, RefreshStep, RefreshTokenFacts,
+        RegisteredClient, RemovedClient, Revocation, RevocationSeq, ShadowToken, StoppedAgents, Store, StoreResult,
+        StoredSigningKey, TakenCode, TakenDevice,
     },
 };
 
@@ -314,6 +314,26 @@ impl Store for EmbeddedStore {
 
     async fn note_client_uses(&self, uses: Vec<(ClientId, UnixTime)>) -> StoreResult<()> {
         self.writer.write(move |rows| registered::note_uses(rows, &uses)).await
+    }
+
+    async fn count_agent_uses(&self, uses: Vec<AgentUse>) -> StoreResult<()> {
+        self.writer.write(move |rows| agents::count_uses(rows, &uses)).await
+    }
+
+    async fn agent_uses(&self, day: Day) -> StoreResult<Vec<AgentUse>> {
+        self.readers.read(move |rows| agents::uses(rows, day)).await
+    }
+
+    async fn stop_agents(&self, agents: Vec<ClientId>, now: UnixTime) -> StoreResult<StoppedAgents> {
+        self.writer.write(move |rows| agents::stop(rows, &agents, now)).await
+    }
+
+    async fn start_agents(&self) -> StoreResult<bool> {
+        self.writer.write(agents::start).await
+    }
+
+    async fn agents_stopped_since(&self) -> StoreResult<Option<UnixTime>> {
+        self.readers.read(agents::stopped_since).await
     }
 
     async fn count_allowances(&self, uses: Vec<AllowanceUse>) -> StoreResult<()> {

@@ -37,6 +37,9 @@ pub struct DeviceApproval {
     pub user: GrantUser,
     /// When the user logged in, if that was seen.
     pub auth_time: Option<UnixTime>,
+    /// What was granted, where it may be less than was asked for.
+    #[serde(default)]
+    pub scopes: Option<Scopes>,
 }
 
 /// What a user has decided.

@@ -1,5 +1,6 @@
 //! The rows of the store, as values.
 
+mod agents;
 mod connections;
 mod devices;
 mod logouts;
@@ -8,6 +9,7 @@ mod registered;
 
 use serde::{Deserialize, Serialize};
 
+pub use agents::{AgentUse, Day, StoppedAgents};
 pub use connections::Connection;
 pub use devices::{DeviceApproval, DeviceDecision, POLL_INTERVAL, PendingDevice, TakenDevice};
 pub use logouts::{ClientSession, EndOfLogin, LogoutNotice, PendingLogout};

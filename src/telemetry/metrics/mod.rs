@@ -21,6 +21,8 @@ use super::logging;
 pub struct Metrics {
     /// The bearer check.
     pub access: AccessMetrics,
+    /// The budgets of agents.
+    pub agents: AgentMetrics,
     /// The cache of tokens.
     pub cache: CacheMetrics,
     /// The endpoints that the gateway serves itself.
@@ -48,6 +50,7 @@ impl Metrics {
         register.build_info();
         Arc::new(Self {
             access: AccessMetrics::new(&register),
+            agents: AgentMetrics::new(&register),
             cache: CacheMetrics::new(&register),
             endpoints: EndpointMetrics::new(&register),
             compat: CompatMetrics::new(&register),
@@ -112,6 +115,22 @@ impl AccessMetrics {
     /// What a token had opened was ended with it.
     pub fn ended(&self) {
         self.ended.inc();
+    }
+}
+
+/// The budgets of agents.
+#[derive(Clone)]
+pub struct AgentMetrics(IntCounterVec);
+
+impl AgentMetrics {
+    fn new(register: &Register) -> Self {
+        let help = "Requests of agents whose budget of the day was used up, by budget: requests, writes";
+        Self(register.counters("empress_agent_budget_refused_total", help, &["budget"]))
+    }
+
+    /// A request was refused.
+    pub fn refused(&self, budget: &'static str) {
+        self.0.with_label_values(&[budget]).inc();
     }
 }
 

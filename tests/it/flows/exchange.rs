@@ -6,13 +6,13 @@ use super::dpop::Holder;
 use crate::{
     standin::{ALICE, BOB},
     support::{
-        ACCESS_TOKEN_TYPE, AGENT, AGENT_BLOCK, APP, BACKEND, BACKEND_BLOCK, Browser, METHOD, SCOPED, SERVICE, SHOP,
+        ACCESS_TOKEN_TYPE, APP, BACKEND, BACKEND_BLOCK, Browser, METHOD, RELAY, RELAY_BLOCK, SCOPED, SERVICE, SHOP,
         Setup, TestGateway, Tokens, claims, exchange_token_request, hidden,
     },
 };
 
 fn start() -> TestGateway {
-    Setup::new().client(BACKEND_BLOCK).client(AGENT_BLOCK).start()
+    Setup::new().client(BACKEND_BLOCK).client(RELAY_BLOCK).start()
 }
 
 #[test]
@@ -74,11 +74,11 @@ fn who_acted_before_stands_within_who_acts() {
     let gateway = start();
     let subject = gateway.tokens(ALICE, SHOP, &[]);
     let first = Tokens::of(&gateway.exchange_token(BACKEND, &subject.access, &[("scope", "openid")]));
-    let second = Tokens::of(&gateway.exchange_token(AGENT, &first.access, &[]));
+    let second = Tokens::of(&gateway.exchange_token(RELAY, &first.access, &[]));
     gateway.acts_as(&second.access, ALICE);
-    let told = gateway.introspect(AGENT, &second.access);
-    assert_eq!((&told["client_id"], &told["username"]), (&json!("agent"), &json!(ALICE)));
-    assert_eq!(told["act"], json!({"sub": "agent", "act": {"sub": "backend"}}));
+    let told = gateway.introspect(RELAY, &second.access);
+    assert_eq!((&told["client_id"], &told["username"]), (&json!("relay"), &json!(ALICE)));
+    assert_eq!(told["act"], json!({"sub": "relay", "act": {"sub": "backend"}}));
     let own = Tokens::of(&gateway.exchange_token(BACKEND, &first.access, &[]));
     let told = gateway.introspect(BACKEND, &own.access);
     assert_eq!(told["act"], json!({"sub": "backend", "act": {"sub": "backend"}}), "its own may be narrowed, too");

@@ -1,5 +1,6 @@
 //! What users and clients do, from the browser to the API.
 
+mod agents;
 mod connected_apps;
 mod cors;
 mod devices;

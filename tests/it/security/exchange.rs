@@ -6,13 +6,14 @@ use crate::{
     flows::dpop::Holder,
     standin::{ALICE, Bearer, ORDINARY_CLIENT},
     support::{
-        ACCESS_TOKEN_TYPE, AGENT, AGENT_BLOCK, APP, Answer, Auth, BACKEND, BACKEND_BLOCK, Browser, ES256,
-        EXCHANGE_GRANT, METHOD, POST, SCOPED, SHOP, Setup, TestGateway, Tokens, exchange_token_request, until,
+        ACCESS_TOKEN_TYPE, AGENT, AGENT_SCOPE, APP, Answer, Auth, BACKEND, BACKEND_BLOCK, Browser, ES256,
+        EXCHANGE_GRANT, METHOD, POST, RELAY, RELAY_BLOCK, Request, SCOPED, SHOP, Setup, TestGateway, Tokens,
+        exchange_token_request, until,
     },
 };
 
 fn start() -> TestGateway {
-    Setup::new().client(BACKEND_BLOCK).client(AGENT_BLOCK).start()
+    Setup::new().client(BACKEND_BLOCK).client(RELAY_BLOCK).start()
 }
 
 #[track_caller]
@@ -24,7 +25,7 @@ fn is_refused(what: &str, answer: &Answer, status: u16, error: &str) {
 /// A token of the shop's, one of the backend's that is made from it, and one of the agent's that is made from that.
 fn line(gateway: &TestGateway, subject: &str) -> [String; 3] {
     let first = Tokens::of(&gateway.exchange_token(BACKEND, subject, &[])).access;
-    let second = Tokens::of(&gateway.exchange_token(AGENT, &first, &[])).access;
+    let second = Tokens::of(&gateway.exchange_token(RELAY, &first, &[])).access;
     let line = [subject.to_owned(), first, second];
     for token in &line {
         gateway.acts_as(token, ALICE);
@@ -56,7 +57,7 @@ fn a_scope_that_the_token_or_the_client_lacks_is_refused() {
     }
     let first = Tokens::of(&gateway.exchange_token(BACKEND, &all.access, &[]));
     assert_eq!(first.body["scope"], "all");
-    is_refused("nothing is left", &gateway.exchange_token(AGENT, &first.access, &[]), 400, "invalid_scope");
+    is_refused("nothing is left", &gateway.exchange_token(RELAY, &first.access, &[]), 400, "invalid_scope");
     let narrow = gateway.tokens(ALICE, SHOP, &[]);
     let narrow = Tokens::of(&gateway.exchange_token(BACKEND, &narrow.access, &[("scope", "openid")]));
     let back = gateway.exchange_token(BACKEND, &narrow.access, &[("scope", "all openid")]);
@@ -72,7 +73,7 @@ fn a_token_of_a_client_that_is_not_listed_looks_like_an_unknown_one() {
     let answer = gateway.exchange_token(BACKEND, &foreign.access, &[]);
     assert_eq!((answer.status, answer.json()), (unknown.status, unknown.json()));
     let shops = gateway.tokens(ALICE, SHOP, &[]);
-    let answer = gateway.exchange_token(AGENT, &shops.access, &[]);
+    let answer = gateway.exchange_token(RELAY, &shops.access, &[]);
     assert_eq!(answer.json(), unknown.json(), "it may exchange the backend's alone");
     assert!(gateway.log().contains("subject_token_of_another_client"));
     gateway.acts_as(&foreign.access, ALICE);
@@ -171,7 +172,7 @@ fn exchanges_of_exchanged_tokens_have_an_end() {
     }
     gateway.acts_as(&token, ALICE);
     is_refused("the fifth", &gateway.exchange_token(BACKEND, &token, &[]), 400, "invalid_request");
-    is_refused("of another", &gateway.exchange_token(AGENT, &token, &[]), 400, "invalid_request");
+    is_refused("of another", &gateway.exchange_token(RELAY, &token, &[]), 400, "invalid_request");
 }
 
 /// T59: what is in memory ends as well, and at once.
@@ -263,7 +264,7 @@ fn a_user_who_is_disabled_or_may_not_use_the_client_is_not_acted_for() {
 fn a_token_whose_client_is_gone_is_not_exchanged() {
     let mut gateway = start();
     let subject = gateway.tokens(ALICE, SHOP, &[]).access;
-    gateway.reload(Setup::new().client(BACKEND_BLOCK).client(AGENT_BLOCK).without_client(SHOP.id));
+    gateway.reload(Setup::new().client(BACKEND_BLOCK).client(RELAY_BLOCK).without_client(SHOP.id));
     is_refused("its client is gone", &gateway.exchange_token(BACKEND, &subject, &[]), 400, "invalid_request");
 }
 
@@ -275,4 +276,26 @@ fn a_token_that_erpnext_issued_is_not_exchanged() {
     let gateway = setup.start_on(|standin| standin.add_bearer(Bearer::new(NATIVE, ORDINARY_CLIENT, ALICE)));
     gateway.acts_as(NATIVE, ALICE);
     is_refused("ERPNext's own", &gateway.exchange_token(BACKEND, NATIVE, &[]), 400, "invalid_request");
+}
+
+/// What an agent may not do, nobody may do with its token; and who is one gets less for a token that is worth more.
+#[test]
+fn an_agent_stays_one_and_gets_less_for_a_token_of_everything() {
+    let exchanging =
+        format!("grant_types = ['authorization_code', '{EXCHANGE_GRANT}']\nexchanges_tokens_of = ['shop', 'agent']");
+    let backend = BACKEND_BLOCK.replace("'shop',", "'shop', 'agent',");
+    let gateway = Setup::new().client(&backend).agent(&exchanging).start();
+    let tokens = gateway.ticked(ALICE, AGENT, AGENT_SCOPE, &["erp:write"]);
+    is_refused("an agent's token", &gateway.exchange_token(BACKEND, &tokens.access, &[]), 400, "invalid_request");
+    let narrow = Tokens::of(&gateway.exchange_token(AGENT, &tokens.access, &[("scope", "erp:read")]));
+    assert_eq!(narrow.body["scope"], "erp:read");
+    let all = gateway.tokens(ALICE, SHOP, &[("scope", "all")]).access;
+    let reads = Tokens::of(&gateway.exchange_token(AGENT, &all, &[]));
+    assert_eq!(reads.body["scope"], "erp:read");
+    let echo = |token: &str| gateway.send(&Request::form("/api/method/echo", &[("x", "1")]).bearer(token)).status;
+    assert_eq!((echo(&reads.access), echo(&narrow.access)), (403, 403));
+    gateway.acts_as(&reads.access, ALICE);
+    let writes = Tokens::of(&gateway.exchange_token(AGENT, &all, &[("scope", "erp:write")]));
+    assert_eq!(echo(&writes.access), 200);
+    is_refused("all", &gateway.exchange_token(AGENT, &all, &[("scope", "all")]), 400, "invalid_scope");
 }

@@ -1,6 +1,7 @@
 //! What must hold, each rule with the request that tries to break it.
 
 mod abuse;
+mod agents;
 mod authorization;
 mod bearer;
 mod bodies;

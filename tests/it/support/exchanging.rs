@@ -12,9 +12,9 @@ pub const BACKEND_BLOCK: &str = "id = 'backend'\nname = 'Order desk'\nsecret = '
                                  exchanges_tokens_of = ['shop', 'app', 'post', 'scoped', 'backend']\n\
                                  scopes = ['openid', 'all', 'read:Customer']";
 /// Exchanges the tokens of `backend` alone.
-pub const AGENT: Client = SHOP.named("agent", "").with_secret("canary-secret-of-agent-0123456789ab");
+pub const RELAY: Client = SHOP.named("relay", "").with_secret("canary-secret-of-agent-0123456789ab");
 /// Its `[[client]]` block.
-pub const AGENT_BLOCK: &str = "id = 'agent'\nsecret = 'canary-secret-of-agent-0123456789ab'\n\
+pub const RELAY_BLOCK: &str = "id = 'relay'\nsecret = 'canary-secret-of-agent-0123456789ab'\n\
                                grant_types = ['urn:ietf:params:oauth:grant-type:token-exchange']\n\
                                exchanges_tokens_of = ['backend']\nscopes = ['openid', 'read:Customer']";
 

@@ -1,6 +1,7 @@
 //! What the tests share: the real binary with a stand-in behind it, a client that leaves no byte to a library, a browser
 //! with cookies, and the steps of a code flow.
 
+mod agents;
 mod browser;
 mod clients;
 mod config;
@@ -18,6 +19,7 @@ mod wait;
 mod websocket;
 
 pub use self::{
+    agents::{AGENT, AGENT_SCOPE},
     browser::{Browser, hidden},
     clients::{
         APP, Auth, Client, EDDSA, ES256, IMPLICIT, LEGACY, MANAGERS, PASSWORD, POST, SCOPED, SERVICE, SHOP, TRUSTED,
@@ -25,7 +27,7 @@ pub use self::{
     config::Setup,
     device::{DEVICE_GRANT, Device, TV, TV_BLOCK},
     exchanging::{
-        ACCESS_TOKEN_TYPE, AGENT, AGENT_BLOCK, BACKEND, BACKEND_BLOCK, EXCHANGE_GRANT, exchange_token_request,
+        ACCESS_TOKEN_TYPE, BACKEND, BACKEND_BLOCK, EXCHANGE_GRANT, RELAY, RELAY_BLOCK, exchange_token_request,
     },
     flow::{
         CHALLENGE, METHOD, Tokens, VERIFIER, authorize_url, client_request, exchange_request, is_invalid_token,
