@@ -34,8 +34,7 @@ use crate::{
     config::{CacheSettings, RouteAuth},
     erpnext::{ClientRegistry, Directory, DirectoryError, NativeTokens, UpstreamUser},
     http1::Fields,
-    issuer::AccessJwts,
-    oauth::{KeyThumbprint, Recognised, TokenMint},
+    oauth::{KeyThumbprint, Recognised, SignedAccessTokens, TokenMint},
     route::{Service, Target, Terms},
     store::Store,
 };
@@ -57,7 +56,7 @@ pub struct AccessGround {
     /// Knows whether agents run, and what is left of their budgets.
     pub agents: Arc<Agents>,
     /// Knows which JWTs are access tokens of ours; `None`: there are none.
-    pub jwts: Option<AccessJwts>,
+    pub jwts: Option<Arc<dyn SignedAccessTokens>>,
     /// How long what is known of a user is believed.
     pub user_ttl: Duration,
 }
@@ -262,7 +261,7 @@ impl AccessCheck {
     fn is_of_our_format(&self, presented: &str) -> bool {
         match self.ground.mint.recognise(presented) {
             Recognised::Ours(_) | Recognised::Malformed => true,
-            Recognised::Jwt => self.ground.jwts.as_ref().is_some_and(|jwts| jwts.mean_to_be_ours(presented)),
+            Recognised::Jwt => self.ground.jwts.as_ref().is_some_and(|jwts| jwts.means_to_be_ours(presented)),
             Recognised::Foreign => false,
         }
     }

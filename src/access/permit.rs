@@ -174,9 +174,10 @@ impl Realm {
         Self { realm: public_origin.to_owned() }
     }
 
-    /// The value of `WWW-Authenticate`, if the answer has one.
+    /// The value of `WWW-Authenticate`, if the answer has one; for the resource at this path, or the whole site where it is
+    /// empty (RFC 9728 §5.1).
     #[must_use]
-    pub fn challenge(&self, answer: &DenialAnswer) -> Option<HeaderValue> {
+    pub fn challenge(&self, answer: &DenialAnswer, resource: &str) -> Option<HeaderValue> {
         let (scheme, realm) = (answer.challenge?, &self.realm);
         let mut challenge = format!("{scheme} realm=\"{realm}\"");
         if let Some(error) = answer.error {
@@ -188,7 +189,7 @@ impl Realm {
         if scheme == DPOP {
             write!(challenge, ", algs=\"{}\"", SIGNATURE_ALGORITHMS.join(" ")).ok()?;
         }
-        write!(challenge, ", resource_metadata=\"{realm}/.well-known/oauth-protected-resource\"").ok()?;
+        write!(challenge, ", resource_metadata=\"{realm}/.well-known/oauth-protected-resource{resource}\"").ok()?;
         HeaderValue::try_from(challenge).ok()
     }
 }
@@ -227,7 +228,7 @@ mod tests {
     use super::*;
 
     fn challenge(denial: &Denial) -> Option<String> {
-        let value = Realm::new("https://erp.example.com").challenge(&denial.answer())?;
+        let value = Realm::new("https://erp.example.com").challenge(&denial.answer(), "")?;
         Some(value.to_str().expect("ASCII").to_owned())
     }
 

@@ -175,7 +175,8 @@ fn written(rule: &RouteSettings) -> String {
     let scopes = if rule.scopes.is_empty() { String::new() } else { format!(", scopes {}", rule.scopes.join(" ")) };
     let strict = if rule.strict { ", strict" } else { "" };
     let reads = if rule.reads { ", reads" } else { "" };
-    format!("{} ({methods}), auth {}{scopes}{strict}{reads}", rule.path, rule.auth)
+    let resource = if rule.resource { ", a resource of its own" } else { "" };
+    format!("{} ({methods}), auth {}{scopes}{strict}{reads}{resource}", rule.path, rule.auth)
 }
 
 const fn without_token(auth: RouteAuth) -> &'static str {

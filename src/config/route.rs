@@ -22,6 +22,9 @@ pub struct RouteSettings {
     pub scopes: Vec<String>,
     /// Whether the scope `all` does not stand for these scopes. Default false.
     pub strict: bool,
+    /// Whether the path is a resource of its own (RFC 9728): who is refused here is told of metadata that name it alone. Default
+    /// false: they name the whole site.
+    pub resource: bool,
     /// Whether requests of agents on this path count as reads, whatever their method. Default false: a GET reads, anything
     /// else writes.
     pub reads: bool,
@@ -85,6 +88,9 @@ impl RouteSettings {
         }
         if !self.scopes.is_empty() && matches!(self.auth, RouteAuth::Deny | RouteAuth::Pass) {
             findings.add(&scopes, format!("with auth = \"{}\" no token is looked at: remove the scopes", self.auth));
+        }
+        if self.resource && self.auth != RouteAuth::Bearer {
+            findings.add(&format!("{at}.resource"), "is for auth = \"bearer\": elsewhere nobody is sent for a token");
         }
         let reads = format!("{at}.reads");
         if self.reads && matches!(self.auth, RouteAuth::Deny | RouteAuth::Pass) {

@@ -71,7 +71,7 @@ impl Endpoints {
         let told = denial.answer();
         let mut answer = json(told.status, &told.body());
         no_store(&mut answer);
-        if let Some(challenge) = Realm::new(&self.settings.public_origin).challenge(&told) {
+        if let Some(challenge) = Realm::new(&self.settings.public_origin).challenge(&told, "") {
             answer.headers_mut().insert(header::WWW_AUTHENTICATE, challenge);
         }
         if let Some(nonce) = &told.nonce {

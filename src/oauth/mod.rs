@@ -39,5 +39,7 @@ pub use registration::{ClientMetadata, InvalidMetadata, RegistrationPolicy, Requ
 pub use resource::{InvalidResource, Resources};
 pub use response_type::{ResponseMode, ResponseType, UnknownResponseType};
 pub use scope::{InvalidScope, Scope, Scopes};
-pub use token::{MintedToken, Recognised, SHADOW_PREFIX, TOKEN_PREFIX, TokenHash, TokenKind, TokenMint};
+pub use token::{
+    MintedToken, Recognised, SHADOW_PREFIX, SignedAccessTokens, TOKEN_PREFIX, TokenHash, TokenKind, TokenMint,
+};
 pub use user_code::UserCode;

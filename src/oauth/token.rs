@@ -10,6 +10,7 @@ use siphasher::sip::SipHasher24;
 use subtle::ConstantTimeEq;
 
 use crate::{
+    clock::UnixTime,
     random::Random,
     secret::{DerivedKey, Purpose, Secret, SecretKey},
 };
@@ -129,6 +130,15 @@ impl MintedToken {
     pub fn new(text: String) -> Self {
         Self { hash: TokenHash::of(&text), text: Secret::new(text) }
     }
+}
+
+/// Tells which JWTs are access tokens that the gateway has signed (RFC 9068 §4). Whether one is active, the store knows.
+pub trait SignedAccessTokens: Send + Sync {
+    /// Whether this is an access token that was signed here and has not expired.
+    fn verify(&self, jwt: &str, now: UnixTime) -> bool;
+
+    /// Whether it names one of our keys, and so means to be ours.
+    fn means_to_be_ours(&self, jwt: &str) -> bool;
 }
 
 /// Makes and recognises tokens: 192 random bits and a keyed checksum of 64 bits (SipHash-2-4), in base64url.

@@ -18,6 +18,7 @@ use crate::{
     access::{Denial, Permit, Proof, Sent},
     endpoints::{Limit, LoginName},
     http1::Fields,
+    oauth::Resources,
     route::{Refusal, Route, Router, Seen, Service, Tells, Terms},
 };
 
@@ -152,7 +153,7 @@ impl Gateway {
         }
         let effect = agents::check(&mut checked, &terms, request, has_body);
         self.count(&checked, context);
-        let permit = checked.map_err(Refused::Access)?;
+        let permit = checked.map_err(|denial| refused(denial, &terms, request))?;
         self.spend(permit.as_ref().zip(effect), context)?;
         context.permit = permit;
         context.outcome = Outcome::Forwarded(terms.service);
@@ -253,6 +254,17 @@ impl Gateway {
                 }
             }
         }
+    }
+}
+
+/// A refusal, which names the resource that the path is, if it is one of its own.
+fn refused(denial: Denial, terms: &Terms, request: &impl Applying) -> Refused {
+    let path = || local::target(request.target()).ok().map(|target| target.path().to_owned());
+    // What can't be asked for as a resource can't be named as one.
+    let named = |path: &String| Resources::parse(std::iter::once(path.as_str()), "").is_ok();
+    match terms.resource.then(path).flatten().filter(named) {
+        Some(path) => Refused::AccessTo(denial, path),
+        None => Refused::Access(denial),
     }
 }
 

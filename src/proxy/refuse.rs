@@ -32,6 +32,8 @@ pub(super) enum Refused {
     SidBesideCookie,
     /// The bearer check.
     Access(Denial),
+    /// The same at a resource of its own, whose path this is.
+    AccessTo(Denial, String),
     /// Too many logins failed from the peer's address; in so many seconds one may be tried again.
     TooManyLogins(u64),
     /// The agent's budget of the day is used up.
@@ -96,7 +98,7 @@ impl Refused {
     /// The word for it in logs and metrics.
     pub(super) fn reason(&self) -> &'static str {
         match self {
-            Self::Access(denial) => denial.reason(),
+            Self::Access(denial) | Self::AccessTo(denial, _) => denial.reason(),
             _ => self.told().reason,
         }
     }
@@ -116,8 +118,10 @@ impl Refused {
 
     /// The answer.
     pub(super) fn answer(&self, headers: &impl Fields, realm: &Realm) -> Response<Bytes> {
-        if let Self::Access(denial) = self {
-            return deny(denial, realm);
+        match self {
+            Self::Access(denial) => return deny(denial, realm, ""),
+            Self::AccessTo(denial, resource) => return deny(denial, realm, resource),
+            _ => {}
         }
         let told = self.told();
         let wants_html = headers.each(&ACCEPT).any(|value| value.windows(9).any(|w| w == b"text/html"));
@@ -171,7 +175,7 @@ impl Refused {
             Self::UpstreamTooSlow => {
                 unavailable(StatusCode::GATEWAY_TIMEOUT, "upstream_too_slow", "The site did not answer in time.")
             }
-            Self::Internal | Self::Access(_) => {
+            Self::Internal | Self::Access(_) | Self::AccessTo(..) => {
                 unavailable(StatusCode::SERVICE_UNAVAILABLE, "internal", "The request can't be served at the moment.")
             }
         }
@@ -238,11 +242,11 @@ fn capitalised(text: &str) -> String {
     letters.next().map_or_else(String::new, |first| format!("{}{}.", first.to_ascii_uppercase(), letters.as_str()))
 }
 
-fn deny(denial: &Denial, realm: &Realm) -> Response<Bytes> {
+fn deny(denial: &Denial, realm: &Realm, resource: &str) -> Response<Bytes> {
     let denied = denial.answer();
     let mut answer = json_answer(denied.body().to_string());
     *answer.status_mut() = denied.status;
-    if let Some(challenge) = realm.challenge(&denied) {
+    if let Some(challenge) = realm.challenge(&denied, resource) {
         answer.headers_mut().insert(WWW_AUTHENTICATE, challenge);
     }
     if let Some(nonce) = denied.nonce.and_then(|nonce| HeaderValue::try_from(nonce).ok()) {

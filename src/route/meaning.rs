@@ -115,6 +115,7 @@ mod tests {
             scopes: vec![(*scope).to_owned()],
             strict: false,
             reads: false,
+            resource: false,
         });
         Router::new(&rules.collect::<Vec<_>>()).expect("good rules")
     }

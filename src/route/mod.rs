@@ -82,6 +82,8 @@ pub struct Terms {
     pub may_log_in: bool,
     /// What a body may still tell, where rules are asked.
     pub tells: Tells,
+    /// Whether the path is a resource of its own (RFC 9728).
+    pub resource: bool,
     /// Whether a rule says that it only reads, whatever its method.
     pub reads: bool,
 }
@@ -254,6 +256,7 @@ impl Router {
             auth: decided.auth,
             demand: decided.demand,
             rule: decided.rule,
+            resource: decided.rule.and_then(|index| self.rules.get(index)).is_some_and(|rule| rule.resource),
             reads: decided.reads,
             sid_in_query,
             may_log_in,

@@ -80,6 +80,7 @@ pub(super) struct Rule {
     pub(super) strict: bool,
     /// Whether an agent's request counts as a read, whatever its method.
     pub(super) reads: bool,
+    pub(super) resource: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -131,6 +132,7 @@ impl Rule {
             scopes: RuleScopes::new(scopes),
             strict: settings.strict,
             reads: settings.reads,
+            resource: settings.resource,
             pattern,
         })
     }

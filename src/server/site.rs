@@ -108,7 +108,7 @@ impl Site {
             clients: Arc::clone(&registry),
             natives: natives.clone(),
             agents,
-            jwts: Some(AccessJwts::new(Arc::clone(&signing), config.server.public_url.as_str().to_owned())),
+            jwts: Some(Arc::new(AccessJwts::new(Arc::clone(&signing), config.server.public_url.as_str().to_owned()))),
             user_ttl: config.erpnext.user_ttl,
         };
         let access = Arc::new(AccessCheck::new(ground, &config.cache));

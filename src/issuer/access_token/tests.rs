@@ -97,7 +97,7 @@ async fn times_are_whole_seconds_and_hold() {
 async fn another_header_a_changed_part_and_a_key_that_was_replaced_do_not_pass() {
     let scene = Scene::new().await;
     let good = scene.sign("at+jwt", &[]).await;
-    assert!(scene.jwts.verify(&good, NOW) && scene.jwts.mean_to_be_ours(&good));
+    assert!(scene.jwts.verify(&good, NOW) && scene.jwts.means_to_be_ours(&good));
     let [head, claims, signature]: [&str; 3] =
         good.split('.').collect::<Vec<_>>().try_into().expect("three parts of a JWT");
     let mut header: Value = serde_json::from_slice(&URL_SAFE_NO_PAD.decode(head).expect("base64url")).expect("JSON");
@@ -113,5 +113,5 @@ async fn another_header_a_changed_part_and_a_key_that_was_replaced_do_not_pass()
         assert!(!scene.jwts.verify(&changed, NOW), "{changed}");
     }
     scene.signing.replace_all(NOW).await.expect("replaced");
-    assert!(!scene.jwts.verify(&good, NOW) && !scene.jwts.mean_to_be_ours(&good));
+    assert!(!scene.jwts.verify(&good, NOW) && !scene.jwts.means_to_be_ours(&good));
 }

@@ -9,7 +9,15 @@ use crate::oauth::Scopes;
 
 fn rule(path: &str, auth: RouteAuth, scopes: &[&str]) -> RouteSettings {
     let scopes = scopes.iter().map(|scope| (*scope).to_owned()).collect();
-    RouteSettings { path: path.to_owned(), methods: Vec::new(), auth, scopes, strict: false, reads: false }
+    RouteSettings {
+        path: path.to_owned(),
+        methods: Vec::new(),
+        auth,
+        scopes,
+        strict: false,
+        reads: false,
+        resource: false,
+    }
 }
 
 fn route_by(rules: &[RouteSettings], method: &Method, target: &str) -> Route {

@@ -76,7 +76,8 @@ fn a_repeated_parameter_is_refused_and_an_unknown_one_ignored() {
     }
     let answer = gateway.as_client(SHOP, "introspect_token", &[("token", token), ("colour", "red")]);
     assert_eq!(answer.json()["active"], true);
-    let pairs = [("resource", "https://a.example"), ("resource", "https://b.example")];
+    let [one, other] = ["a", "b"].map(|path| format!("{}/{path}", gateway.url()));
+    let pairs = [("resource", one.as_str()), ("resource", other.as_str())];
     Tokens::of(&gateway.refresh(SHOP, &tokens.refresh, &pairs));
 }
 

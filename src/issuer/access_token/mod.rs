@@ -11,7 +11,7 @@ use super::{GrantRefusal, IssueError, Issuer, signing::SigningKeys};
 use crate::{
     clock::UnixTime,
     config::AccessFormat,
-    oauth::{KeyThumbprint, MintedToken, ProtectedHeader, Resources, Scopes, TokenKind},
+    oauth::{KeyThumbprint, MintedToken, ProtectedHeader, Resources, Scopes, SignedAccessTokens, TokenKind},
     secret::Secret,
     store::{Grant, NewAccessToken},
 };
@@ -151,10 +151,10 @@ impl AccessJwts {
     pub const fn new(signing: Arc<SigningKeys>, issuer: String) -> Self {
         Self { signing, issuer }
     }
+}
 
-    /// Whether this is an access token that was signed here and has not expired.
-    #[must_use]
-    pub fn verify(&self, jwt: &str, now: UnixTime) -> bool {
+impl SignedAccessTokens for AccessJwts {
+    fn verify(&self, jwt: &str, now: UnixTime) -> bool {
         let Some(header) = ProtectedHeader::of(jwt).filter(is_of_access_token) else { return false };
         let Some(claims) = self.signing.signed_claims(jwt, &header) else { return false };
         let Ok(claims) = serde_json::from_value::<Claims>(Value::Object(claims)) else { return false };
@@ -165,9 +165,7 @@ impl AccessJwts {
             && claims.nbf.is_none_or(|not_before| not_before <= soon)
     }
 
-    /// Whether it names one of our keys, and so means to be ours.
-    #[must_use]
-    pub fn mean_to_be_ours(&self, jwt: &str) -> bool {
+    fn means_to_be_ours(&self, jwt: &str) -> bool {
         ProtectedHeader::of(jwt).is_some_and(|header| self.signing.has_key_of(&header))
     }
 }
