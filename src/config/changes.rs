@@ -140,6 +140,7 @@ impl Config {
                 max_clients,
             ]
         ));
+        keys.extend(differing!(old, self, fetch, [allow_hosts, ca_file]));
         keys.extend(differing!(old, self, cors, [allowed_origins]));
         keys.extend(differing!(old, self, login, [page]));
         keys.extend(differing!(old, self, pages, [site_name, logo_file, logo, colour]));

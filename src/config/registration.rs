@@ -75,12 +75,7 @@ impl RegistrationSettings {
         }
         findings.above_zero("registration.unused_ttl", self.unused_ttl);
         for (index, host) in self.redirect_hosts.iter().enumerate() {
-            if host.is_empty() || host.contains(['/', ':', '@', '*', ' ']) && !host.starts_with('[') {
-                findings.add(
-                    &format!("registration.redirect_hosts[{index}]"),
-                    "write a host as it stands in a URI, without scheme, port and path: \"app.example.com\"",
-                );
-            }
+            findings.host(&format!("registration.redirect_hosts[{index}]"), host);
         }
     }
 }

@@ -41,6 +41,7 @@ use crate::{
     access::AccessCheck,
     config::LoginPage,
     erpnext::ClientRegistry,
+    fetch::KeySets,
     issuer::{Issuer, Logouts},
     oauth::{ErrorCode, LoginHasher, SigningAlgorithm},
     route::{CurrentRouter, Endpoint},
@@ -110,6 +111,8 @@ pub struct Endpoints {
     pub access: Arc<AccessCheck>,
     /// The registered clients.
     pub clients: Arc<ClientRegistry>,
+    /// The keys that clients publish.
+    pub key_sets: KeySets,
     /// The hash of login sessions.
     pub logins: LoginHasher,
     /// Keys the tokens in our forms.

@@ -16,6 +16,7 @@ use crate::{
         ClientRegistry, ClientRules, DirectoryError, Erpnext, ErpnextSettings, Ground, Hooks, NativeTokens,
         RegisteredClients, UserChange,
     },
+    fetch::KeySets,
     issuer::{AllowanceCounter, Issuer, IssuerSettings, KeyLives, Logouts, SigningKeys},
     oauth::{
         Allowance, Client, ClientId, ClientMode, LoginHasher, RegistrationPolicy, SigningAlgorithm, SiteId, TokenMint,
@@ -130,6 +131,7 @@ impl Site {
             logouts: Arc::clone(&logouts),
             access: Arc::clone(&access),
             clients: Arc::clone(&registry),
+            key_sets: KeySets::new(&config.fetch, Arc::clone(&clock))?,
             logins: LoginHasher::new(&secret_key),
             form_key: secret_key.derive(Purpose::Form),
             limits: limits(&config.limits, config.registration.rate),
@@ -318,6 +320,7 @@ fn registration_rules(config: &Config) -> Option<RegistrationRules> {
             scopes: settings.scopes.iter().cloned().collect(),
             redirect_hosts: settings.redirect_hosts.clone(),
             loopback: settings.loopback,
+            document_hosts: config.fetch.allow_hosts.clone(),
         },
         initial_token: settings.initial_token.clone(),
         most: settings.max_clients.into(),

@@ -66,7 +66,7 @@ impl Endpoints {
         let metadata = rules.policy.check(metadata)?;
         self.take_registration(peer)?;
         let kept = registration.secret.clone();
-        let secret = metadata.is_confidential().then(|| kept.unwrap_or_else(|| new_secret(&*self.issuer.random)));
+        let secret = metadata.has_secret().then(|| kept.unwrap_or_else(|| new_secret(&*self.issuer.random)));
         let changed = Registration { secret, metadata, ..registration.clone() };
         if !self.clients.change_registration(&changed).await? {
             return Err(OAuthError::new(ErrorCode::InvalidToken, "the client was deleted meanwhile"));

@@ -68,7 +68,7 @@ impl Endpoints {
         let random = &*self.issuer.random;
         let registration = Registration {
             id: ClientId::new(format!("{REGISTERED_PREFIX}{}", URL_SAFE_NO_PAD.encode(random.bytes::<16>()))),
-            secret: metadata.is_confidential().then(|| new_secret(random)),
+            secret: metadata.has_secret().then(|| new_secret(random)),
             metadata,
             registered_at: self.issuer.clock.now(),
         };

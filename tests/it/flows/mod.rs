@@ -18,6 +18,7 @@ mod other_grants;
 mod pages;
 mod passing;
 mod prompts;
+mod published_keys;
 mod refresh;
 mod registered_in_erpnext;
 mod registration;

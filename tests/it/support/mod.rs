@@ -11,6 +11,7 @@ mod http;
 mod jwt;
 mod keys;
 mod ports;
+mod publisher;
 mod receiver;
 mod registering;
 mod wait;
@@ -32,6 +33,7 @@ pub use self::{
     jwt::{claims, claims_by_document, claims_by_jwks, claims_by_secret, header},
     keys::{JWT_BEARER, SigningClient, token_hash},
     ports::Port,
+    publisher::Publisher,
     receiver::Receiver,
     registering::{registration, registration_path},
     wait::{Over, pause, until},

@@ -1,0 +1,86 @@
+//! Clients that a document of their own describes: kept beside those that were registered here, so that what was granted to one
+//! goes on working while its document can't be reached.
+
+use std::time::Duration;
+
+use super::{ClientRegistry, Registration};
+use crate::{
+    clock::UnixTime,
+    oauth::{Client, ClientId, ClientMetadata, TokenHash},
+    secret::Secret,
+    store::{RegisteredClient, StoreError},
+};
+
+/// What the store knows of when a document was last seen may be so old.
+const EXACT_TO: Duration = Duration::from_secs(86_400);
+
+/// What a document is to what was known of its client.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TakenUp {
+    /// The client was not known.
+    New,
+    /// It was another.
+    Changed,
+    /// It is as it was.
+    Same,
+    /// There are as many clients as there may be.
+    Full,
+}
+
+impl ClientRegistry {
+    /// The client that a document has described before, and when it was last seen to do so, to a day or so.
+    #[must_use]
+    pub fn described(&self, id: &ClientId) -> Option<UnixTime> {
+        self.registered.as_ref()?.seen_at(id)
+    }
+
+    /// Takes a client as its document describes it now. It can be used when this returns. `unguessable` is nobody's to
+    /// present: there is no registration to manage.
+    ///
+    /// # Errors
+    /// When the store can't keep it.
+    pub async fn take_described(
+        &self,
+        (id, metadata): (&ClientId, ClientMetadata),
+        now: UnixTime,
+        most: u64,
+        unguessable: Secret,
+    ) -> Result<TakenUp, StoreError> {
+        let registered = self.registered()?;
+        // One at a time: two that find it unknown would both register it.
+        let _turn = registered.describing.lock().await;
+        self.refresh_registered().await?;
+        let described = Registration::described(id.clone(), metadata, now);
+        let client = described.to_client();
+        let Some(known) = self.registered_client(id) else {
+            let row = RegisteredClient {
+                id: id.clone(),
+                document: described.document()?,
+                registration_token: TokenHash::of(unguessable.expose()),
+                registered_at: now,
+                last_used: None,
+            };
+            let kept = registered.store.register_client(row, most).await;
+            self.refresh_registered().await?;
+            // Another process may have been first.
+            let is_there = || self.registered_client(id).is_some();
+            return match kept {
+                Ok(true) => Ok(TakenUp::New),
+                Ok(false) => Ok(TakenUp::Full),
+                Err(_) if is_there() => Ok(TakenUp::Same),
+                Err(error) => Err(error),
+            };
+        };
+        let seen_lately = registered.seen_at(id).is_some_and(|at| now.since(at) < EXACT_TO);
+        if known == client && seen_lately {
+            return Ok(TakenUp::Same);
+        }
+        registered.store.change_registered_client(id, described.document()?).await?;
+        self.refresh_registered().await?;
+        Ok(if known == client { TakenUp::Same } else { TakenUp::Changed })
+    }
+
+    fn registered_client(&self, id: &ClientId) -> Option<Client> {
+        self.registered.as_ref()?.clients().into_iter().find(|client| client.id == *id)
+    }
+}
