@@ -130,6 +130,7 @@ impl Config {
             registration,
             [
                 enabled,
+                metadata_documents,
                 initial_token_file,
                 initial_token,
                 scopes,

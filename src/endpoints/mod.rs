@@ -7,6 +7,7 @@ mod connected_apps;
 mod cors;
 mod device;
 mod discovery;
+mod documents;
 mod end_session;
 mod forms;
 mod hint;
@@ -31,6 +32,7 @@ use http::{HeaderMap, Method, Request, StatusCode, header};
 use client_auth::CheckedClient;
 pub use cors::Origins;
 pub use discovery::METHOD_PATH;
+pub use documents::DocumentClients;
 pub use limits::{Allotment, Counted, Limit, LoginName};
 pub use pages::Look;
 pub use registration::RegistrationRules;
@@ -113,6 +115,8 @@ pub struct Endpoints {
     pub clients: Arc<ClientRegistry>,
     /// The keys that clients publish.
     pub key_sets: KeySets,
+    /// The clients that documents describe; `None`: none are taken.
+    pub documents: Option<DocumentClients>,
     /// The hash of login sessions.
     pub logins: LoginHasher,
     /// Keys the tokens in our forms.

@@ -1,6 +1,7 @@
 # सहमति
 consent-title = पहुँच की अनुमति दें?
 consent-heading = { $app } को { $site } तक पहुँच चाहिए
+described-at = यह ऐप्लिकेशन यहाँ पंजीकृत नहीं है। यह { $place } से आया है।
 signed-in-as = साइन इन किया हुआ खाता:
 consent-list = अनुमति देने पर यह ऐप्लिकेशन ये काम कर सकेगा:
 allow = अनुमति दें

@@ -6,7 +6,7 @@ use url::Url;
 use super::Frame;
 use crate::{
     endpoints::{EndpointSettings, METHOD_PATH, texts::Texts},
-    oauth::{AuthorizationRequest, Client, Scopes},
+    oauth::{AuthorizationRequest, Client, ClientSource, Scopes},
     store::GrantUser,
 };
 
@@ -24,11 +24,18 @@ pub(super) fn question(
     (heading, scopes.iter().map(|scope| meaning(scope.as_str())).collect())
 }
 
+/// Where a client is described that nobody has registered: the one thing about it that somebody has shown.
+pub(super) fn described_at(texts: &Texts, client: &Client) -> Option<String> {
+    let is_described = client.source == ClientSource::Document;
+    is_described.then(|| texts.with("described-at", &[("place", &place(client.id.as_str()))]))
+}
+
 #[derive(Template)]
 #[template(path = "consent.html")]
 pub(super) struct ConsentPage<'a> {
     frame: Frame<'a>,
     heading: String,
+    described_at: Option<String>,
     user: &'a str,
     meanings: Vec<String>,
     action: String,
@@ -50,6 +57,7 @@ impl<'a> ConsentPage<'a> {
         Self {
             frame,
             heading,
+            described_at: described_at(texts, client),
             user: user.name.as_str(),
             meanings,
             action: format!("{METHOD_PATH}approve"),

@@ -2,7 +2,10 @@
 
 use askama::Template;
 
-use super::{Frame, consent::question};
+use super::{
+    Frame,
+    consent::{described_at, question},
+};
 use crate::{
     endpoints::{EndpointSettings, METHOD_PATH},
     oauth::{Client, Scopes},
@@ -63,6 +66,7 @@ impl<'a> DevicePage<'a> {
 pub(super) struct DeviceConsentPage<'a> {
     frame: Frame<'a>,
     heading: String,
+    described_at: Option<String>,
     user: &'a str,
     meanings: Vec<String>,
     code: &'a str,
@@ -79,7 +83,16 @@ impl<'a> DeviceConsentPage<'a> {
         (code, form_token): (&'a str, &'a str),
     ) -> Self {
         let (heading, meanings) = question(frame.texts, settings, client, scopes);
-        Self { frame, heading, user: user.name.as_str(), meanings, code, form_token, action: action() }
+        Self {
+            described_at: described_at(frame.texts, client),
+            frame,
+            heading,
+            user: user.name.as_str(),
+            meanings,
+            code,
+            form_token,
+            action: action(),
+        }
     }
 }
 

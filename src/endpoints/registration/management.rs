@@ -40,7 +40,8 @@ impl Endpoints {
         let presented = bearer(request.headers()).unwrap_or_default();
         let found = self.clients.registration(&id).await?;
         // Of a client that is gone and of another one's token the peer hears the same.
-        let Some((registration, _)) = found.filter(|(_, token)| *token == TokenHash::of(presented)) else {
+        let is_its = |found: &(Registration, TokenHash)| !id.is_url() && found.1 == TokenHash::of(presented);
+        let Some((registration, _)) = found.filter(is_its) else {
             self.count_failure(&self.limits.token_failures, None, peer);
             return Err(OAuthError::new(ErrorCode::InvalidToken, "the registration access token is not this client's"));
         };

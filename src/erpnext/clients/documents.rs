@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::{ClientRegistry, Registration};
 use crate::{
     clock::UnixTime,
-    oauth::{Client, ClientId, ClientMetadata, TokenHash},
+    oauth::{ClientId, ClientMetadata, TokenHash},
     secret::Secret,
     store::{RegisteredClient, StoreError},
 };
@@ -47,40 +47,49 @@ impl ClientRegistry {
         unguessable: Secret,
     ) -> Result<TakenUp, StoreError> {
         let registered = self.registered()?;
+        let described = Registration::described(id.clone(), metadata, now);
+        let client = described.to_client();
+        let is_same = || self.known.load().client(id).is_some_and(|known| **known == client);
+        let seen_lately = || registered.seen_at(id).is_some_and(|at| now.since(at) < EXACT_TO);
+        if is_same() && seen_lately() {
+            return Ok(TakenUp::Same);
+        }
         // One at a time: two that find it unknown would both register it.
         let _turn = registered.describing.lock().await;
         self.refresh_registered().await?;
-        let described = Registration::described(id.clone(), metadata, now);
-        let client = described.to_client();
-        let Some(known) = self.registered_client(id) else {
-            let row = RegisteredClient {
-                id: id.clone(),
-                document: described.document()?,
-                registration_token: TokenHash::of(unguessable.expose()),
-                registered_at: now,
-                last_used: None,
-            };
-            let kept = registered.store.register_client(row, most).await;
-            self.refresh_registered().await?;
-            // Another process may have been first.
-            let is_there = || self.registered_client(id).is_some();
-            return match kept {
-                Ok(true) => Ok(TakenUp::New),
-                Ok(false) => Ok(TakenUp::Full),
-                Err(_) if is_there() => Ok(TakenUp::Same),
-                Err(error) => Err(error),
-            };
-        };
-        let seen_lately = registered.seen_at(id).is_some_and(|at| now.since(at) < EXACT_TO);
-        if known == client && seen_lately {
-            return Ok(TakenUp::Same);
+        if registered.seen_at(id).is_none() {
+            return self.register_described(&described, most, unguessable).await;
         }
-        registered.store.change_registered_client(id, described.document()?).await?;
-        self.refresh_registered().await?;
-        Ok(if known == client { TakenUp::Same } else { TakenUp::Changed })
+        let same = is_same();
+        if !(same && seen_lately()) {
+            registered.store.change_registered_client(id, described.document()?).await?;
+            self.refresh_registered().await?;
+        }
+        Ok(if same { TakenUp::Same } else { TakenUp::Changed })
     }
 
-    fn registered_client(&self, id: &ClientId) -> Option<Client> {
-        self.registered.as_ref()?.clients().into_iter().find(|client| client.id == *id)
+    async fn register_described(
+        &self,
+        described: &Registration,
+        most: u64,
+        unguessable: Secret,
+    ) -> Result<TakenUp, StoreError> {
+        let registered = self.registered()?;
+        let row = RegisteredClient {
+            id: described.id.clone(),
+            document: described.document()?,
+            registration_token: TokenHash::of(unguessable.expose()),
+            registered_at: described.registered_at,
+            last_used: None,
+        };
+        let kept = registered.store.register_client(row, most).await;
+        self.refresh_registered().await?;
+        match kept {
+            Ok(true) => Ok(TakenUp::New),
+            Ok(false) => Ok(TakenUp::Full),
+            // Another process was first.
+            Err(_) if registered.seen_at(&described.id).is_some() => Ok(TakenUp::Same),
+            Err(error) => Err(error),
+        }
     }
 }

@@ -2,6 +2,7 @@
 
 mod connected_apps;
 mod cors;
+mod described_clients;
 mod devices;
 mod discovery;
 mod dpop;

@@ -8,6 +8,7 @@ mod broken_parts;
 mod codes;
 mod consent;
 mod devices;
+mod documents;
 mod forged;
 mod headers;
 mod introspection;

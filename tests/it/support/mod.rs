@@ -4,6 +4,7 @@
 mod browser;
 mod clients;
 mod config;
+mod described;
 mod device;
 mod flow;
 mod gateway;
@@ -23,6 +24,7 @@ pub use self::{
         APP, Auth, Client, EDDSA, ES256, IMPLICIT, LEGACY, MANAGERS, PASSWORD, POST, SCOPED, SERVICE, SHOP, TRUSTED,
     },
     config::Setup,
+    described::LOOPBACK,
     device::{DEVICE_GRANT, Device, TV, TV_BLOCK},
     flow::{
         CHALLENGE, METHOD, Tokens, VERIFIER, authorize_url, client_request, exchange_request, is_invalid_token,
