@@ -112,6 +112,7 @@ impl Server {
 
 async fn serve(mut stream: TcpStream, config: Arc<rustls::ServerConfig>, state: Arc<State>) -> Option<()> {
     let mut tls = rustls::ServerConnection::new(config).ok()?;
+    tls.set_buffer_limit(None);
     let mut head = Vec::new();
     while !head.windows(4).any(|end| end == b"\r\n\r\n") {
         flush(&mut stream, &mut tls).await?;

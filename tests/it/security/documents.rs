@@ -29,7 +29,8 @@ fn shown(gateway: &TestGateway, client: Client) -> Answer {
 /// T64
 #[test]
 fn ids_that_lead_to_where_only_the_gateway_may_go_are_not_fetched() {
-    let gateway = Setup::new().set("registration.metadata_documents", true).start();
+    let setup = Setup::new().set("registration.rate", "1000/s");
+    let gateway = setup.set("registration.metadata_documents", true).start();
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     listener.set_nonblocking(true).expect("set");
     let port = listener.local_addr().expect("an address").port();

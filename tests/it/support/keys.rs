@@ -112,7 +112,7 @@ impl SigningClient {
 
     /// The same by another algorithm that the key can be used for.
     pub fn fresh_by(&self, algorithm: Algorithm, gateway: &TestGateway, client: Client) -> String {
-        let id = format!("{:?} {}", self.algorithm, self.made.fetch_add(1, Ordering::Relaxed));
+        let id = format!("{} {}", self.jwk["kid"], self.made.fetch_add(1, Ordering::Relaxed));
         self.signed(algorithm, &claims(gateway, client, &id))
     }
 
