@@ -54,10 +54,7 @@ impl<'a> Findings<'a> {
     /// The text must be a host.
     pub(super) fn host(&mut self, path: &str, host: &str) {
         if host.is_empty() || host.contains(['/', ':', '@', '*', ' ']) && !host.starts_with('[') {
-            self.add(
-                path,
-                "write a host as it stands in a URI, without scheme, port and path: \"app.example.com\"",
-            );
+            self.add(path, "write a host as it stands in a URI, without scheme, port and path: \"app.example.com\"");
         }
     }
 

@@ -43,13 +43,11 @@ fn is_public_v6(address: Ipv6Addr) -> bool {
     let [a, b, ..] = address.segments();
     // Global unicast is 2000::/3: loopback, unspecified, unique local, link-local, site-local and multicast are outside it.
     let global = a & 0xe000 == 0x2000;
-    let special = match (a, b) {
-        // Protocol assignments, Teredo and ORCHID among them (RFC 2928): 2001::/23.
-        (0x2001, 0..=0x01ff)
-        // Documentation (RFC 3849).
-        | (0x2001, 0x0db8)
-        // Documentation (RFC 9637): 3fff::/20.
-        | (0x3fff, 0..=0x0fff) => true,
+    let special = match a {
+        // Protocol assignments (2001::/23, RFC 2928), Teredo and ORCHID among them; documentation (RFC 3849).
+        0x2001 => matches!(b, 0..=0x01ff | 0x0db8),
+        // Documentation (3fff::/20, RFC 9637).
+        0x3fff => b <= 0x0fff,
         _ => false,
     };
     global && !special

@@ -182,9 +182,8 @@ mod tests {
 
     #[test]
     fn json_is_told_by_its_content_type() {
-        let of = |value: &'static str| {
-            is_json(&HeaderMap::from_iter([(CONTENT_TYPE, HeaderValue::from_static(value))]))
-        };
+        let of =
+            |value: &'static str| is_json(&HeaderMap::from_iter([(CONTENT_TYPE, HeaderValue::from_static(value))]));
         for good in ["application/json", "Application/JSON; charset=utf-8", "application/jwk-set+json"] {
             assert!(of(good), "{good}");
         }

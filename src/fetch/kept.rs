@@ -113,7 +113,7 @@ impl<T: Send + Sync + 'static> Kept<T> {
                 if !error.is_outage() {
                     slot.good = None;
                 }
-                tracing::warn!(url = url.as_str(), %error, "a client's document can't be fetched");
+                tracing::info!(url = url.as_str(), %error, "a client's document can't be fetched");
                 slot.failed = Some((self.clock.now(), error));
                 self.in_place_of(error, slot)
             }

@@ -82,8 +82,12 @@ impl KeySets {
     }
 
     fn with(look_up: LookUp, settings: &FetchSettings, clock: Arc<dyn Clock>) -> Result<Self, InvalidFetchSettings> {
-        let rules =
-            Rules { most_bytes: MOST_KEY_BYTES, capacity: KEY_SETS, stale: STALE_KEYS, read: |_, value| read_keys(value) };
+        let rules = Rules {
+            most_bytes: MOST_KEY_BYTES,
+            capacity: KEY_SETS,
+            stale: STALE_KEYS,
+            read: |_, value| read_keys(value),
+        };
         Ok(Self(Kept::new(agent(look_up, settings)?, clock, rules)))
     }
 

@@ -199,7 +199,7 @@ async fn what_the_server_says_of_freshness_counts_within_bounds() {
         let (server, clock) = (Server::start(json_answer(&key_set("a"), field)).await, start());
         let sets = server.key_sets(&clock);
         sets.for_assertion(&server.url(), &by("a")).await.unwrap();
-        clock.advance(fresh_for - Duration::from_secs(1));
+        clock.advance(fresh_for.saturating_sub(Duration::from_secs(1)));
         sets.for_assertion(&server.url(), &by("a")).await.unwrap();
         assert_eq!(server.asked(), 1, "{field}");
         clock.advance(Duration::from_secs(1));
@@ -212,7 +212,8 @@ const LEAST: Duration = Duration::from_secs(300);
 
 #[tokio::test]
 async fn an_unknown_key_is_looked_for_once_a_minute() {
-    let (server, clock) = (Server::start(json_answer(&key_set("a"), "Cache-Control: max-age=86400\r\n")).await, start());
+    let (server, clock) =
+        (Server::start(json_answer(&key_set("a"), "Cache-Control: max-age=86400\r\n")).await, start());
     let sets = server.key_sets(&clock);
     let url = server.url();
     sets.for_assertion(&url, &by("a")).await.unwrap();
@@ -336,11 +337,7 @@ async fn a_name_with_an_address_that_is_not_public_is_not_connected_to() {
     ] {
         let sets = KeySets::with(at(addresses), &settings, Arc::new(start())).unwrap();
         let outcome = sets.for_assertion(&url("https://app.example/jwks"), &by("a")).await.map(drop);
-        assert_eq!(
-            outcome,
-            Err(FetchError::NotAllowed("its host has an address that is not public")),
-            "{addresses:?}"
-        );
+        assert_eq!(outcome, Err(FetchError::NotAllowed("its host has an address that is not public")), "{addresses:?}");
     }
 }
 

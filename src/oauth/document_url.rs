@@ -44,7 +44,8 @@ impl DocumentUrl {
         if !has_scheme(text, &url) {
             return Err(BadDocumentUrl::Scheme);
         }
-        let authority = text.split("://").nth(1).and_then(|rest| rest.split(['/', '?', '#']).next()).unwrap_or_default();
+        let authority =
+            text.split("://").nth(1).and_then(|rest| rest.split(['/', '?', '#']).next()).unwrap_or_default();
         if authority.is_empty() {
             return Err(BadDocumentUrl::NotAbsolute);
         }

@@ -32,9 +32,7 @@ pub use login_hash::LoginHasher;
 pub use profile::{OpenedClaims, Profile, ProfileDetails, scope_of_claim, user_claims};
 pub use public_key::{BadKey, KeyThumbprint, NoThumbprint, PublicKey, SIGNATURE_ALGORITHMS};
 pub use redirect_uri::{InvalidRedirectUri, RedirectUri};
-pub use registration::{
-    ClientMetadata, InvalidMetadata, RegistrationPolicy, RequestedMetadata, read_client_document,
-};
+pub use registration::{ClientMetadata, InvalidMetadata, RegistrationPolicy, RequestedMetadata, read_client_document};
 pub use response_type::{ResponseMode, ResponseType, UnknownResponseType};
 pub use scope::{InvalidScope, Scope, Scopes};
 pub use token::{MintedToken, Recognised, SHADOW_PREFIX, TOKEN_PREFIX, TokenHash, TokenKind, TokenMint};

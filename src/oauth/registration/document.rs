@@ -1,7 +1,7 @@
 //! Client ID metadata documents (draft-ietf-oauth-client-id-metadata-document): a client whose `client_id` is the URL of its
 //! metadata, and which is registered nowhere.
 
-use serde::Deserialize;
+use serde::{Deserialize, de::IgnoredAny};
 use serde_json::Value;
 use url::Url;
 
@@ -17,9 +17,12 @@ const LONGEST_ID: usize = 512;
 #[derive(Default, Deserialize)]
 #[serde(default)]
 struct Claimed {
-    client_id: Option<String>,
-    client_secret: Option<serde::de::IgnoredAny>,
-    client_secret_expires_at: Option<serde::de::IgnoredAny>,
+    #[serde(rename = "client_id")]
+    id: Option<String>,
+    #[serde(rename = "client_secret")]
+    secret: Option<IgnoredAny>,
+    #[serde(rename = "client_secret_expires_at")]
+    secret_expires_at: Option<IgnoredAny>,
 }
 
 /// The metadata in a document, if it is that of the client whose id is the document's URL (§4.1).
@@ -32,10 +35,10 @@ pub fn read_client_document(url: &DocumentUrl, document: &Value) -> Result<Reque
     }
     let malformed = |_| "its members do not have the types of RFC 7591";
     let claimed = Claimed::deserialize(document).map_err(malformed)?;
-    if claimed.client_id.as_deref() != Some(url.as_str()) {
+    if claimed.id.as_deref() != Some(url.as_str()) {
         return Err("its client_id is not the URL that it was fetched from");
     }
-    if claimed.client_secret.is_some() || claimed.client_secret_expires_at.is_some() {
+    if claimed.secret.is_some() || claimed.secret_expires_at.is_some() {
         return Err("it has a client_secret, and everybody can read it");
     }
     RequestedMetadata::deserialize(document).map_err(malformed)
@@ -111,7 +114,8 @@ mod tests {
     }
 
     fn checked(policy: &RegistrationPolicy, more: &Value) -> Result<ClientMetadata, String> {
-        let mut document = json!({"client_id": ID, "redirect_uris": ["https://agent.example/cb", "http://127.0.0.1/cb"]});
+        let mut document =
+            json!({"client_id": ID, "redirect_uris": ["https://agent.example/cb", "http://127.0.0.1/cb"]});
         for (name, value) in more.as_object().expect("an object") {
             document[name] = value.clone();
         }
@@ -125,7 +129,8 @@ mod tests {
         let public = checked(&policy(), &json!({})).expect("good");
         assert_eq!(public.token_endpoint_auth_method, ClientAuthMethod::None);
         assert_eq!(public.grant_types, [GrantType::AuthorizationCode]);
-        let named = checked(&policy(), &json!({"token_endpoint_auth_method": "none", "scope": "openid all"})).expect("good");
+        let named =
+            checked(&policy(), &json!({"token_endpoint_auth_method": "none", "scope": "openid all"})).expect("good");
         assert_eq!(named.scope.to_string(), "openid");
         let signs = checked(&policy(), &json!({"jwks_uri": "https://agent.example/jwks"})).expect("good");
         assert_eq!(signs.token_endpoint_auth_method, ClientAuthMethod::PrivateKeyJwt);

@@ -125,7 +125,8 @@ impl RegistrationPolicy {
 
     /// Where keys may be fetched from. What its name is an address of is looked at by who fetches.
     fn key_url(&self, asked: Option<&str>) -> Result<Option<DocumentUrl>, InvalidMetadata> {
-        const NOT_ALLOWED: &str = "jwks_uri must be https on port 443 of a host with a public name, without user and fragment";
+        const NOT_ALLOWED: &str =
+            "jwks_uri must be https on port 443 of a host with a public name, without user and fragment";
         let Some(asked) = asked else { return Ok(None) };
         let url = DocumentUrl::parse(asked).map_err(|_| Metadata(NOT_ALLOWED))?;
         let of_the_operator = self.document_hosts.iter().any(|host| host.eq_ignore_ascii_case(url.host()));

@@ -156,7 +156,8 @@ fn a_client_that_signs_gives_its_keys_or_says_where_they_are() {
 /// T64
 #[test]
 fn keys_are_not_fetched_from_where_only_the_gateway_may_go() {
-    let check = |policy: &RegistrationPolicy, url: &str| policy.check(signing(&format!(r#""jwks_uri":"{url}""#))).is_ok();
+    let check =
+        |policy: &RegistrationPolicy, url: &str| policy.check(signing(&format!(r#""jwks_uri":"{url}""#))).is_ok();
     for url in [
         "http://app.example/jwks",
         "https://app.example:8443/jwks",

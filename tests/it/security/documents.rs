@@ -18,9 +18,8 @@ fn named(id: &str) -> Client {
 
 /// What a browser is shown for a request of this client's: a page of ours.
 fn shown(gateway: &TestGateway, client: Client) -> Answer {
-    let answer = gateway.without_upstream(client.id, || {
-        Browser::new(gateway).get(&authorize_url(client, &[("scope", "openid")]))
-    });
+    let answer = gateway
+        .without_upstream(client.id, || Browser::new(gateway).get(&authorize_url(client, &[("scope", "openid")])));
     assert!(answer.status >= 400, "{}: {answer}", client.id);
     assert_eq!(answer.header("location"), None, "{}", client.id);
     answer
@@ -97,8 +96,24 @@ fn documents_that_are_none_of_the_client_are_refused_and_not_repeated() {
         publisher.publish(path, &publisher.document(path, &more));
     }
     for path in [
-        "/none", "/html", "/redirect", "/broken", "/list", "/other", "/slash", "/secret", "/basic", "/elsewhere", "/http",
-        "/script", "/password", "/scope", "/name", "/types", "/long", "/keys",
+        "/none",
+        "/html",
+        "/redirect",
+        "/broken",
+        "/list",
+        "/other",
+        "/slash",
+        "/secret",
+        "/basic",
+        "/elsewhere",
+        "/http",
+        "/script",
+        "/password",
+        "/scope",
+        "/name",
+        "/types",
+        "/long",
+        "/keys",
     ] {
         let page = shown(&gateway, named(&publisher.url(path)));
         assert_eq!(page.status, 400, "{path}: {page}");
@@ -134,4 +149,14 @@ fn a_client_of_a_document_has_no_registration_to_manage() {
         let answer = gateway.send(&Request::get(&path).bearer(token));
         assert_eq!((answer.status, answer.error().as_str()), (401, "invalid_token"), "{answer}");
     }
+}
+
+#[test]
+fn there_are_only_so_many_described_clients() {
+    let publisher = Publisher::start();
+    let gateway = Setup::new().taking_documents(&publisher).set("registration.max_clients", 1).start();
+    let first = publisher.describe("/first", &json!({}));
+    gateway.tokens(ALICE, first, &[("scope", "openid")]);
+    assert_eq!(shown(&gateway, publisher.describe("/second", &json!({}))).status, 503);
+    gateway.tokens(ALICE, first, &[("scope", "openid")]);
 }

@@ -83,7 +83,8 @@ impl Publisher {
     /// Answers with this from now on.
     pub fn answer(&self, path: &str, status: &str, fields: &str, body: &str) {
         let length = body.len();
-        let answer = format!("HTTP/1.1 {status}\r\nContent-Length: {length}\r\nConnection: close\r\n{fields}\r\n{body}");
+        let answer =
+            format!("HTTP/1.1 {status}\r\nContent-Length: {length}\r\nConnection: close\r\n{fields}\r\n{body}");
         self.shared.answers.lock().expect("no panic").insert(path.to_owned(), answer);
     }
 

@@ -16,8 +16,8 @@ use serde_json::{Map, Value};
 use crate::{
     standin::ALICE,
     support::{
-        APP, Auth, Browser, Client, EDDSA, ES256, IMPLICIT, LEGACY, PASSWORD, POST, Publisher, Receiver, SCOPED, SERVICE, SHOP,
-        Setup, SigningClient, TV, TV_BLOCK, TestGateway,
+        APP, Auth, Browser, Client, EDDSA, ES256, IMPLICIT, LEGACY, PASSWORD, POST, Publisher, Receiver, SCOPED,
+        SERVICE, SHOP, Setup, SigningClient, TV, TV_BLOCK, TestGateway,
     },
 };
 
