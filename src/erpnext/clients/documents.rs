@@ -14,6 +14,11 @@ use crate::{
 /// What the store knows of when a document was last seen may be so old.
 const EXACT_TO: Duration = Duration::from_secs(86_400);
 
+/// A described client to which nothing was granted in this time may make room for another.
+const IDLE: Duration = Duration::from_secs(600);
+/// So many make room at once.
+const MOST_ROOM: usize = 50;
+
 /// What a document is to what was known of its client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TakenUp {
@@ -82,7 +87,10 @@ impl ClientRegistry {
             registered_at: described.registered_at,
             last_used: None,
         };
-        let kept = registered.store.register_client(row, most).await;
+        let mut kept = registered.store.register_client(row.clone(), most).await;
+        if matches!(kept, Ok(false)) && self.make_room(described.registered_at).await? {
+            kept = registered.store.register_client(row, most).await;
+        }
         self.refresh_registered().await?;
         match kept {
             Ok(true) => Ok(TakenUp::New),
@@ -91,5 +99,22 @@ impl ClientRegistry {
             Err(_) if registered.seen_at(&described.id).is_some() => Ok(TakenUp::Same),
             Err(error) => Err(error),
         }
+    }
+
+    /// Forgets described clients that were named and never granted anything: their documents are where they were, and anybody can
+    /// name as many as he likes. Whether there are fewer now.
+    pub(super) async fn make_room(&self, now: UnixTime) -> Result<bool, StoreError> {
+        let registered = self.registered()?;
+        // What other processes have noted is in the store.
+        let mut rows = registered.store.registered_clients().await?;
+        let is_idle =
+            |row: &RegisteredClient| row.id.is_url() && row.last_used.is_none() && now.since(row.registered_at) >= IDLE;
+        rows.retain(|row| is_idle(row) && !registered.was_used(&row.id));
+        rows.sort_by_key(|row| row.registered_at);
+        rows.truncate(MOST_ROOM);
+        for row in &rows {
+            registered.store.remove_registered_client(&row.id, now).await?;
+        }
+        Ok(!rows.is_empty())
     }
 }

@@ -155,6 +155,10 @@ impl RegisteredClients {
         Ok(true)
     }
 
+    pub(super) fn was_used(&self, id: &ClientId) -> bool {
+        self.uses.lock().unwrap_or_else(PoisonError::into_inner).noted.contains_key(id)
+    }
+
     fn note_use(&self, id: &ClientId, now: UnixTime) {
         let mut uses = self.uses.lock().unwrap_or_else(PoisonError::into_inner);
         if uses.noted.get(id).is_some_and(|noted| now.since(*noted) < EXACT_TO) {
@@ -198,7 +202,11 @@ impl ClientRegistry {
             registered_at: registration.registered_at,
             last_used: None,
         };
-        let kept = self.registered()?.store.register_client(client, most).await?;
+        let store = &self.registered()?.store;
+        let mut kept = store.register_client(client.clone(), most).await?;
+        if !kept && self.make_room(registration.registered_at).await? {
+            kept = store.register_client(client, most).await?;
+        }
         self.refresh_registered().await?;
         Ok(kept)
     }
