@@ -147,8 +147,12 @@ impl RegisteredClients {
                 Err(error) => tracing::error!(%error, "a registered client is left out"),
             }
         }
-        let noted = rows.into_iter().filter_map(|row| Some((row.id, row.last_used?))).collect();
-        self.uses.lock().unwrap_or_else(PoisonError::into_inner).noted = noted;
+        let mut uses = self.uses.lock().unwrap_or_else(PoisonError::into_inner);
+        // What is about to be written is not there yet.
+        let before = std::mem::take(&mut uses.noted);
+        let noted = |row: RegisteredClient| Some((row.last_used.max(before.get(&row.id).copied())?, row.id));
+        uses.noted = rows.into_iter().filter_map(noted).map(|(at, id)| (id, at)).collect();
+        drop(uses);
         self.clients.store(Arc::new(clients));
         self.seen.store(Arc::new(seen));
         *read = Some(count);
