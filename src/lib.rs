@@ -11,6 +11,8 @@ pub mod oauth;
 
 pub mod config;
 
+pub mod fetch;
+
 pub mod erpnext;
 pub mod route;
 pub mod store;

@@ -11,6 +11,7 @@ static POLICY: LazyLock<RegistrationPolicy> = LazyLock::new(|| RegistrationPolic
     scopes: Scopes::parse("openid email").expect("scopes"),
     redirect_hosts: Vec::new(),
     loopback: true,
+    document_hosts: Vec::new(),
 });
 
 fuzz_target!(|bytes: &[u8]| {
@@ -24,7 +25,9 @@ fuzz_target!(|bytes: &[u8]| {
     }
     let known = [GrantType::AuthorizationCode, GrantType::RefreshToken];
     assert!(registered.grant_types.iter().all(|grant_type| known.contains(grant_type)));
-    assert_ne!(registered.token_endpoint_auth_method, ClientAuthMethod::PrivateKeyJwt);
+    let signs = registered.token_endpoint_auth_method == ClientAuthMethod::PrivateKeyJwt;
+    assert_eq!(signs, registered.jwks.is_some() != registered.jwks_uri.is_some());
+    assert!(registered.jwks_uri.as_ref().is_none_or(|url| url.is_on_standard_port() && url.has_public_name()));
     assert!(registered.scope.is_subset_of(&POLICY.scopes));
     let said = serde_json::to_vec(&registered).expect("JSON");
     let again = POLICY.check(serde_json::from_slice(&said).expect("what was said")).expect("it was registered");

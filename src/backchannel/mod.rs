@@ -1,5 +1,5 @@
-//! Tells clients that a login session has ended (OpenID Connect Back-Channel Logout 1.0): the gateway's only calls to anybody
-//! but ERPNext, to addresses that the operator has configured.
+//! Tells clients that a login session has ended (OpenID Connect Back-Channel Logout 1.0): calls to addresses that
+//! the operator has configured.
 
 use std::{sync::Arc, time::Duration};
 

@@ -130,6 +130,7 @@ impl Config {
             registration,
             [
                 enabled,
+                metadata_documents,
                 initial_token_file,
                 initial_token,
                 scopes,
@@ -142,6 +143,7 @@ impl Config {
             ]
         ));
         keys.extend(differing!(old, self, agents, [requests_per_day, writes_per_day]));
+        keys.extend(differing!(old, self, fetch, [allow_hosts, ca_file]));
         keys.extend(differing!(old, self, cors, [allowed_origins]));
         keys.extend(differing!(old, self, login, [page]));
         keys.extend(differing!(old, self, pages, [site_name, logo_file, logo, colour]));

@@ -8,7 +8,8 @@ use super::optional::empty_is_none;
 use crate::{
     oauth::{
         AgentTerms, Allowance, Allowances, Client, ClientAuthMethod, ClientId, ClientKeys, ClientMode, ClientSource,
-        DailyBudget, GrantType, IdTokenClaims, Pkce, RedirectUri, ResponseType, Scope, SigningAlgorithm, UserName,
+        DailyBudget, DocumentUrl, GrantType, IdTokenClaims, KeySource, Pkce, RedirectUri, ResponseType, Scope,
+        SigningAlgorithm, UserName,
     },
     secret::Secret,
 };
@@ -80,9 +81,9 @@ pub struct ClientSettings {
     pub writes_per_day: Option<DailyBudget>,
     /// Its public keys, a JWK Set (RFC 7517 §5), for `private_key_jwt`. Default none.
     pub jwks: Option<serde_json::Value>,
-    /// Where its public keys are. Default none.
+    /// Where it publishes its public keys, in place of `jwks`. Default none.
     #[serde(deserialize_with = "empty_is_none")]
-    pub jwks_uri: Option<String>,
+    pub jwks_uri: Option<DocumentUrl>,
     /// The keys that the block has: one that overrides a client of ERPNext's changes these alone.
     #[serde(skip)]
     pub given: Vec<&'static str>,
@@ -219,7 +220,7 @@ impl ClientSettings {
     /// Whether the block, where clients are read from ERPNext, is about one of those.
     #[must_use]
     pub fn is_override(&self) -> bool {
-        !self.has_secret() && self.jwks.is_none() && self.redirect_uris.is_empty()
+        !self.has_secret() && !self.has_keys() && self.redirect_uris.is_empty()
     }
 
     /// A client of ERPNext's as this block has it.
@@ -241,7 +242,7 @@ impl ClientSettings {
     /// How it authenticates: as said, or as what it has tells.
     #[must_use]
     pub fn auth_method(&self) -> ClientAuthMethod {
-        let by_what_it_has = match (self.has_secret(), self.jwks.is_some()) {
+        let by_what_it_has = match (self.has_secret(), self.has_keys()) {
             (true, _) => ClientAuthMethod::Basic,
             (false, true) => ClientAuthMethod::PrivateKeyJwt,
             (false, false) => ClientAuthMethod::None,
@@ -251,6 +252,17 @@ impl ClientSettings {
 
     pub(super) const fn has_secret(&self) -> bool {
         self.secret.is_some() || self.secret_file.is_some()
+    }
+
+    /// Whether it has keys, given or published.
+    pub(super) const fn has_keys(&self) -> bool {
+        self.jwks.is_some() || self.jwks_uri.is_some()
+    }
+
+    fn keys(&self) -> Option<KeySource> {
+        // Keys that can't be read are a problem that was reported: they verify nothing.
+        let given = self.jwks.as_ref().and_then(|keys| ClientKeys::parse(keys).ok());
+        given.map(Arc::new).map(KeySource::Given).or_else(|| self.jwks_uri.clone().map(KeySource::At))
     }
 
     /// Whether it may use the response types that put a token into the fragment: by the allowance, or because they are
@@ -293,8 +305,7 @@ impl ClientSettings {
             id: ClientId::new(&self.id),
             name: if self.name.is_empty() { self.id.clone() } else { self.name.clone() },
             secret: self.secret.clone(),
-            // Keys that can't be read are a problem that was reported: they verify nothing.
-            keys: self.jwks.as_ref().and_then(|keys| ClientKeys::parse(keys).ok()).map(Arc::new),
+            keys: self.keys(),
             auth_method,
             pushes_requests: self.require_pushed_authorization_requests,
             binds_tokens: self.dpop_bound_access_tokens,

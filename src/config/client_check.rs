@@ -1,6 +1,6 @@
 //! The rules of a `[[client]]` that go over more than one key.
 
-use super::{ClientSync, client::ClientSettings, findings::Findings};
+use super::{ClientSync, FetchSettings, client::ClientSettings, findings::Findings};
 use crate::oauth::{Allowance, ClientAuthMethod, ClientKeys, ClientMode, GrantType, Pkce, Scope, SigningAlgorithm};
 
 const USE_METHOD: &str = "use \"client_secret_basic\", \"client_secret_post\", \"private_key_jwt\" or \"none\"";
@@ -31,7 +31,19 @@ pub(super) fn check(clients: &[ClientSettings], sync: ClientSync, findings: &mut
         rules.check_exchange(overrides, findings);
         rules.check_agent(findings);
         rules.check_logout(findings);
-        rules.check_unbuilt(findings);
+    }
+}
+
+/// Keys that would never be fetched are found before a client misses them.
+pub(super) fn check_key_urls(clients: &[ClientSettings], fetch: &FetchSettings, findings: &mut Findings<'_>) {
+    for (index, client) in clients.iter().enumerate() {
+        let Some(url) = &client.jwks_uri else { continue };
+        if !url.is_on_standard_port() && !fetch.allows(url.host()) {
+            findings.add(
+                &format!("client[{index}].jwks_uri"),
+                "must be https on port 443, or lead to a host that fetch.allow_hosts names",
+            );
+        }
     }
 }
 
@@ -118,17 +130,21 @@ impl Rules<'_> {
         if let Some(Err(problem)) = client.jwks.as_ref().map(ClientKeys::parse) {
             findings.add(&path, problem.to_string());
         }
-        if client.jwks.is_some() && client.has_secret() {
+        let path = if client.jwks.is_some() { path } else { self.key("jwks_uri") };
+        if client.jwks.is_some() && client.jwks_uri.is_some() {
+            findings.add(&self.key("jwks_uri"), "give jwks or jwks_uri, not both");
+        }
+        if client.has_keys() && client.has_secret() {
             findings.add(&path, "keys are in place of a secret: remove the one or the other");
         }
-        if !self.sound(&["auth_method", "jwks"], findings) {
+        if !self.sound(&["auth_method", "jwks", "jwks_uri"], findings) {
             return;
         }
         let by_key = client.auth_method() == ClientAuthMethod::PrivateKeyJwt;
-        if by_key && client.jwks.is_none() {
-            findings.add(&self.key("auth_method"), "this method needs the client's public keys: add jwks");
-        } else if !by_key && client.jwks.is_some() && !client.has_secret() {
-            findings.add(&self.key("auth_method"), "keys are for \"private_key_jwt\": use that, or remove jwks");
+        if by_key && !client.has_keys() {
+            findings.add(&self.key("auth_method"), "this method needs the client's public keys: add jwks or jwks_uri");
+        } else if !by_key && client.has_keys() && !client.has_secret() {
+            findings.add(&self.key("auth_method"), "keys are for \"private_key_jwt\": use that, or remove them");
         }
     }
 
@@ -257,13 +273,6 @@ impl Rules<'_> {
         }
         if client.allow.contains(Allowance::Password) || client.grant_types.contains(&GrantType::Password) {
             findings.add(&self.key("grant_types"), "not for an agent: with a password nobody asks what it may do");
-        }
-    }
-
-    fn check_unbuilt(&self, findings: &mut Findings<'_>) {
-        let client = self.client;
-        if client.jwks_uri.is_some() {
-            findings.not_built(&self.key("jwks_uri"), "fetching client keys");
         }
     }
 }

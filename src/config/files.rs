@@ -133,6 +133,12 @@ impl Reader<'_> {
             // Only that it can be read: what is in it is rustls's business.
             self.secret("server.tls.key_file", &mut tls.key_file);
         }
+        if let Some(file) = &mut config.fetch.ca_file
+            && self.expand("fetch.ca_file", file)
+            && let Err(error) = fs::File::open(&*file)
+        {
+            self.findings.add("fetch.ca_file", cannot_be_read(file, &error));
+        }
         let key_file = &mut config.store.secret_key_file;
         if self.expand("store.secret_key_file", key_file) && key_file.exists() {
             let opened = self.open("store.secret_key_file", key_file);

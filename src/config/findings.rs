@@ -51,6 +51,13 @@ impl<'a> Findings<'a> {
         self.add(path, format!("not built yet: {what}"));
     }
 
+    /// The text must be a host.
+    pub(super) fn host(&mut self, path: &str, host: &str) {
+        if host.is_empty() || host.contains(['/', ':', '@', '*', ' ']) && !host.starts_with('[') {
+            self.add(path, "write a host as it stands in a URI, without scheme, port and path: \"app.example.com\"");
+        }
+    }
+
     /// The time must not be nothing.
     pub(super) fn above_zero(&mut self, path: &str, time: Duration) {
         if time.is_zero() {

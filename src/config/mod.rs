@@ -11,6 +11,7 @@ mod client_check;
 mod cors;
 mod document;
 mod erpnext;
+mod fetch;
 mod files;
 mod findings;
 mod introspection;
@@ -44,6 +45,7 @@ pub use self::{
     client::ClientSettings,
     cors::CorsSettings,
     erpnext::{ClientSync, ErpnextSettings, NativeTokens},
+    fetch::FetchSettings,
     introspection::IntrospectionSettings,
     limits::LimitsSettings,
     log::LogSettings,
@@ -96,6 +98,8 @@ pub struct Config {
     pub registration: RegistrationSettings,
     /// `[agents]`
     pub agents: AgentsSettings,
+    /// `[fetch]`
+    pub fetch: FetchSettings,
     /// `[cors]`
     pub cors: CorsSettings,
     /// `[login]`
@@ -150,9 +154,11 @@ impl Config {
         config.cache.check(&mut findings);
         config.store.check(&mut findings);
         config.registration.check(&mut findings);
+        config.fetch.check(&mut findings);
         config.pages.check(&mut findings);
         config.check_listeners(&mut findings);
         client_check::check(&config.client, config.erpnext.clients, &mut findings);
+        client_check::check_key_urls(&config.client, &config.fetch, &mut findings);
         route::check(&config.route, &mut findings);
         if let [only] = config.erpnext.urls.as_slice() {
             config.erpnext.url = only.clone();

@@ -18,6 +18,9 @@ use crate::{oauth::Scope, secret::Secret};
 pub struct RegistrationSettings {
     /// Whether clients may register themselves. Default false.
     pub enabled: bool,
+    /// Whether a `client_id` may be the URL of a document that describes the client, which is registered nowhere then
+    /// (draft-ietf-oauth-client-id-metadata-document). Default false.
+    pub metadata_documents: bool,
     /// The file with the token that a registration needs (RFC 7591 §3). Default none: anybody may register a client.
     #[serde(deserialize_with = "empty_is_none")]
     pub initial_token_file: Option<PathBuf>,
@@ -46,6 +49,7 @@ impl Default for RegistrationSettings {
     fn default() -> Self {
         Self {
             enabled: false,
+            metadata_documents: false,
             initial_token_file: None,
             initial_token: None,
             scopes: [Scope::OPENID, "profile", "email"]
@@ -85,12 +89,7 @@ impl RegistrationSettings {
         }
         findings.above_zero("registration.unused_ttl", self.unused_ttl);
         for (index, host) in self.redirect_hosts.iter().enumerate() {
-            if host.is_empty() || host.contains(['/', ':', '@', '*', ' ']) && !host.starts_with('[') {
-                findings.add(
-                    &format!("registration.redirect_hosts[{index}]"),
-                    "write a host as it stands in a URI, without scheme, port and path: \"app.example.com\"",
-                );
-            }
+            findings.host(&format!("registration.redirect_hosts[{index}]"), host);
         }
     }
 }

@@ -9,7 +9,7 @@ use zeroize::Zeroizing;
 
 use super::{Endpoints, parameters::Parameters, respond::OAuthError};
 use crate::{
-    oauth::{Allowance, Client, ClientAuthMethod, ClientId, ErrorCode, claimed_by_assertion},
+    oauth::{Allowance, Client, ClientAuthMethod, ClientId, ClientKeys, ErrorCode, KeySource, claimed_by_assertion},
     secret::Secret,
 };
 
@@ -114,7 +114,7 @@ impl Endpoints {
         if client.auth_method != ClientAuthMethod::PrivateKeyJwt {
             return Ok(None);
         }
-        let Some(keys) = &client.keys else { return Ok(None) };
+        let Some(keys) = self.keys_of(&client, assertion).await? else { return Ok(None) };
         let (issuer, now) = (&self.settings.public_origin, self.issuer.clock.now());
         let checked = match keys.check_assertion(assertion.expose(), &client.id, issuer, now) {
             Ok(checked) => checked,
@@ -128,6 +128,26 @@ impl Endpoints {
             return Ok(None);
         }
         Ok(Some(CheckedClient::Authenticated(client)))
+    }
+
+    /// The client's keys, fetched where it publishes them.
+    async fn keys_of(&self, client: &Client, assertion: &Secret) -> Result<Option<Arc<ClientKeys>>, OAuthError> {
+        let url = match &client.keys {
+            Some(KeySource::Given(keys)) => return Ok(Some(Arc::clone(keys))),
+            Some(KeySource::At(url)) => url,
+            None => return Ok(None),
+        };
+        match self.key_sets.for_assertion(url, assertion.expose()).await {
+            Ok(keys) => Ok(Some(keys)),
+            Err(error) if error.is_outage() => Err(OAuthError {
+                description: "the keys at the client's jwks_uri can't be fetched at the moment".into(),
+                ..OAuthError::unavailable()
+            }),
+            Err(error) => {
+                tracing::info!(client_id = %client.id, %error, "a client assertion is refused: its keys can't be fetched");
+                Err(OAuthError::new(ErrorCode::InvalidClient, "there are no keys at the client's jwks_uri"))
+            }
+        }
     }
 
     async fn check_basic(

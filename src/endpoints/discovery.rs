@@ -25,7 +25,11 @@ const METADATA_MAX_AGE: &str = "public, max-age=3600";
 
 impl Endpoints {
     pub(super) fn discovery(&self) -> Answer {
-        document(&metadata(&self.settings, &self.clients.known(), self.issuer.settings.id_token_alg), METADATA_MAX_AGE)
+        let mut metadata = metadata(&self.settings, &self.clients.known(), self.issuer.settings.id_token_alg);
+        if let (Some(members), true) = (metadata.as_object_mut(), self.documents.is_some()) {
+            members.insert("client_id_metadata_document_supported".to_owned(), true.into());
+        }
+        document(&metadata, METADATA_MAX_AGE)
     }
 
     pub(super) fn resource_metadata(&self, path: &str) -> Answer {

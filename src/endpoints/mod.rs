@@ -8,6 +8,7 @@ mod connected_apps;
 mod cors;
 mod device;
 mod discovery;
+mod documents;
 mod end_session;
 mod forms;
 mod hint;
@@ -33,6 +34,7 @@ use http::{HeaderMap, Method, Request, StatusCode, header};
 use client_auth::CheckedClient;
 pub use cors::Origins;
 pub use discovery::METHOD_PATH;
+pub use documents::DocumentClients;
 pub use limits::{Allotment, Counted, Limit, LoginName};
 pub use pages::Look;
 pub use registration::RegistrationRules;
@@ -43,6 +45,7 @@ use crate::{
     access::AccessCheck,
     config::LoginPage,
     erpnext::ClientRegistry,
+    fetch::KeySets,
     issuer::{Issuer, Logouts},
     oauth::{ErrorCode, LoginHasher, SigningAlgorithm},
     route::{CurrentRouter, Endpoint},
@@ -112,6 +115,10 @@ pub struct Endpoints {
     pub access: Arc<AccessCheck>,
     /// The registered clients.
     pub clients: Arc<ClientRegistry>,
+    /// The keys that clients publish.
+    pub key_sets: KeySets,
+    /// The clients that documents describe; `None`: none are taken.
+    pub documents: Option<DocumentClients>,
     /// The hash of login sessions.
     pub logins: LoginHasher,
     /// Keys the tokens in our forms.

@@ -78,7 +78,11 @@ impl Endpoints {
     ) -> Result<CheckedClient, OAuthError> {
         let claimed = presented.claimed_id();
         self.check_failures(&self.limits.token_failures, claimed.as_ref(), peer)?;
-        self.check_client(presented).await.map_err(|error| {
+        let checked = match self.take_up_described(claimed.as_ref(), peer).await {
+            Ok(()) => self.check_client(presented).await,
+            Err(problem) => Err(problem.at_token_endpoint()),
+        };
+        checked.map_err(|error| {
             if error.code == ErrorCode::InvalidClient {
                 self.issuer.record(&AuditEvent {
                     event: "client_authentication_failed",

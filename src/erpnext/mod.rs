@@ -41,7 +41,7 @@ use self::adapter::Adapter;
 pub use self::{
     clients::{
         ClientChanges, ClientRegistry, ClientRules, KnownClients, REGISTERED_PREFIX, RegisteredClients, Registration,
-        UpstreamClients,
+        TakenUp, UpstreamClients,
     },
     directory::{Directory, DirectoryError, DirectoryUser, Freshness, LogIn, LoginCookies, LoginProbe, PasswordCheck},
     login_session::LOGIN_LIFE,

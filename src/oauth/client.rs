@@ -1,10 +1,10 @@
 //! What the gateway knows of an OAuth client (RFC 6749 §2, RFC 7591 §2).
 
-use std::{fmt, str::FromStr, sync::Arc};
+use std::{fmt, str::FromStr};
 
 use serde::{Deserialize, Serialize};
 
-use super::{AgentTerms, ClientId, ClientKeys, RedirectUri, ResponseType, Scope, Scopes, UserName};
+use super::{AgentTerms, ClientId, KeySource, RedirectUri, ResponseType, Scope, Scopes, UserName};
 use crate::secret::Secret;
 
 /// A registered client, whatever its source.
@@ -17,7 +17,7 @@ pub struct Client {
     /// Its secret; a public client has none.
     pub secret: Option<Secret>,
     /// Its public keys, where it shows who it is by a signature.
-    pub keys: Option<Arc<ClientKeys>>,
+    pub keys: Option<KeySource>,
     /// How it proves who it is.
     pub auth_method: ClientAuthMethod,
     /// Whether its authorization requests must be pushed (RFC 9126 §6).
@@ -247,6 +247,8 @@ words! {
         File = "file",
         /// The registration endpoint, or the command line.
         Registered = "registered",
+        /// Nowhere: its id is the URL of a document that describes it.
+        Document = "document",
     }
 }
 

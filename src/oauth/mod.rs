@@ -5,6 +5,7 @@ mod agent;
 mod authorization_request;
 mod client;
 mod client_keys;
+mod document_url;
 mod dpop;
 mod error;
 mod ids;
@@ -27,7 +28,8 @@ pub use client::{
     Allowance, Allowances, Client, ClientAuthMethod, ClientMode, ClientSource, GrantType, IdTokenClaims, Pkce,
     SigningAlgorithm, UnknownWord,
 };
-pub use client_keys::{BadAssertion, BadKeys, CheckedAssertion, ClientKeys, claimed_by_assertion};
+pub use client_keys::{BadAssertion, BadKeys, CheckedAssertion, ClientKeys, KeySource, claimed_by_assertion};
+pub use document_url::{BadDocumentUrl, DocumentUrl};
 pub use dpop::{BadProof, DpopProof, ProofOf};
 pub use error::ErrorCode;
 pub use ids::{ClientId, GrantId, KeyId, SiteId, Subject, UserName};
@@ -35,7 +37,7 @@ pub use login_hash::LoginHasher;
 pub use profile::{OpenedClaims, Profile, ProfileDetails, scope_of_claim, user_claims};
 pub use public_key::{BadKey, KeyThumbprint, NoThumbprint, ProtectedHeader, PublicKey, SIGNATURE_ALGORITHMS};
 pub use redirect_uri::{InvalidRedirectUri, RedirectUri};
-pub use registration::{ClientMetadata, InvalidMetadata, RegistrationPolicy, RequestedMetadata};
+pub use registration::{ClientMetadata, InvalidMetadata, RegistrationPolicy, RequestedMetadata, read_client_document};
 pub use resource::{InvalidResource, Resources};
 pub use response_type::{ResponseMode, ResponseType, UnknownResponseType};
 pub use scope::{InvalidScope, Scope, Scopes};

@@ -14,11 +14,12 @@ use crate::{
     backchannel::Backchannel,
     clock::{Clock, SystemClock, UnixTime},
     config::{ClientSettings, ClientSync, Config, LimitsSettings, NativeTokens as NativeTokensSetting, Rate},
-    endpoints::{Allotment, EndpointSettings, Endpoints, Limit, Limits, Look, RegistrationRules},
+    endpoints::{Allotment, DocumentClients, EndpointSettings, Endpoints, Limit, Limits, Look, RegistrationRules},
     erpnext::{
         ClientRegistry, ClientRules, DirectoryError, Erpnext, ErpnextSettings, Ground, Hooks, NativeTokens,
         RegisteredClients, UserChange,
     },
+    fetch::{ClientDocuments, KeySets},
     issuer::{AccessJwts, AllowanceCounter, Issuer, IssuerSettings, KeyLives, Logouts, SigningKeys},
     oauth::{
         Allowance, Client, ClientId, ClientMode, LoginHasher, RegistrationPolicy, SigningAlgorithm, SiteId, TokenMint,
@@ -137,6 +138,8 @@ impl Site {
             logouts: Arc::clone(&logouts),
             access: Arc::clone(&access),
             clients: Arc::clone(&registry),
+            key_sets: KeySets::new(&config.fetch, Arc::clone(&clock))?,
+            documents: document_clients(config, &clock)?,
             logins: LoginHasher::new(&secret_key),
             form_key: secret_key.derive(Purpose::Form),
             limits: limits(&config.limits, config.registration.rate),
@@ -239,7 +242,8 @@ fn client_blocks(config: &Config) -> (Vec<ClientSettings>, Vec<Client>) {
 pub(super) fn registry(config: &Config, erpnext: &Erpnext, store: &Arc<dyn Store>) -> ClientRegistry {
     let (clients, rules) = clients_of(config);
     let upstream = sync_is_on(config).then(|| erpnext.clients(rules));
-    let registered = RegisteredClients::new(Arc::clone(store), config.registration.agents);
+    let registered = RegisteredClients::new(Arc::clone(store), config.registration.agents)
+        .with_documents(config.registration.metadata_documents);
     ClientRegistry::with_upstream(clients, upstream).with_registered(registered)
 }
 
@@ -333,14 +337,32 @@ fn endpoint_settings(config: &Config, algorithms: &[SigningAlgorithm]) -> anyhow
 fn registration_rules(config: &Config) -> Option<RegistrationRules> {
     let settings = &config.registration;
     settings.enabled.then(|| RegistrationRules {
-        policy: RegistrationPolicy {
-            scopes: settings.scopes.iter().cloned().collect(),
-            redirect_hosts: settings.redirect_hosts.clone(),
-            loopback: settings.loopback,
-        },
+        policy: registration_policy(config),
         initial_token: settings.initial_token.clone(),
         most: settings.max_clients.into(),
     })
+}
+
+/// The clients that the configuration lets documents describe, if any.
+fn document_clients(config: &Config, clock: &Arc<dyn Clock>) -> anyhow::Result<Option<DocumentClients>> {
+    if !config.registration.metadata_documents {
+        return Ok(None);
+    }
+    Ok(Some(DocumentClients {
+        documents: ClientDocuments::new(&config.fetch, Arc::clone(clock))?,
+        policy: registration_policy(config),
+        most: config.registration.max_clients.into(),
+    }))
+}
+
+fn registration_policy(config: &Config) -> RegistrationPolicy {
+    let settings = &config.registration;
+    RegistrationPolicy {
+        scopes: settings.scopes.iter().cloned().collect(),
+        redirect_hosts: settings.redirect_hosts.clone(),
+        loopback: settings.loopback,
+        document_hosts: config.fetch.allow_hosts.clone(),
+    }
 }
 
 fn limits(settings: &LimitsSettings, registration: Rate) -> Limits {

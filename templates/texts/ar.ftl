@@ -1,6 +1,7 @@
 # الموافقة
 consent-title = هل تسمح بالوصول؟
 consent-heading = يطلب { $app } الوصول إلى { $site }
+described-at = التطبيق غير مسجَّل هنا. مصدره { $place }.
 signed-in-as = تم تسجيل الدخول باسم
 consent-list = إذا سمحت بذلك، يمكن للتطبيق:
 consent-ticks = حدّد ما يُسمح له به إضافةً إلى ذلك:

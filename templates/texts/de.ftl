@@ -1,6 +1,7 @@
 # Zustimmung
 consent-title = Zugriff erlauben?
 consent-heading = { $app } möchte auf { $site } zugreifen
+described-at = Die Anwendung ist hier nicht registriert. Sie kommt von { $place }.
 signed-in-as = Angemeldet als
 consent-list = Wenn Sie es erlauben, kann die Anwendung:
 consent-ticks = Kreuzen Sie an, was sie außerdem darf:

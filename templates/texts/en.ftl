@@ -1,6 +1,7 @@
 # Consent
 consent-title = Allow access?
 consent-heading = { $app } asks for access to { $site }
+described-at = The application is not registered here. It comes from { $place }.
 signed-in-as = Signed in as
 consent-list = If you allow it, the application can:
 consent-ticks = Tick what it may do besides:

@@ -1,6 +1,7 @@
 # Consentimiento
 consent-title = ¿Permitir el acceso?
 consent-heading = { $app } pide acceso a { $site }
+described-at = La aplicación no está registrada aquí. Procede de { $place }.
 signed-in-as = Sesión iniciada como
 consent-list = Si lo permite, la aplicación podrá:
 consent-ticks = Marque lo que podrá hacer además:

@@ -1,6 +1,7 @@
 # Consentement
 consent-title = Autoriser l’accès ?
 consent-heading = { $app } demande l’accès à { $site }
+described-at = L’application n’est pas enregistrée ici. Elle vient de { $place }.
 signed-in-as = Connecté en tant que
 consent-list = Si vous l’autorisez, l’application pourra :
 consent-ticks = Cochez ce qu’elle pourra faire en plus :

@@ -1,6 +1,7 @@
 # Consentimento
 consent-title = Permitir o acesso?
 consent-heading = { $app } pede acesso a { $site }
+described-at = O aplicativo não está registrado aqui. Ele vem de { $place }.
 signed-in-as = Sessão iniciada como
 consent-list = Se você permitir, o aplicativo poderá:
 consent-ticks = Marque o que ele poderá fazer além disso:

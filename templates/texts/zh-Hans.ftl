@@ -1,6 +1,7 @@
 # 授权
 consent-title = 允许访问吗？
 consent-heading = { $app } 请求访问 { $site }
+described-at = 此应用未在此处注册。它来自 { $place }。
 signed-in-as = 当前登录用户：
 consent-list = 如果您允许，该应用可以：
 consent-ticks = 勾选它还可以做什么：

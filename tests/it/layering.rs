@@ -8,7 +8,7 @@ use std::{
 use regex::Regex;
 
 /// From low to high.
-const PARTS: [&str; 18] = [
+const PARTS: [&str; 19] = [
     "clock",
     "http1",
     "random",
@@ -16,6 +16,7 @@ const PARTS: [&str; 18] = [
     "telemetry",
     "oauth",
     "config",
+    "fetch",
     "route",
     "store",
     "erpnext",
@@ -33,8 +34,8 @@ const STRANGERS: [(&str, &str); 2] = [("issuer", "access"), ("access", "issuer")
 const OWNERS: [(&str, &[&str]); 6] = [
     ("pingora", &["proxy", "server"]),
     ("rusqlite", &["store"]),
-    ("moka", &["access", "erpnext", "endpoints"]),
-    ("reqwest", &["erpnext", "backchannel"]),
+    ("moka", &["access", "erpnext", "endpoints", "fetch"]),
+    ("reqwest", &["erpnext", "backchannel", "fetch"]),
     ("anyhow", &["server", "cli", "main"]),
     ("jsonwebtoken", &["oauth", "issuer"]),
 ];

@@ -203,18 +203,33 @@ fn ids_are_needed_written_in_ascii_and_told_apart() {
     assert_wrong(&(block(URIS) + &block(URIS)), "client[1].id", "client[0] has the same id");
 }
 
+/// RFC 8037, appendix A.2.
+const KEY: &str =
+    "jwks = { keys = [{ kty = \"OKP\", crv = \"Ed25519\", x = \"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo\" }] }";
+
 #[test]
-fn what_is_not_built_for_clients_is_said() {
-    let more = "jwks_uri = \"https://shop.example.com/jwks\"";
-    assert_wrong(&block(&format!("{URIS}{more}")), "client[0].jwks_uri", "not built yet");
+fn keys_are_published_by_https_or_where_the_operator_says() {
+    let with = |uri: &str, more: &str| format!("{}\n{more}", block(&format!("{URIS}jwks_uri = \"{uri}\"")));
+    let loaded = config(&with("https://shop.example.com/jwks", ""));
+    let client = loaded.client[0].to_client();
+    assert_eq!((client.auth_method, client.keys.is_some()), (ClientAuthMethod::PrivateKeyJwt, true));
+    let own = "[fetch]\nallow_hosts = [\"idp.internal\", \"localhost\"]";
+    config(&with("https://idp.internal:8443/jwks", own));
+    config(&with("http://localhost:8000/jwks", own));
+    for uri in ["http://idp.internal/jwks", "https://a@shop.example.com/jwks", "https://shop.example.com/jwks#x", "x"] {
+        assert_wrong(&with(uri, own), "client[0].jwks_uri", "must");
+    }
+    assert_wrong(&with("https://idp.internal:8443/jwks", ""), "client[0].jwks_uri", "fetch.allow_hosts");
+    let both = format!("{URIS}{KEY}\njwks_uri = \"https://shop.example.com/jwks\"");
+    assert_wrong(&block(&both), "client[0].jwks_uri", "not both");
+    let secret = "secret = \"0123456789abcdef0123456789abcdef\"\njwks_uri = \"https://shop.example.com/jwks\"";
+    assert_wrong(&block(&format!("{URIS}{secret}")), "client[0].jwks_uri", "in place of a secret");
+    assert_wrong("[fetch]\nallow_hosts = [\"https://idp.internal\"]", "fetch.allow_hosts[0]", "without scheme");
 }
 
 #[test]
 fn a_client_with_keys_signs_and_has_no_secret() {
-    // RFC 8037, appendix A.2.
-    let key =
-        "jwks = { keys = [{ kty = \"OKP\", crv = \"Ed25519\", x = \"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo\" }] }";
-    let with = |more: &str| block(&format!("{URIS}{key}\n{more}"));
+    let with = |more: &str| block(&format!("{URIS}{KEY}\n{more}"));
     let loaded = config(&with(""));
     let client = loaded.client[0].to_client();
     assert_eq!((client.auth_method, client.keys.is_some()), (ClientAuthMethod::PrivateKeyJwt, true));

@@ -290,7 +290,7 @@ pub(in crate::endpoints) fn check_scopes(client: &Client, parameters: &Parameter
         return Ok(client.scopes.clone());
     }
     let known = |scope: &str| client.may_be_granted(scope);
-    if client.source == ClientSource::Registered {
+    if matches!(client.source, ClientSource::Registered | ClientSource::Document) {
         // It was told what it may have when it registered, and asks for all that the resource metadata lists nevertheless: so
         // do the clients of MCP (RFC 9728 §2, RFC 6749 §3.3).
         let granted = asked.filtered(known);

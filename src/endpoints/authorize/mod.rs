@@ -23,6 +23,7 @@ use self::{
 use super::{
     Endpoints, Peer,
     browser::Browser,
+    documents::NotDescribed,
     media_type,
     pages::Page,
     parameters::Parameters,
@@ -33,7 +34,7 @@ use super::{
 use crate::{
     clock::UnixTime,
     issuer::IssueError,
-    oauth::{AuthorizationRequest, Client, ErrorCode, GrantId, GrantType, TokenHash},
+    oauth::{AuthorizationRequest, Client, ClientId, ErrorCode, GrantId, GrantType, TokenHash},
     secret::Secret,
     store::PendingRequest,
     telemetry::audit::AuditEvent,
@@ -79,6 +80,8 @@ impl Endpoints {
         peer: Peer,
     ) -> Result<Answer, OAuthError> {
         let redirect = if *method == Method::POST { Redirect::AfterPost } else { Redirect::AfterGet };
+        let id = parameters.get("client_id").map(ClientId::new);
+        self.take_up_described(id.as_ref(), peer).await.map_err(NotDescribed::at_authorization)?;
         let browser = Browser::of(headers, self.is_https());
         let (checked, reference) = match self.pushed(parameters, &browser).await? {
             Some(Pushed::New(request)) => {

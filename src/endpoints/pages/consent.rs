@@ -45,11 +45,17 @@ impl Question {
         }
         Self {
             heading: texts.with("consent-heading", &[("app", &client.name), ("site", &settings.site_name)]),
-            notes: agent.into_iter().chain(registered).collect(),
+            notes: agent.into_iter().chain(registered).chain(described_at(texts, client)).collect(),
             meanings,
             ticks,
         }
     }
+}
+
+/// Where a client is described that nobody has registered: the one thing about it that somebody has shown.
+fn described_at(texts: &Texts, client: &Client) -> Option<String> {
+    let is_described = client.source == ClientSource::Document;
+    is_described.then(|| texts.with("described-at", &[("place", &place(client.id.as_str()))]))
 }
 
 #[derive(Template)]

@@ -40,7 +40,8 @@ impl Endpoints {
         let presented = bearer(request.headers()).unwrap_or_default();
         let found = self.clients.registration(&id).await?;
         // Of a client that is gone and of another one's token the peer hears the same.
-        let Some((registration, _)) = found.filter(|(_, token)| *token == TokenHash::of(presented)) else {
+        let is_its = |found: &(Registration, TokenHash)| !id.is_url() && found.1 == TokenHash::of(presented);
+        let Some((registration, _)) = found.filter(is_its) else {
             self.count_failure(&self.limits.token_failures, None, peer);
             return Err(OAuthError::new(ErrorCode::InvalidToken, "the registration access token is not this client's"));
         };
@@ -66,7 +67,7 @@ impl Endpoints {
         let metadata = rules.policy.check(metadata)?;
         self.take_registration(peer)?;
         let kept = registration.secret.clone();
-        let secret = metadata.is_confidential().then(|| kept.unwrap_or_else(|| new_secret(&*self.issuer.random)));
+        let secret = metadata.has_secret().then(|| kept.unwrap_or_else(|| new_secret(&*self.issuer.random)));
         let changed = Registration { secret, metadata, ..registration.clone() };
         if !self.clients.change_registration(&changed).await? {
             return Err(OAuthError::new(ErrorCode::InvalidToken, "the client was deleted meanwhile"));

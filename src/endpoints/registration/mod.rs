@@ -68,9 +68,10 @@ impl Endpoints {
         let random = &*self.issuer.random;
         let registration = Registration {
             id: ClientId::new(format!("{REGISTERED_PREFIX}{}", URL_SAFE_NO_PAD.encode(random.bytes::<16>()))),
-            secret: metadata.is_confidential().then(|| new_secret(random)),
+            secret: metadata.has_secret().then(|| new_secret(random)),
             metadata,
             registered_at: self.issuer.clock.now(),
+            seen_at: None,
         };
         let access_token = new_access_token(random);
         if !self.clients.register(&registration, TokenHash::of(access_token.expose()), rules.most).await? {

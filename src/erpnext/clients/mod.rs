@@ -3,6 +3,7 @@
 //! A client of the configuration file comes before one that was registered here, and before one of ERPNext's under the same id. One that nobody knows is looked
 //! up in ERPNext at once, so that a client that was made in Desk a moment ago works.
 
+mod documents;
 mod registered;
 mod row;
 mod rules;
@@ -17,6 +18,7 @@ use std::{
 use arc_swap::ArcSwap;
 
 pub use self::{
+    documents::TakenUp,
     registered::{REGISTERED_PREFIX, RegisteredClients, Registration},
     rules::ClientRules,
     upstream::{ClientChanges, UpstreamClients},
@@ -133,7 +135,7 @@ impl ClientRegistry {
         if let Some(client) = self.known.load().clients.get(id) {
             return Ok(Some(Arc::clone(client)).filter(|client| client.enabled));
         }
-        if registered::is_registered_id(id) {
+        if registered::is_registered_id(id) || self.describes(id) {
             self.recall_registered().await?;
             return Ok(self.known.load().client(id).cloned());
         }
@@ -144,6 +146,11 @@ impl ClientRegistry {
         }
         self.take_up();
         Ok(self.known.load().clients.get(id).cloned())
+    }
+
+    /// Whether a client with this id can only be one that a document describes.
+    fn describes(&self, id: &ClientId) -> bool {
+        id.is_url() && self.registered.as_ref().is_some_and(RegisteredClients::take_documents)
     }
 
     /// Takes other clients for those of the file, and other rules for ERPNext's. Tells which of the file's are another

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use super::ClientRegistry;
 use crate::{
     clock::UnixTime,
-    oauth::{AgentTerms, Client, ClientId, ClientMetadata, TokenHash},
+    oauth::{AgentTerms, Client, ClientId, ClientMetadata, ClientSource, TokenHash},
     secret::Secret,
     store::{RegisteredClient, RemovedClient, Store, StoreError, StoreResult},
 };
@@ -34,6 +34,8 @@ pub struct Registration {
     pub metadata: ClientMetadata,
     /// When.
     pub registered_at: UnixTime,
+    /// When the document was last seen that describes it; `None` of one that was registered.
+    pub seen_at: Option<UnixTime>,
 }
 
 /// A registration as the store has it.
@@ -41,12 +43,19 @@ pub struct Registration {
 struct Document {
     client_secret: Option<String>,
     metadata: ClientMetadata,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    seen_at: Option<UnixTime>,
 }
 
 impl Registration {
-    fn document(&self) -> StoreResult<Secret> {
+    /// A client as its document describes it now.
+    pub(super) fn described(id: ClientId, metadata: ClientMetadata, now: UnixTime) -> Self {
+        Self { id, secret: None, metadata, registered_at: now, seen_at: Some(now) }
+    }
+
+    pub(super) fn document(&self) -> StoreResult<Secret> {
         let secret = self.secret.as_ref().map(|secret| secret.expose().to_owned());
-        let document = Document { client_secret: secret, metadata: self.metadata.clone() };
+        let document = Document { client_secret: secret, metadata: self.metadata.clone(), seen_at: self.seen_at };
         let json = serde_json::to_string(&document);
         json.map(Secret::new).map_err(|error| StoreError::Corrupt(format!("a registration: {error}")))
     }
@@ -54,20 +63,27 @@ impl Registration {
     fn open(row: &RegisteredClient) -> StoreResult<Self> {
         let document: Document = serde_json::from_str(row.document.expose())
             .map_err(|_| StoreError::Corrupt(format!("the registration of {}", row.id)))?;
-        let secret = document.client_secret.map(Secret::new);
-        Ok(Self { id: row.id.clone(), secret, metadata: document.metadata, registered_at: row.registered_at })
+        let secret = document.client_secret.as_deref().map(Secret::new);
+        let Document { metadata, seen_at, .. } = document;
+        Ok(Self { id: row.id.clone(), secret, metadata, registered_at: row.registered_at, seen_at })
     }
 
-    fn to_client(&self) -> Client {
+    pub(super) fn to_client(&self) -> Client {
         self.metadata.to_client(self.id.clone(), self.secret.clone())
     }
 }
 
 /// The registered clients.
 pub struct RegisteredClients {
-    store: Arc<dyn Store>,
+    pub(super) store: Arc<dyn Store>,
     /// Whether they are agents.
     agents: bool,
+    /// Whether clients that a document describes count.
+    takes_documents: bool,
+    /// When each of them was last seen.
+    seen: ArcSwap<HashMap<ClientId, UnixTime>>,
+    /// Held while one is put into the store.
+    pub(super) describing: tokio::sync::Mutex<()>,
     clients: ArcSwap<Vec<Client>>,
     /// How many changes of the store are in memory. Held while they are read, so that a later reading is not overtaken.
     read: tokio::sync::Mutex<Option<u64>>,
@@ -86,7 +102,30 @@ impl RegisteredClients {
     /// None yet; they are read from this store, and are agents or not.
     #[must_use]
     pub fn new(store: Arc<dyn Store>, agents: bool) -> Self {
-        Self { store, agents, clients: ArcSwap::default(), read: tokio::sync::Mutex::default(), uses: Mutex::default() }
+        Self {
+            store,
+            agents,
+            takes_documents: false,
+            seen: ArcSwap::default(),
+            describing: tokio::sync::Mutex::default(),
+            clients: ArcSwap::default(),
+            read: tokio::sync::Mutex::default(),
+            uses: Mutex::default(),
+        }
+    }
+
+    /// The same with those that a document describes, if they count.
+    #[must_use]
+    pub fn with_documents(self, takes_documents: bool) -> Self {
+        Self { takes_documents, ..self }
+    }
+
+    pub(super) const fn take_documents(&self) -> bool {
+        self.takes_documents
+    }
+
+    pub(super) fn seen_at(&self, id: &ClientId) -> Option<UnixTime> {
+        self.seen.load().get(id).copied()
     }
 
     pub(super) fn clients(&self) -> Vec<Client> {
@@ -101,21 +140,31 @@ impl RegisteredClients {
             return Ok(false);
         }
         let rows = self.store.registered_clients().await?;
-        let mut clients = Vec::new();
-        for row in &rows {
+        let (mut clients, mut seen) = (Vec::new(), HashMap::new());
+        for row in rows.iter().filter(|row| self.takes_documents || !row.id.is_url()) {
             match Registration::open(row) {
-                Ok(registration) if self.agents => {
-                    clients.push(registration.to_client().into_agent(AgentTerms::default()));
+                Ok(registration) => {
+                    let client = registration.to_client();
+                    clients.push(if self.agents { client.into_agent(AgentTerms::default()) } else { client });
+                    seen.extend(registration.seen_at.map(|at| (registration.id, at)));
                 }
-                Ok(registration) => clients.push(registration.to_client()),
                 Err(error) => tracing::error!(%error, "a registered client is left out"),
             }
         }
-        let noted = rows.into_iter().filter_map(|row| Some((row.id, row.last_used?))).collect();
-        self.uses.lock().unwrap_or_else(PoisonError::into_inner).noted = noted;
+        let mut uses = self.uses.lock().unwrap_or_else(PoisonError::into_inner);
+        // What is about to be written is not there yet.
+        let before = std::mem::take(&mut uses.noted);
+        let noted = |row: RegisteredClient| Some((row.last_used.max(before.get(&row.id).copied())?, row.id));
+        uses.noted = rows.into_iter().filter_map(noted).map(|(at, id)| (id, at)).collect();
+        drop(uses);
         self.clients.store(Arc::new(clients));
+        self.seen.store(Arc::new(seen));
         *read = Some(count);
         Ok(true)
+    }
+
+    pub(super) fn was_used(&self, id: &ClientId) -> bool {
+        self.uses.lock().unwrap_or_else(PoisonError::into_inner).noted.contains_key(id)
     }
 
     fn note_use(&self, id: &ClientId, now: UnixTime) {
@@ -161,7 +210,11 @@ impl ClientRegistry {
             registered_at: registration.registered_at,
             last_used: None,
         };
-        let kept = self.registered()?.store.register_client(client, most).await?;
+        let store = &self.registered()?.store;
+        let mut kept = store.register_client(client.clone(), most).await?;
+        if !kept && self.make_room(registration.registered_at).await? {
+            kept = store.register_client(client, most).await?;
+        }
         self.refresh_registered().await?;
         Ok(kept)
     }
@@ -229,7 +282,7 @@ impl ClientRegistry {
     /// Notes that tokens are issued to a client; of those that were not registered here nothing is noted.
     pub fn note_use(&self, client: &Client, now: UnixTime) {
         if let Some(registered) = &self.registered
-            && is_registered_id(&client.id)
+            && (is_registered_id(&client.id) || client.source == ClientSource::Document)
         {
             registered.note_use(&client.id, now);
         }
@@ -243,7 +296,7 @@ impl ClientRegistry {
         }
     }
 
-    fn registered(&self) -> Result<&RegisteredClients, StoreError> {
+    pub(super) fn registered(&self) -> Result<&RegisteredClients, StoreError> {
         let none = || StoreError::Unavailable("no clients are registered here".to_owned());
         self.registered.as_ref().ok_or_else(none)
     }

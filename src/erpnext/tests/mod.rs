@@ -2,6 +2,7 @@
 
 mod clients;
 mod credentials;
+mod documents;
 mod logins;
 mod natives;
 mod shadow_store;

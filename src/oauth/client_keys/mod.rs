@@ -1,25 +1,36 @@
 //! The public keys of a client (RFC 7517), and the assertions that it signs with them to show who it is (RFC 7523 §3,
 //! OpenID Connect Core §9).
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde_json::{Map, Value};
 
 use super::{
-    ClientId, TokenHash,
+    ClientId, DocumentUrl, TokenHash,
     public_key::{ProtectedHeader, PublicKey, has_secret},
 };
 use crate::clock::UnixTime;
 
 /// How far in the future an assertion may end. What was presented is remembered for so long.
 const LONGEST: Duration = Duration::from_secs(60 * 60);
+/// More keys are no set of one client's: an assertion that names none is tried with each.
+const MOST_KEYS: usize = 50;
 /// How far the client's clock may be from ours.
 const SKEW: Duration = Duration::from_secs(10);
 
 /// Public keys that signatures can be verified with.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ClientKeys(Vec<PublicKey>);
+
+/// Where a client's keys are to be had.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum KeySource {
+    /// They were given (`jwks`).
+    Given(Arc<ClientKeys>),
+    /// The client publishes them (`jwks_uri`).
+    At(DocumentUrl),
+}
 
 /// Why a document is no set of public keys.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -30,6 +41,9 @@ pub enum BadKeys {
     /// A private or a symmetric key, which nobody else should have.
     #[error("it holds a private or a symmetric key: list the public ones alone")]
     Secret,
+    /// More keys than anybody who asks should make us try.
+    #[error("it has more than 50 keys")]
+    TooMany,
     /// None of the keys verifies one of the algorithms.
     #[error("none of its keys can be used: RSA of at least 2048 bits (PS256), P-256 (ES256) or Ed25519 (EdDSA)")]
     NoKey,
@@ -71,6 +85,9 @@ impl ClientKeys {
     /// It is none, has none that can be used, or holds a secret.
     pub fn parse(document: &Value) -> Result<Self, BadKeys> {
         let keys = document.get("keys").and_then(Value::as_array).ok_or(BadKeys::NotASet)?;
+        if keys.len() > MOST_KEYS {
+            return Err(BadKeys::TooMany);
+        }
         if keys.iter().any(has_secret) {
             return Err(BadKeys::Secret);
         }
@@ -101,6 +118,14 @@ impl ClientKeys {
         let ends_at = check_times(&claims, now).ok_or(BadAssertion::Time)?;
         let id = text("jti").filter(|id| !id.is_empty()).ok_or(BadAssertion::Id)?;
         Ok(CheckedAssertion { id: TokenHash::of(&format!("client assertion\n{client}\n{id}")), ends_at })
+    }
+
+    /// Whether the key by whose name an assertion goes is among them; one that names none may be of any.
+    #[must_use]
+    pub fn may_have_signed(&self, assertion: &str) -> bool {
+        let header = ProtectedHeader::of(assertion);
+        let kid = header.as_ref().and_then(|header| header.text("kid"));
+        kid.is_none_or(|kid| self.0.iter().any(|key| key.id() == Some(kid)))
     }
 
     /// The claims of a JWT that one of the keys has signed. What its header says of keys but `kid` counts for nothing.

@@ -1,18 +1,23 @@
 //! Client metadata: what a client asks to be registered with, what the site's policy makes of it, and the client that it
 //! is then (RFC 7591 §2).
 
+mod document;
 mod policy;
 
 #[cfg(test)]
 mod tests;
 
-use serde::{Deserialize, Serialize};
+use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+pub use document::read_client_document;
 pub use policy::{InvalidMetadata, RegistrationPolicy};
 
 use super::{
-    Allowances, Client, ClientAuthMethod, ClientId, ClientMode, ClientSource, GrantType, IdTokenClaims, Pkce,
-    RedirectUri, ResponseType, Scopes,
+    Allowances, Client, ClientAuthMethod, ClientId, ClientKeys, ClientMode, ClientSource, DocumentUrl, GrantType,
+    IdTokenClaims, KeySource, Pkce, RedirectUri, ResponseType, Scopes,
 };
 use crate::secret::Secret;
 
@@ -45,7 +50,7 @@ pub struct RequestedMetadata {
     /// `jwks_uri`
     pub jwks_uri: Option<String>,
     /// `jwks`
-    pub jwks: Option<serde_json::Value>,
+    pub jwks: Option<Value>,
     /// `software_id`
     pub software_id: Option<String>,
     /// `software_version`
@@ -94,23 +99,35 @@ pub struct ClientMetadata {
     /// Where a logout may lead.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub post_logout_redirect_uris: Vec<RedirectUri>,
+    /// Its public keys.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub jwks: Option<Value>,
+    /// Where it publishes them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub jwks_uri: Option<DocumentUrl>,
 }
 
 impl ClientMetadata {
     /// Whether it is a client with a secret.
     #[must_use]
-    pub fn is_confidential(&self) -> bool {
-        self.token_endpoint_auth_method != ClientAuthMethod::None
+    pub fn has_secret(&self) -> bool {
+        !matches!(self.token_endpoint_auth_method, ClientAuthMethod::None | ClientAuthMethod::PrivateKeyJwt)
+    }
+
+    fn keys(&self) -> Option<KeySource> {
+        let given = self.jwks.as_ref().and_then(|jwks| ClientKeys::parse(jwks).ok());
+        given.map(Arc::new).map(KeySource::Given).or_else(|| self.jwks_uri.clone().map(KeySource::At))
     }
 
     /// The client: strict, and held to PKCE.
     #[must_use]
     pub fn to_client(&self, id: ClientId, secret: Option<Secret>) -> Client {
+        let source = if id.is_url() { ClientSource::Document } else { ClientSource::Registered };
         Client {
             name: self.client_name.clone().unwrap_or_else(|| id.to_string()),
             id,
             secret,
-            keys: None,
+            keys: self.keys(),
             pushes_requests: false,
             binds_tokens: false,
             auth_method: self.token_endpoint_auth_method,
@@ -133,7 +150,7 @@ impl ClientMetadata {
             ends_with_login: false,
             agent: None,
             enabled: true,
-            source: ClientSource::Registered,
+            source,
         }
     }
 }

@@ -1,9 +1,10 @@
 //! What may be registered: the rules of RFC 7591 §2 and RFC 8252 §7, and the site's own.
 
+use serde_json::Value;
 use url::{Host, Url};
 
 use super::{ClientMetadata, RequestedMetadata};
-use crate::oauth::{ClientAuthMethod, GrantType, RedirectUri, ResponseType, Scopes};
+use crate::oauth::{ClientAuthMethod, ClientKeys, DocumentUrl, GrantType, RedirectUri, ResponseType, Scopes};
 
 const MOST_URIS: usize = 20;
 const MOST_CONTACTS: usize = 10;
@@ -19,6 +20,8 @@ pub struct RegistrationPolicy {
     pub redirect_hosts: Vec<String>,
     /// Whether redirect URIs may lead to the user's own machine (RFC 8252 §7.3).
     pub loopback: bool,
+    /// Hosts of the operator's own, where clients may publish documents though they are not public.
+    pub document_hosts: Vec<String>,
 }
 
 /// Why a client is not registered with what it asks for (RFC 7591 §3.2.2).
@@ -41,16 +44,18 @@ impl RegistrationPolicy {
     /// # Errors
     /// [`InvalidMetadata`] says which member can't be registered, and never what was asked for.
     pub fn check(&self, asked: RequestedMetadata) -> Result<ClientMetadata, InvalidMetadata> {
-        if asked.jwks.is_some() || asked.jwks_uri.is_some() {
-            return Err(Metadata("jwks and jwks_uri are not supported: no client authentication here takes keys"));
-        }
         let redirect_uris = self.uris(asked.redirect_uris.unwrap_or_default())?;
         if redirect_uris.is_empty() {
             return Err(BadUri("redirect_uris is needed: at least one"));
         }
+        let token_endpoint_auth_method = auth_method(asked.token_endpoint_auth_method.as_deref())?;
+        let jwks_uri = self.key_url(asked.jwks_uri.as_deref())?;
+        check_keys(token_endpoint_auth_method, asked.jwks.as_ref(), jwks_uri.as_ref())?;
         Ok(ClientMetadata {
             redirect_uris,
-            token_endpoint_auth_method: auth_method(asked.token_endpoint_auth_method.as_deref())?,
+            token_endpoint_auth_method,
+            jwks: asked.jwks,
+            jwks_uri,
             grant_types: grant_types(asked.grant_types)?,
             response_types: response_types(asked.response_types)?,
             scope: self.scopes(asked.scope.as_deref())?,
@@ -118,6 +123,17 @@ impl RegistrationPolicy {
         }
     }
 
+    /// Where keys may be fetched from. What its name is an address of is looked at by who fetches.
+    fn key_url(&self, asked: Option<&str>) -> Result<Option<DocumentUrl>, InvalidMetadata> {
+        const NOT_ALLOWED: &str =
+            "jwks_uri must be https on port 443 of a host with a public name, without user and fragment";
+        let Some(asked) = asked else { return Ok(None) };
+        let url = DocumentUrl::parse(asked).map_err(|_| Metadata(NOT_ALLOWED))?;
+        let of_the_operator = self.document_hosts.iter().any(|host| host.eq_ignore_ascii_case(url.host()));
+        let public = url.is_on_standard_port() && url.has_public_name();
+        if public || of_the_operator { Ok(Some(url)) } else { Err(Metadata(NOT_ALLOWED)) }
+    }
+
     /// Those that are asked for and allowed; asked for none, all that are allowed.
     fn scopes(&self, asked: Option<&str>) -> Result<Scopes, InvalidMetadata> {
         let Some(asked) = asked else { return Ok(self.scopes.clone()) };
@@ -133,8 +149,35 @@ impl RegistrationPolicy {
 
 fn auth_method(asked: Option<&str>) -> Result<ClientAuthMethod, InvalidMetadata> {
     match asked.map_or(Ok(ClientAuthMethod::Basic), str::parse) {
-        Ok(method @ (ClientAuthMethod::Basic | ClientAuthMethod::Post | ClientAuthMethod::None)) => Ok(method),
-        _ => Err(Metadata("token_endpoint_auth_method must be client_secret_basic, client_secret_post or none")),
+        Ok(
+            method @ (ClientAuthMethod::Basic
+            | ClientAuthMethod::Post
+            | ClientAuthMethod::PrivateKeyJwt
+            | ClientAuthMethod::None),
+        ) => Ok(method),
+        _ => Err(Metadata(
+            "token_endpoint_auth_method must be client_secret_basic, client_secret_post, private_key_jwt or none",
+        )),
+    }
+}
+
+/// Whoever signs has keys, given or published, and nobody else has (RFC 7591 §2).
+fn check_keys(
+    method: ClientAuthMethod,
+    jwks: Option<&Value>,
+    jwks_uri: Option<&DocumentUrl>,
+) -> Result<(), InvalidMetadata> {
+    match (method == ClientAuthMethod::PrivateKeyJwt, jwks, jwks_uri) {
+        (_, Some(_), Some(_)) => Err(Metadata("give jwks or jwks_uri, not both")),
+        (true, None, None) => Err(Metadata("private_key_jwt needs keys: jwks or jwks_uri")),
+        (false, None, None) | (true, None, Some(_)) => Ok(()),
+        (false, _, _) => Err(Metadata("jwks and jwks_uri are for the token_endpoint_auth_method private_key_jwt")),
+        (true, Some(keys), None) => match ClientKeys::parse(keys) {
+            Ok(_) => Ok(()),
+            Err(_) => Err(Metadata(
+                "jwks must be a JWK Set of at most 50 public keys, one of them RSA of 2048 to 4096 bits, P-256 or Ed25519",
+            )),
+        },
     }
 }
 

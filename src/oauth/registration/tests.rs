@@ -7,6 +7,7 @@ fn policy() -> RegistrationPolicy {
         scopes: Scopes::parse("openid profile email").expect("scopes"),
         redirect_hosts: Vec::new(),
         loopback: true,
+        document_hosts: Vec::new(),
     }
 }
 
@@ -100,6 +101,8 @@ fn what_is_beyond_the_policy_is_refused_or_narrowed() {
         r#""response_types":["code id_token"]"#,
         r#""response_types":[]"#,
         r#""token_endpoint_auth_method":"private_key_jwt""#,
+        r#""token_endpoint_auth_method":"private_key_jwt","jwks":{"keys":[]}"#,
+        r#""token_endpoint_auth_method":"private_key_jwt","jwks":{"keys":[{"kty":"oct","k":"AAAA"}]}"#,
         r#""token_endpoint_auth_method":"client_secret""#,
         r#""token_endpoint_auth_method":"x""#,
         r#""scope":"all""#,
@@ -125,4 +128,55 @@ fn what_is_beyond_the_policy_is_refused_or_narrowed() {
     let again: ClientMetadata =
         serde_json::from_str(&serde_json::to_string(&narrowed).expect("JSON")).expect("the same");
     assert_eq!(again, narrowed);
+}
+
+const KEY: &str = r#"{"kty":"OKP","crv":"Ed25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}"#;
+
+fn signing(more: &str) -> RequestedMetadata {
+    asked(&format!(
+        r#"{{"redirect_uris":["https://app.example/cb"],"token_endpoint_auth_method":"private_key_jwt",{more}}}"#
+    ))
+}
+
+#[test]
+fn a_client_that_signs_gives_its_keys_or_says_where_they_are() {
+    let given = policy().check(signing(&format!(r#""jwks":{{"keys":[{KEY}]}}"#))).expect("good");
+    let client = given.to_client(ClientId::new("c"), None);
+    assert!(matches!(client.keys, Some(KeySource::Given(_))) && !given.has_secret() && !client.is_public());
+    let published = policy().check(signing(r#""jwks_uri":"https://app.example/jwks""#)).expect("good");
+    let client = published.to_client(ClientId::new("c"), None);
+    assert!(matches!(client.keys, Some(KeySource::At(url)) if url.as_str() == "https://app.example/jwks"));
+    let again: ClientMetadata =
+        serde_json::from_str(&serde_json::to_string(&published).expect("JSON")).expect("the same");
+    assert_eq!(again, published);
+    let both = format!(r#""jwks":{{"keys":[{KEY}]}},"jwks_uri":"https://app.example/jwks""#);
+    assert!(policy().check(signing(&both)).is_err());
+}
+
+/// T64
+#[test]
+fn keys_are_not_fetched_from_where_only_the_gateway_may_go() {
+    let check =
+        |policy: &RegistrationPolicy, url: &str| policy.check(signing(&format!(r#""jwks_uri":"{url}""#))).is_ok();
+    for url in [
+        "http://app.example/jwks",
+        "https://app.example:8443/jwks",
+        "https://user@app.example/jwks",
+        "https://app.example/jwks#x",
+        "https://127.0.0.1/jwks",
+        "https://[::1]/jwks",
+        "https://169.254.169.254/latest/meta-data",
+        "https://2130706433/jwks",
+        "https://93.184.216.34/jwks",
+        "https://intranet/jwks",
+        "https://localhost/jwks",
+        "http://localhost/jwks",
+        "file:///etc/passwd",
+        "",
+    ] {
+        assert!(!check(&policy(), url), "{url}");
+    }
+    let own = RegistrationPolicy { document_hosts: vec!["intranet".to_owned(), "localhost".to_owned()], ..policy() };
+    assert!(check(&own, "https://intranet:8443/jwks") && check(&own, "http://localhost:8000/jwks"));
+    assert!(!check(&own, "http://intranet/jwks") && !check(&own, "https://other/jwks"));
 }

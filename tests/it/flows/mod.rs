@@ -3,6 +3,7 @@
 mod agents;
 mod connected_apps;
 mod cors;
+mod described_clients;
 mod devices;
 mod discovery;
 pub mod dpop;
@@ -22,6 +23,7 @@ mod other_grants;
 mod pages;
 mod passing;
 mod prompts;
+mod published_keys;
 mod refresh;
 mod registered_in_erpnext;
 mod registration;

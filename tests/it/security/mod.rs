@@ -9,6 +9,7 @@ mod broken_parts;
 mod codes;
 mod consent;
 mod devices;
+mod documents;
 mod exchange;
 mod forged;
 mod headers;

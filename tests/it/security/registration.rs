@@ -49,7 +49,13 @@ fn nothing_that_a_client_names_is_fetched() {
     listener.set_nonblocking(true).expect("set");
     let port = listener.local_addr().expect("an address").port();
     let at = |scheme: &str| format!("{scheme}://127.0.0.1:{port}/x");
+    let signing =
+        |url: &str| json!({"redirect_uris": [URI], "token_endpoint_auth_method": "private_key_jwt", "jwks_uri": url});
     refused(&gateway, &json!({"redirect_uris": [URI], "jwks_uri": at("https")}), "invalid_client_metadata");
+    let port_of = |host: &str| format!("https://{host}:{port}/x");
+    for url in [&at("https"), &at("http"), &port_of("localhost"), "https://169.254.169.254/x", "https://[::1]/x"] {
+        refused(&gateway, &signing(url), "invalid_client_metadata");
+    }
     for name in ["logo_uri", "client_uri", "tos_uri", "policy_uri"] {
         refused(&gateway, &json!({"redirect_uris": [URI], (name): at("http")}), "invalid_client_metadata");
         let registered = gateway.registered(URI, &json!({(name): at("https")}));

@@ -57,13 +57,25 @@ impl SigningClient {
         format!("{:?}", self.algorithm)
     }
 
+    /// The same key under another name.
+    #[must_use]
+    pub fn named(mut self, kid: &str) -> Self {
+        self.jwk["kid"] = kid.into();
+        self
+    }
+
+    /// The public halves of keys, as a client publishes them.
+    pub fn key_set(keys: &[&Self]) -> Value {
+        let keys: Vec<&Value> = keys.iter().map(|key| &key.jwk).collect();
+        json!({ "keys": keys })
+    }
+
     /// The block of a client with these keys.
     pub fn block(keys: &[&Self], client: Client, rest: &str) -> String {
-        let keys: Vec<&Value> = keys.iter().map(|key| &key.jwk).collect();
         let mut block: Table = toml::from_str(rest).expect("TOML");
         block.insert("id".to_owned(), client.id.into());
         block.insert("redirect_uris".to_owned(), vec![client.redirect_uri].into());
-        block.insert("jwks".to_owned(), toml::Value::try_from(json!({ "keys": keys })).expect("TOML"));
+        block.insert("jwks".to_owned(), toml::Value::try_from(Self::key_set(keys)).expect("TOML"));
         toml::to_string(&block).expect("TOML")
     }
 
@@ -100,7 +112,7 @@ impl SigningClient {
 
     /// The same by another algorithm that the key can be used for.
     pub fn fresh_by(&self, algorithm: Algorithm, gateway: &TestGateway, client: Client) -> String {
-        let id = format!("{:?} {}", self.algorithm, self.made.fetch_add(1, Ordering::Relaxed));
+        let id = format!("{} {}", self.jwk["kid"], self.made.fetch_add(1, Ordering::Relaxed));
         self.signed(algorithm, &claims(gateway, client, &id))
     }
 

@@ -5,6 +5,7 @@ mod agents;
 mod browser;
 mod clients;
 mod config;
+mod described;
 mod device;
 mod exchanging;
 mod flow;
@@ -13,6 +14,7 @@ mod http;
 mod jwt;
 mod keys;
 mod ports;
+mod publisher;
 mod receiver;
 mod registering;
 mod wait;
@@ -25,6 +27,7 @@ pub use self::{
         APP, Auth, Client, EDDSA, ES256, IMPLICIT, LEGACY, MANAGERS, PASSWORD, POST, SCOPED, SERVICE, SHOP, TRUSTED,
     },
     config::Setup,
+    described::LOOPBACK,
     device::{DEVICE_GRANT, Device, TV, TV_BLOCK},
     exchanging::{
         ACCESS_TOKEN_TYPE, BACKEND, BACKEND_BLOCK, EXCHANGE_GRANT, RELAY, RELAY_BLOCK, exchange_token_request,
@@ -38,6 +41,7 @@ pub use self::{
     jwt::{claims, claims_by_document, claims_by_jwks, claims_by_secret, header},
     keys::{JWT_BEARER, SigningClient, token_hash},
     ports::Port,
+    publisher::Publisher,
     receiver::Receiver,
     registering::{registration, registration_path},
     wait::{Over, pause, until},

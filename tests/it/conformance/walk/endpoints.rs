@@ -116,3 +116,14 @@ pub fn registration(walk: &Walk, path: &str) {
     let tokens = walk.gateway.tokens(ALICE, registered.client(), &[("scope", "openid")]);
     assert!(!tokens.id_token.is_empty());
 }
+
+/// Whether a client can be used that only a document describes.
+pub fn takes_documents(walk: &Walk) -> bool {
+    let client = walk.publisher.describe("/client.json", &serde_json::json!({}));
+    let answer = Browser::of(&walk.gateway, ALICE).authorize(client, &[("scope", "openid")]);
+    if answer.status == 400 {
+        return false;
+    }
+    let code = answer.parameter("code").unwrap_or_else(|| panic!("no code: {answer}"));
+    walk.gateway.exchange(client, &code, &[]).status == 200
+}

@@ -16,8 +16,8 @@ use serde_json::{Map, Value};
 use crate::{
     standin::ALICE,
     support::{
-        APP, Auth, BACKEND, BACKEND_BLOCK, Browser, Client, EDDSA, ES256, IMPLICIT, LEGACY, PASSWORD, POST, Receiver,
-        SCOPED, SERVICE, SHOP, Setup, SigningClient, TV, TV_BLOCK, TestGateway,
+        APP, Auth, BACKEND, BACKEND_BLOCK, Browser, Client, EDDSA, ES256, IMPLICIT, LEGACY, PASSWORD, POST, Publisher,
+        Receiver, SCOPED, SERVICE, SHOP, Setup, SigningClient, TV, TV_BLOCK, TestGateway,
     },
 };
 
@@ -37,6 +37,8 @@ struct Walk {
     told: OnceCell<Map<String, Value>>,
     /// The server of [`TOLD`].
     receiver: Receiver,
+    /// Where clients describe themselves.
+    publisher: Publisher,
     /// The keys of [`SIGNED`].
     signers: [SigningClient; 3],
 }
@@ -54,7 +56,7 @@ enum Check {
 }
 
 /// Every key of the document.
-const CHECKS: [(&str, Check); 39] = [
+const CHECKS: [(&str, Check); 40] = [
     ("issuer", Check::Issuer),
     ("authorization_endpoint", Check::Endpoint("authorize", endpoints::authorization)),
     ("token_endpoint", Check::Endpoint("get_token", endpoints::token)),
@@ -110,13 +112,15 @@ const CHECKS: [(&str, Check); 39] = [
     ("backchannel_logout_session_supported", Check::Flag(logout::names_the_session)),
     ("frontchannel_logout_supported", Check::Flag(logout::loads_a_page_of_the_client)),
     ("registration_endpoint", Check::Endpoint("register_client", endpoints::registration)),
+    ("client_id_metadata_document_supported", Check::Flag(endpoints::takes_documents)),
 ];
 
 /// Shows that what is not listed is refused.
 type Refused = fn(&Walk);
 
 /// Those that the document has only where it is switched on.
-const OPTIONAL: [(&str, Refused); 2] = [
+const OPTIONAL: [(&str, Refused); 3] = [
+    ("client_id_metadata_document_supported", |walk| assert!(!endpoints::takes_documents(walk))),
     ("registration_endpoint", endpoints::no_registration),
     ("device_authorization_endpoint", endpoints::no_device_authorization),
 ];
@@ -132,12 +136,14 @@ fn discovery_of_a_site_without_lax_clients_lists_less() {
     let others =
         ["legacy", "implicit", "password", "managers", "trusted", "service", "es256", "eddsa", "scoped"].into_iter();
     let setup = others.fold(Setup::new(), Setup::without_client).open_to_registration();
+    let setup = setup.set("registration.metadata_documents", true);
     let setup = setup.set("introspection.require_client_auth", true).set("revocation.require_client_auth", true);
     let walk = Walk::new(setup, vec![SHOP, APP, POST]);
     walk.every_value();
     let document = walk.document();
     assert_eq!(document.get("device_authorization_endpoint"), None);
     assert!(document.get("registration_endpoint").is_some(), "{document}");
+    assert_eq!(document["client_id_metadata_document_supported"], true);
     assert_eq!(document["response_types_supported"], serde_json::json!(["code"]));
     assert_eq!(document["grant_types_supported"], serde_json::json!(["authorization_code", "refresh_token"]));
     assert_eq!(document["id_token_signing_alg_values_supported"], serde_json::json!(["RS256"]));
@@ -146,7 +152,8 @@ fn discovery_of_a_site_without_lax_clients_lists_less() {
 impl Walk {
     /// Alice has a picture too: of everything that a claim tells she has something.
     fn new(setup: Setup, clients: Vec<Client>) -> Self {
-        let receiver = Receiver::start();
+        let (receiver, publisher) = (Receiver::start(), Publisher::start());
+        let setup = publisher.allowed_in(setup);
         let setup = setup.client(&format!(
             "id = '{}'\nsecret = '{}'\nredirect_uris = ['{}']\npost_logout_redirect_uris = ['{}']\nbackchannel_logout_uri = '{}'",
             TOLD.id,
@@ -159,7 +166,7 @@ impl Walk {
         let [first, second, third] = &signers;
         let setup = setup.client(&SigningClient::block(&[first, second, third], SIGNED, ""));
         let gateway = setup.start_on(|site| site.set_image(ALICE, Some("/files/alice.png")));
-        Self { gateway, clients, told: OnceCell::new(), receiver, signers }
+        Self { gateway, clients, told: OnceCell::new(), receiver, publisher, signers }
     }
 
     fn document(&self) -> Value {
