@@ -52,6 +52,7 @@ grant_types = ["authorization_code", "refresh_token", "urn:ietf:params:oauth:gra
 id = "bank"
 secret = "a-secret-that-is-long-enough-for-a-bank"
 auth_method = "client_secret_post"
+pkce = "required"
 redirect_uris = ["https://bank.example/cb"]
 require_pushed_authorization_requests = true
 "#;
@@ -64,6 +65,8 @@ struct Ground {
 }
 
 static GROUND: LazyLock<Ground> = LazyLock::new(|| {
+    // As the program does; what is fuzzed calls nobody.
+    rustls::crypto::ring::default_provider().install_default().expect("the first one");
     let folder = tempfile::tempdir().expect("a folder");
     let text = CONFIG.replace("FOLDER", &folder.path().display().to_string());
     let config = Config::from_toml(&text).unwrap_or_else(|problems| panic!("{problems}"));
