@@ -69,7 +69,7 @@ pub fn print(demo: &Demo, show: Show) {
 
     show.title("Go on with an agent: it finds out by itself where to register and how to log in");
     println!("claude mcp add --transport http erpnext {}", mcp(demo));
-    println!("npx @modelcontextprotocol/inspector --cli {} --transport http --method tools/list", mcp(demo));
+    println!("# any other client of the Model Context Protocol needs this URL alone, too");
 
     show.title("Look at it");
     println!("metrics  {}/metrics   (and /healthz, /readyz)", demo.gateway.admin_url());

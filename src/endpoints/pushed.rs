@@ -28,7 +28,7 @@ const LIFE: Duration = Duration::from_secs(60);
 /// A pushed request that a browser brings.
 pub(super) enum Pushed {
     /// For the first time.
-    New(AuthorizationRequest),
+    New(Box<AuthorizationRequest>),
     /// Again: it is stored for this browser, under the reference.
     Going,
 }
@@ -124,6 +124,6 @@ impl Endpoints {
         // Another browser may have been quicker since.
         let taken = self.issuer.store.take_request(handle, now).await?;
         let taken = taken.filter(|taken| taken.browser == Browser::pushed()).ok_or_else(gone)?;
-        Ok(Some(Pushed::New(taken.request)))
+        Ok(Some(Pushed::New(Box::new(taken.request))))
     }
 }

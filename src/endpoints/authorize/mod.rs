@@ -85,7 +85,7 @@ impl Endpoints {
         let browser = Browser::of(headers, self.is_https());
         let (checked, reference) = match self.pushed(parameters, &browser).await? {
             Some(Pushed::New(request)) => {
-                (Checked { client: self.recheck(&request).await?, request }, parameters.get("request_uri"))
+                (Checked { client: self.recheck(&request).await?, request: *request }, parameters.get("request_uri"))
             }
             Some(Pushed::Going) => {
                 let handle = parameters.get("request_uri").unwrap_or_default();

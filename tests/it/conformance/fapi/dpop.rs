@@ -18,7 +18,7 @@ fn goes_with(proof: &[(&str, Value)]) {
     let request = fapi.request(&fapi.first);
     let shown = || Shown { proof: Some(proof), ..Shown::default() };
     let reference = reference(&fapi.push(&fapi.first, &request, &shown()));
-    let visit = fapi.suite.visitor().visit(fapi.by_reference(&fapi.first, &reference).get());
+    let visit = fapi.suite.visitor().visit(Fapi::by_reference(&fapi.first, &reference).get());
     let answer = fapi.exchange(&fapi.first, &fapi.suite.code(&request, &visit), &shown());
     assert_eq!(answer.status, 200, "{answer}");
     let called = fapi.call(&fapi.first.holder, &answer.member("access_token"), proof);
@@ -58,7 +58,7 @@ fn a_code_of_a_request_with_a_proof_needs_that_key() {
     let fapi = Fapi::start();
     let request = fapi.request(&fapi.first);
     let pushed = fapi.push(&fapi.first, &request, &Shown { proof: Some(&[]), ..Shown::default() });
-    let visit = fapi.suite.visitor().visit(fapi.by_reference(&fapi.first, &reference(&pushed)).get());
+    let visit = fapi.suite.visitor().visit(Fapi::by_reference(&fapi.first, &reference(&pushed)).get());
     let other = SigningClient::new();
     let shown = Shown { proof: Some(&[]), holder: Some(&other), ..Shown::default() };
     is_error(&fapi.exchange(&fapi.first, &fapi.suite.code(&request, &visit), &shown), &NOT_PROVEN);
@@ -85,7 +85,7 @@ fn a_code_of_a_request_that_names_its_key_twice_is_exchanged_by_that_key() {
     let fapi = Fapi::start();
     let request = fapi.request(&fapi.first).with("dpop_jkt", &fapi.first.holder.thumbprint());
     let pushed = fapi.push(&fapi.first, &request, &Shown { proof: Some(&[]), ..Shown::default() });
-    let visit = fapi.suite.visitor().visit(fapi.by_reference(&fapi.first, &reference(&pushed)).get());
+    let visit = fapi.suite.visitor().visit(Fapi::by_reference(&fapi.first, &reference(&pushed)).get());
     let tokens = fapi.tokens(&fapi.first, &fapi.suite.code(&request, &visit));
     fapi.acts(&fapi.first.holder, &tokens.access);
 }

@@ -121,14 +121,14 @@ impl Fapi {
     }
 
     /// Where the browser takes the reference of a request that was pushed.
-    fn by_reference(&self, party: &Party, reference: &str) -> AuthorizationRequest {
+    fn by_reference(party: &Party, reference: &str) -> AuthorizationRequest {
         AuthorizationRequest::of(&[("client_id", party.client.id), ("request_uri", reference)])
     }
 
     /// Pushes a request and takes it through login and consent.
     fn visit(&self, party: &Party, request: &AuthorizationRequest) -> Visit {
         let reference = reference(&self.push(party, request, &Shown::default()));
-        self.suite.visitor().visit(self.by_reference(party, &reference).get())
+        self.suite.visitor().visit(Self::by_reference(party, &reference).get())
     }
 
     /// The code that comes of a request.

@@ -97,7 +97,7 @@ fn beside_a_reference_the_client_id_is_enough() {
     let fapi = Fapi::start();
     let request = fapi.request(&fapi.first);
     let reference = reference(&fapi.push(&fapi.first, &request, &Shown::default()));
-    let by_reference = fapi.by_reference(&fapi.first, &reference);
+    let by_reference = Fapi::by_reference(&fapi.first, &reference);
     assert_eq!(by_reference.borrowed().len(), 2);
     let code = fapi.suite.code(&request, &fapi.suite.visitor().visit(by_reference.get()));
     fapi.tokens(&fapi.first, &code);
@@ -108,7 +108,7 @@ fn beside_a_reference_the_client_id_is_enough() {
 fn a_reference_is_worth_nothing_to_another_client() {
     let fapi = Fapi::start();
     let reference = reference(&fapi.push(&fapi.first, &fapi.request(&fapi.first), &Shown::default()));
-    is_error_page(&fapi.suite.visitor().visit(fapi.by_reference(&fapi.second, &reference).get()));
+    is_error_page(&fapi.suite.visitor().visit(Fapi::by_reference(&fapi.second, &reference).get()));
 }
 
 /// `par-attempt-reuse-request_uri`
@@ -117,7 +117,7 @@ fn a_reference_is_good_once() {
     let fapi = Fapi::start();
     let request = fapi.request(&fapi.first);
     let reference = reference(&fapi.push(&fapi.first, &request, &Shown::default()));
-    let by_reference = fapi.by_reference(&fapi.first, &reference).get();
+    let by_reference = Fapi::by_reference(&fapi.first, &reference).get();
     let mut visitor = fapi.suite.visitor();
     let code = fapi.suite.code(&request, &visitor.visit(by_reference.clone()));
     fapi.tokens(&fapi.first, &code);
@@ -130,12 +130,12 @@ fn a_reference_is_of_the_browser_that_brought_it_until_its_user_has_decided() {
     let fapi = Fapi::start();
     let request = fapi.request(&fapi.first);
     let reference = reference(&fapi.push(&fapi.first, &request, &Shown::default()));
-    let by_reference = fapi.by_reference(&fapi.first, &reference).get();
+    let by_reference = Fapi::by_reference(&fapi.first, &reference).get();
     let mut visitor = fapi.suite.visitor();
     let login = visitor.browser.send(by_reference.clone());
     assert!(login.status == 302 && login.location().contains("login?"), "{login}");
     is_error_page(&fapi.suite.visitor().visit(by_reference.clone()));
-    is_error_page(&visitor.visit(fapi.by_reference(&fapi.second, &reference).get()));
+    is_error_page(&visitor.visit(Fapi::by_reference(&fapi.second, &reference).get()));
     let code = fapi.suite.code(&request, &visitor.visit(by_reference.clone()));
     fapi.tokens(&fapi.first, &code);
     is_error_page(&visitor.visit(by_reference));
@@ -147,7 +147,7 @@ fn a_reference_ends() {
     let fapi = Fapi::start();
     let pushed = fapi.push(&fapi.first, &fapi.request(&fapi.first), &Shown::default());
     let lives = pushed.json()["expires_in"].as_u64().expect("seconds");
-    let by_reference = fapi.by_reference(&fapi.first, &reference(&pushed)).get();
+    let by_reference = Fapi::by_reference(&fapi.first, &reference(&pushed)).get();
     pause(Duration::from_secs(lives + 1));
     is_error_page(&fapi.suite.visitor().visit(by_reference));
 }

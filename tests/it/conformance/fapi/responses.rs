@@ -29,7 +29,7 @@ fn a_user_who_denies_is_told_to_the_client() {
     let reference = reference(&fapi.push(&fapi.first, &request, &Shown::default()));
     let mut visitor = fapi.suite.visitor();
     visitor.decision = "deny";
-    let visit = visitor.visit(fapi.by_reference(&fapi.first, &reference).get());
+    let visit = visitor.visit(Fapi::by_reference(&fapi.first, &reference).get());
     assert_eq!(fapi.suite.error(&request, &visit), "access_denied");
 }
 
@@ -37,7 +37,7 @@ fn a_user_who_denies_is_told_to_the_client() {
 fn without_state(fapi: &Fapi, beside: impl FnOnce(AuthorizationRequest) -> AuthorizationRequest) {
     let request = fapi.request(&fapi.first).without("state");
     let reference = reference(&fapi.push(&fapi.first, &request, &Shown::default()));
-    let visit = fapi.suite.visitor().visit(beside(fapi.by_reference(&fapi.first, &reference)).get());
+    let visit = fapi.suite.visitor().visit(beside(Fapi::by_reference(&fapi.first, &reference)).get());
     let mut names = visit.names();
     names.sort_unstable();
     assert_eq!(names, ["code", "iss"]);
@@ -107,7 +107,7 @@ fn the_nonce_is_the_pushed_one() {
     let fapi = Fapi::start();
     let request = fapi.request(&fapi.first);
     let reference = reference(&fapi.push(&fapi.first, &request, &Shown::default()));
-    let beside = fapi.by_reference(&fapi.first, &reference).with("nonce", "another");
+    let beside = Fapi::by_reference(&fapi.first, &reference).with("nonce", "another");
     let code = fapi.suite.code(&request, &fapi.suite.visitor().visit(beside.get()));
     let tokens = fapi.tokens(&fapi.first, &code);
     assert_eq!(fapi.id_token(&fapi.first, &tokens)["nonce"].as_str(), request.value("nonce"));
@@ -119,7 +119,7 @@ fn the_state_is_the_pushed_one() {
     let fapi = Fapi::start();
     let request = fapi.request(&fapi.first);
     let reference = reference(&fapi.push(&fapi.first, &request, &Shown::default()));
-    let beside = fapi.by_reference(&fapi.first, &reference).with("state", "another");
+    let beside = Fapi::by_reference(&fapi.first, &reference).with("state", "another");
     fapi.suite.code(&request, &fapi.suite.visitor().visit(beside.get()));
 }
 
