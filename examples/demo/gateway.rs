@@ -211,13 +211,14 @@ secret_key_file = "{dir}/secret.key"
 
 [registration]
 enabled = true
-scopes = ["openid", "profile", "email", "all"]
+scopes = ["openid", "profile", "email", "offline_access", "erp:read", "erp:write"]
 rate = "1000/h"
 
 [[route]]
 path = "/api/method/{MCP_METHOD}"
 auth = "bearer"
-scopes = ["all"]
+reads = true
+resource = true
 
 [log]
 format = "text"

@@ -11,7 +11,7 @@ use super::{
 use crate::{
     erpnext::KnownClients,
     issuer::JWKS_MAX_AGE,
-    oauth::{GrantType, SIGNATURE_ALGORITHMS, SigningAlgorithm, user_claims},
+    oauth::{GrantType, SIGNATURE_ALGORITHMS, Scopes, SigningAlgorithm, user_claims},
 };
 
 /// Where the endpoints stand on the public origin.
@@ -26,8 +26,11 @@ const METADATA_MAX_AGE: &str = "public, max-age=3600";
 impl Endpoints {
     pub(super) fn discovery(&self) -> Answer {
         let mut metadata = metadata(&self.settings, &self.clients.known(), self.issuer.settings.id_token_alg);
-        if let (Some(members), true) = (metadata.as_object_mut(), self.documents.is_some()) {
-            members.insert("client_id_metadata_document_supported".to_owned(), true.into());
+        if let Some(members) = metadata.as_object_mut() {
+            members.insert("scopes_supported".to_owned(), self.scopes().into());
+            if self.documents.is_some() {
+                members.insert("client_id_metadata_document_supported".to_owned(), true.into());
+            }
         }
         document(&metadata, METADATA_MAX_AGE)
     }
@@ -38,13 +41,27 @@ impl Endpoints {
         let metadata = json!({
             "resource": resource,
             "authorization_servers": [self.settings.public_origin],
-            "scopes_supported": self.clients.known().scopes,
+            "scopes_supported": self.scopes(),
             "bearer_methods_supported": ["header"],
             "dpop_signing_alg_values_supported": SIGNATURE_ALGORITHMS,
             "dpop_bound_access_tokens_required": false,
             "jwks_uri": format!("{}/.well-known/jwks.json", self.settings.public_origin),
         });
         document(&metadata, METADATA_MAX_AGE)
+    }
+
+    /// The scopes that some client may be granted, and those that one could register for: who comes to register asks for what
+    /// is listed.
+    fn scopes(&self) -> Vec<String> {
+        let mut scopes = self.clients.known().scopes.clone();
+        let registered = self.settings.registration.as_ref().map(|rules| &rules.policy.scopes);
+        let described = self.documents.as_ref().map(|clients| &clients.policy.scopes);
+        for scope in registered.into_iter().chain(described).flat_map(Scopes::iter) {
+            if !scopes.iter().any(|known| known == scope.as_str()) {
+                scopes.push(scope.as_str().to_owned());
+            }
+        }
+        scopes
     }
 
     pub(super) fn jwks(&self) -> Answer {
@@ -79,7 +96,6 @@ fn metadata(settings: &EndpointSettings, clients: &KnownClients, signed_with: Si
         "introspection_endpoint": method("introspect_token"),
         "end_session_endpoint": method("end_session"),
         "jwks_uri": format!("{origin}/.well-known/jwks.json"),
-        "scopes_supported": clients.scopes,
         "response_types_supported": clients.response_types,
         "response_modes_supported": ["query", "fragment", "form_post"],
         "grant_types_supported": clients.grant_types,

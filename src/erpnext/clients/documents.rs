@@ -53,7 +53,7 @@ impl ClientRegistry {
     ) -> Result<TakenUp, StoreError> {
         let registered = self.registered()?;
         let described = Registration::described(id.clone(), metadata, now);
-        let client = described.to_client();
+        let client = registered.client_of(&described);
         let is_same = || self.known.load().client(id).is_some_and(|known| **known == client);
         let seen_lately = || registered.seen_at(id).is_some_and(|at| now.since(at) < EXACT_TO);
         if is_same() && seen_lately() {

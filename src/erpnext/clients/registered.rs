@@ -128,6 +128,12 @@ impl RegisteredClients {
         self.seen.load().get(id).copied()
     }
 
+    /// The client of a registration.
+    pub(super) fn client_of(&self, registration: &Registration) -> Client {
+        let client = registration.to_client();
+        if self.agents { client.into_agent(AgentTerms::default()) } else { client }
+    }
+
     pub(super) fn clients(&self) -> Vec<Client> {
         self.clients.load().as_ref().clone()
     }
@@ -144,8 +150,7 @@ impl RegisteredClients {
         for row in rows.iter().filter(|row| self.takes_documents || !row.id.is_url()) {
             match Registration::open(row) {
                 Ok(registration) => {
-                    let client = registration.to_client();
-                    clients.push(if self.agents { client.into_agent(AgentTerms::default()) } else { client });
+                    clients.push(self.client_of(&registration));
                     seen.extend(registration.seen_at.map(|at| (registration.id, at)));
                 }
                 Err(error) => tracing::error!(%error, "a registered client is left out"),

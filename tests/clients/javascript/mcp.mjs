@@ -92,7 +92,7 @@ async function discovery(demo) {
     assert.equal(registration.status, 201)
     const asked = application.sentTo.searchParams
     assert.equal(asked.get('code_challenge_method'), 'S256')
-    assert.ok(demo.mcp.startsWith(asked.get('resource')))
+    assert.equal(asked.get('resource'), demo.mcp)
     const token = fetched.find(({ form }) => String(form).includes('grant_type=authorization_code'))
     assert.equal(new URLSearchParams(String(token.form)).get('resource'), asked.get('resource'))
   })
@@ -102,6 +102,12 @@ async function discovery(demo) {
     assert.equal(await whoami(client), demo.users[0].name)
     const { content } = await client.callTool({ name: 'list_customers', arguments: { limit: 2 } })
     assert.equal(JSON.parse(content[0].text).length, 2)
+  })
+  await test('what nobody ticked is not granted, and the token is good at this server alone', async () => {
+    const { scope, access_token: token } = application.tokens()
+    assert.ok(scope.split(' ').includes('erp:read') && !scope.includes('erp:write'), scope)
+    const elsewhere = await fetch(`${demo.gateway}/api/resource/Customer`, { headers: { authorization: `Bearer ${token}` } })
+    assert.equal(elsewhere.status, 401)
   })
   return { application, client }
 }

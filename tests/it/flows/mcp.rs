@@ -10,10 +10,11 @@ use crate::{
 
 const URI: &str = "http://127.0.0.1/cb";
 
-fn gateway(scopes: &[&str], rule: &str) -> TestGateway {
-    let rule = format!("path = '/api/method/{MCP_METHOD}'\nauth = 'bearer'\n{rule}");
+fn gateway(scopes: &[&str], agents: bool) -> TestGateway {
+    let rule = format!("path = '/api/method/{MCP_METHOD}'\nauth = 'bearer'\nreads = true\nresource = true");
     let scopes: Vec<_> = scopes.iter().map(|scope| toml::Value::from(*scope)).collect();
-    Setup::new().open_to_registration().set("registration.scopes", scopes).route(&rule).start()
+    let setup = Setup::new().open_to_registration().set("registration.scopes", scopes);
+    setup.set("registration.agents", agents).route(&rule).start()
 }
 
 fn message(method: &str, params: &Value) -> Request {
@@ -37,7 +38,7 @@ fn listed_scopes(gateway: &TestGateway) -> String {
     let url = challenge.split_once("resource_metadata=\"").and_then(|(_, rest)| rest.split('"').next());
     let metadata = gateway.get(url.and_then(|url| url.strip_prefix(&gateway.url())).expect("ours")).json();
     assert_eq!(metadata["authorization_servers"], json!([gateway.url()]));
-    assert!(gateway.url().starts_with(metadata["resource"].as_str().expect("a resource")));
+    assert_eq!(metadata["resource"], format!("{}/api/method/{MCP_METHOD}", gateway.url()), "the server alone");
     let scopes = metadata["scopes_supported"].as_array().expect("scopes").iter().filter_map(Value::as_str);
     scopes.collect::<Vec<_>>().join(" ")
 }
@@ -53,10 +54,12 @@ fn tokens(gateway: &TestGateway, user: &str, method: &str) -> Tokens {
 
 #[test]
 fn from_nothing_but_a_url_a_client_comes_to_call_tools_as_its_user() {
-    let gateway = gateway(&["openid", "profile", "email", "all"], "scopes = ['all']");
+    let gateway = gateway(&["openid", "profile", "email", "erp:read", "erp:write"], true);
     // Two that register within a moment are two.
     let (alice, bob) = (tokens(&gateway, ALICE, "none"), tokens(&gateway, BOB, "client_secret_post"));
     for (tokens, user) in [(&alice, ALICE), (&bob, BOB)] {
+        let scope = tokens.body["scope"].as_str().expect("a scope");
+        assert!(scope.ends_with(" erp:read"), "nobody has ticked that it may write: {scope}");
         let answer = tool(&gateway, &tokens.access, "whoami");
         assert_eq!(answer.json()["result"]["content"][0]["text"], user, "{answer}");
     }
@@ -72,7 +75,7 @@ fn from_nothing_but_a_url_a_client_comes_to_call_tools_as_its_user() {
 #[test]
 fn a_registered_client_that_asks_for_all_that_is_listed_gets_what_it_may_have() {
     // Also where that is not `openid`, of which other clients' requests for more than they may have are made (decision 20).
-    let gateway = gateway(&["read:Customer"], "");
+    let gateway = gateway(&["read:Customer"], false);
     assert!(listed_scopes(&gateway).contains("openid"), "others have it");
     let tokens = tokens(&gateway, ALICE, "none");
     assert_eq!(tokens.body["scope"], "read:Customer");
