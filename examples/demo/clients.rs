@@ -31,6 +31,7 @@ pub struct Clients {
     pub compat: DemoClient,
     pub service: DemoClient,
     pub signed: DemoClient,
+    pub device: DemoClient,
 }
 
 impl Clients {
@@ -82,11 +83,21 @@ impl Clients {
                 redirects: true,
                 key: private_key(),
             },
+            device: DemoClient {
+                id: "demo-device",
+                name: "Demo Scanner",
+                about: "a device without a browser: its user types a code elsewhere",
+                secret: None,
+                settings: "auth_method = \"none\"\nredirect_uris = [\"http://127.0.0.1/none\"]\n\
+                           grant_types = [\"urn:ietf:params:oauth:grant-type:device_code\", \"refresh_token\"]",
+                redirects: false,
+                key: None,
+            },
         }
     }
 
-    pub fn all(&self) -> [&DemoClient; 5] {
-        [&self.web, &self.app, &self.compat, &self.service, &self.signed]
+    pub fn all(&self) -> [&DemoClient; 6] {
+        [&self.web, &self.app, &self.compat, &self.service, &self.signed, &self.device]
     }
 
     /// Those that a browser alone can log in for: one that signs pushes its requests.

@@ -67,6 +67,18 @@ pub fn print(demo: &Demo, show: Show) {
         println!("log in   {name}   {password}");
     }
 
+    show.title("Go on with a device: a page to type its code, and then the token");
+    println!(
+        "curl -s -d client_id={} -d 'scope=openid all' {}; echo   # open verification_uri_complete",
+        demo.clients.device.id,
+        endpoint("device_authorization")
+    );
+    println!(
+        "curl -s -d client_id={} -d grant_type=urn:ietf:params:oauth:grant-type:device_code -d device_code=… {}; echo",
+        demo.clients.device.id,
+        endpoint("get_token")
+    );
+
     show.title("Go on with an agent: it finds out by itself where to register and how to log in");
     println!("claude mcp add --transport http erpnext {}", mcp(demo));
     println!("# any other client of the Model Context Protocol needs this URL alone, too");

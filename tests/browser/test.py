@@ -8,12 +8,16 @@ import time
 import traceback
 from contextlib import contextmanager
 from pathlib import Path
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import parse_qs, urlencode, urlsplit
+from urllib.request import Request, urlopen
 
 from webdriver import Browser
 
 METHODS = "/api/method/frappe.integrations.oauth2."
 DESKTOP = {"width": 1280, "height": 800}
+# RFC 7636, appendix B.
+VERIFIER = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk"
+CHALLENGE = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM"
 PHONE = {"width": 390, "height": 844, "phone": True}
 
 
@@ -225,6 +229,67 @@ def uploaded_is_seen(visit, text):
     visit.browser.complaints()
 
 
+def posted(visit, endpoint, form):
+    """What an endpoint answers to a client that asks by itself."""
+    with urlopen(visit.demo["gateway"] + METHODS + endpoint, urlencode(form).encode()) as answer:
+        return json.load(answer)
+
+
+def an_agent_gets_what_its_user_ticks(visit):
+    metadata = {"client_name": "Night clerk", "redirect_uris": [visit.demo["callback"]], "token_endpoint_auth_method": "none"}
+    registration = Request(
+        visit.demo["gateway"] + METHODS + "register_client",
+        json.dumps(metadata).encode(),
+        {"Content-Type": "application/json"},
+    )
+    with urlopen(registration) as answer:
+        client = json.load(answer)["client_id"]
+    request = {"client_id": client, "response_type": "code", "redirect_uri": visit.demo["callback"], "code_challenge": CHALLENGE}
+    request |= {"code_challenge_method": "S256", "scope": "openid erp:read erp:write"}
+    visit.begin(PHONE)
+    visit.browser.open(visit.demo["gateway"] + METHODS + "authorize?" + urlencode(request))
+    visit.log_in(visit.alice)
+    box = visit.browser.find('input[type="checkbox"]')
+    text = visit.browser.find("main").text
+    assert "Night clerk" in text and "agent" in text and "registered itself" in text, text
+    assert not visit.browser.run("return document.querySelector('input[type=checkbox]').checked"), "nobody has ticked it"
+    visit.shot("agent-consent-phone")
+    visit.browser.view(**PHONE, dark=True)
+    visit.shot("agent-consent-phone-dark")
+    visit.browser.view(**DESKTOP)
+    visit.shot("agent-consent-desktop")
+    box.click()
+    assert visit.browser.run("return document.querySelector('input[type=checkbox]').checked")
+    visit.press("allow")
+    visit.browser.until(lambda: "code=" in visit.browser.url, "the way back")
+    code = parse_qs(urlsplit(visit.browser.url).query)["code"][0]
+    form = {"grant_type": "authorization_code", "code": code, "client_id": client, "code_verifier": VERIFIER}
+    tokens = posted(visit, "get_token", form | {"redirect_uri": visit.demo["callback"]})
+    assert tokens["scope"].split() == ["openid", "erp:read", "erp:write"], tokens["scope"]
+    visit.browser.complaints()  # the demo's callback did not begin this
+
+
+def a_device_is_let_in_with_its_code(visit):
+    visit.begin(PHONE)
+    device = posted(visit, "device_authorization", {"client_id": "demo-device", "scope": "openid all"})
+    visit.browser.open(device["verification_uri_complete"])
+    visit.log_in(visit.alice)
+    visit.browser.find("#user_code")
+    visit.shot("device-code-phone")
+    visit.browser.find("button.main").click()
+    visit.consent_is_asked("demo-device", visit.alice)
+    assert device["user_code"] in visit.browser.find("main").text
+    visit.shot("device-consent-phone")
+    visit.browser.view(**DESKTOP, dark=True)
+    visit.shot("device-consent-desktop-dark")
+    visit.press("allow")
+    visit.browser.until(lambda: not visit.browser.has("form"), "the page that says so")
+    visit.shot("device-done-desktop-dark")
+    grant = {"grant_type": "urn:ietf:params:oauth:grant-type:device_code", "device_code": device["device_code"]}
+    assert posted(visit, "get_token", grant | {"client_id": "demo-device"})["access_token"]
+    visit.nothing_was_blocked()
+
+
 LANGUAGES = {"en": "ltr", "de": "ltr", "es": "ltr", "fr": "ltr", "pt": "ltr", "ar": "rtl", "hi": "ltr", "zh-Hans": "ltr"}
 TAB, ENTER = "\ue004", "\ue007"
 
@@ -347,6 +412,8 @@ TESTS = [
     an_unknown_client_gets_a_page_and_no_redirect,
     a_form_post_reaches_the_client_by_itself,
     desk_works_as_if_nothing_stood_before_it,
+    an_agent_gets_what_its_user_ticks,
+    a_device_is_let_in_with_its_code,
 ]
 
 
