@@ -176,6 +176,12 @@ impl Rules<'_> {
                     .add(&path, format!("{grant_type} is off unless the client may: add allow = [\"{grant_type}\"]"));
             }
         }
+        if client.dpop_bound_access_tokens && client.is_implicit() {
+            findings.add(
+                &self.key("dpop_bound_access_tokens"),
+                "a token that comes through the browser is bound to no key: remove the implicit response types, or this",
+            );
+        }
         self.check_client_credentials(uses(GrantType::ClientCredentials), findings);
     }
 

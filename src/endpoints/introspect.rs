@@ -87,6 +87,10 @@ impl Endpoints {
     ) -> Result<Option<(PresentedToken, Arc<Client>)>, OAuthError> {
         let Some(presented) = self.issuer.presented_token(token).await? else { return Ok(None) };
         let Some(client) = self.clients.client(presented.client()).await? else { return Ok(None) };
+        // Whoever registered itself is nobody that the operator knows: it hears of its own tokens, like anybody else's of none.
+        if caller.is_some_and(|caller| caller.source.is_anybodys() && caller.id != client.id) {
+            return Ok(None);
+        }
         // Without a caller every refusal looks like "not active": else it would tell that the token is.
         if is_json && !client.allows(Allowance::JsonIntrospection) {
             return caller.map_or(Ok(None), |_| Err(super::wrong_content_type()));

@@ -44,8 +44,8 @@ impl Endpoints {
         let form = form(&request)?;
         let presented = PresentedClient::of(request.headers(), &form)?;
         let checked = self.token_endpoint_client(&presented, peer).await?;
-        if !matches!(checked, CheckedClient::Authenticated(_)) {
-            // Anybody can name such a client, and each request is a row.
+        if !matches!(checked, CheckedClient::Authenticated(_)) || checked.client().source.is_anybodys() {
+            // Anybody can name such a client, or make one, and each request is a row.
             self.count_browser(peer)?;
         }
         let client = Arc::clone(checked.client());

@@ -11,7 +11,7 @@ use super::{
     client_auth::{CheckedClient, PresentedClient},
     cors::AnswerOf,
     form,
-    limits::LoginName,
+    limits::{Counted, LoginName},
     media_type,
     parameters::Parameters,
     refuse_query,
@@ -20,7 +20,7 @@ use super::{
 };
 use crate::{
     access::NONCE_HEADER,
-    issuer::{IssueError, IssuedTokens, PresentedCode, RequestedAccess},
+    issuer::{GrantRefusal, IssueError, IssuedTokens, PresentedCode, RequestedAccess},
     oauth::{Allowance, Client, ClientId, ErrorCode, GrantType, KeyThumbprint, Resources, Scopes},
     secret::Secret,
     telemetry::audit::AuditEvent,
@@ -161,7 +161,7 @@ impl Endpoints {
             }
             GrantType::DeviceCode => {
                 let presented = form.get("device_code").ok_or_else(|| missing("device_code"))?;
-                self.issuer.redeem_device(client, &Secret::new(presented), access).await
+                self.poll(client, &Secret::new(presented), access, peer).await?
             }
             GrantType::TokenExchange => Ok(self.exchange_token(form, checked, access, peer).await?),
             GrantType::Implicit => return Err(unsupported()),
@@ -188,6 +188,23 @@ impl Endpoints {
             }
             Err(error) => Err(self.refused_grant(error, Some(client), peer)),
         }
+    }
+
+    /// A device's poll. One that comes too early costs the store as much as any other, and counts.
+    async fn poll(
+        &self,
+        client: &Client,
+        presented: &Secret,
+        access: RequestedAccess,
+        peer: Peer,
+    ) -> Result<Result<IssuedTokens, IssueError>, OAuthError> {
+        let (limit, address, now) = (&self.limits.authorize, Counted::address(peer.address), self.issuer.clock.now());
+        limit.check(&address, now).map_err(OAuthError::too_many)?;
+        let polled = self.issuer.redeem_device(client, presented, access).await;
+        if matches!(polled, Err(IssueError::Refused(GrantRefusal::DeviceTooFast))) {
+            limit.count(address, now);
+        }
+        Ok(polled)
     }
 
     /// What the request asks its access token to be. A code says itself which scopes its token has.

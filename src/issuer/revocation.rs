@@ -1,10 +1,12 @@
 //! Ending grants, and finding the grant of a token that somebody presents for revocation or introspection.
 
-use super::{IssueError, Issuer};
+use std::sync::Arc;
+
+use super::{AccessJwts, IssueError, Issuer};
 use crate::{
     clock::UnixTime,
     erpnext::{DirectoryError, NativeTokens},
-    oauth::{ClientId, GrantId, Recognised, TokenHash, TokenKind, UserName},
+    oauth::{ClientId, GrantId, Recognised, SignedAccessTokens, TokenHash, TokenKind, UserName},
     store::{AccessTokenFacts, RefreshTokenFacts, StoreError},
     telemetry::audit::AuditEvent,
 };
@@ -48,12 +50,22 @@ impl PresentedToken {
 }
 
 impl Issuer {
-    /// The active token with this text. Its shape tells which kind it is, so that a hint is never needed.
+    /// The active token with this text. Its shape tells which kind it is, so that a hint is never needed. A JWT whose key was
+    /// replaced is none any more, as little as at the edge.
     ///
     /// # Errors
     /// When the store can't answer.
     pub async fn presented_token(&self, text: &str) -> Result<Option<PresentedToken>, IssueError> {
-        let now = self.clock.now();
+        let (issuer, now) = (self.settings.issuer.clone(), self.clock.now());
+        let is_jwt = self.mint.recognise(text) == Recognised::Jwt;
+        if is_jwt && !AccessJwts::new(Arc::clone(&self.signing), issuer).verify(text, now) {
+            return Ok(None);
+        }
+        self.kept_token(text, now).await
+    }
+
+    /// The token with this text whose grant has not ended, as the store knows it.
+    async fn kept_token(&self, text: &str, now: UnixTime) -> Result<Option<PresentedToken>, IssueError> {
         let hash = TokenHash::of(text);
         let found = match self.mint.recognise(text) {
             Recognised::Ours(TokenKind::Access) | Recognised::Jwt => {
@@ -77,7 +89,7 @@ impl Issuer {
     /// # Errors
     /// When the store or ERPNext can't answer.
     pub async fn presented_for_revocation(&self, text: &str) -> Result<Option<PresentedToken>, IssueError> {
-        let found = self.presented_token(text).await?;
+        let found = self.kept_token(text, self.clock.now()).await?;
         match (&found, self.mint.recognise(text), &self.natives) {
             (None, Recognised::Foreign, Some(natives)) if natives.read_new_token(text).await? => {
                 self.presented_token(text).await

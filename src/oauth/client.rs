@@ -95,6 +95,10 @@ impl Client {
     /// Whether it may ask the authorization endpoint for this.
     #[must_use]
     pub fn may_ask_for(&self, response_type: ResponseType) -> bool {
+        // One that comes through the browser is bound to no key.
+        if response_type.token && self.binds_tokens {
+            return false;
+        }
         if response_type.uses_fragment() {
             self.allows(Allowance::Implicit) || self.response_types.contains(&response_type)
         } else {
@@ -249,6 +253,17 @@ words! {
         Registered = "registered",
         /// Nowhere: its id is the URL of a document that describes it.
         Document = "document",
+    }
+}
+
+impl ClientSource {
+    /// Whether anybody can make such a client, so that it is nobody whom the operator knows.
+    #[must_use]
+    pub const fn is_anybodys(self) -> bool {
+        match self {
+            Self::Registered | Self::Document => true,
+            Self::File | Self::Erpnext => false,
+        }
     }
 }
 

@@ -1,7 +1,7 @@
 //! Whether a request may write, as far as its method and its target tell.
 //!
-//! Frappe commits after POST, PUT, PATCH and DELETE, and rolls back after GET and HEAD. What is called by a GET may still have
-//! a job write later: a method that is known to write, or one of a document, counts as a write however it is called.
+//! Frappe commits after POST, PUT, PATCH and DELETE, and rolls back after GET and HEAD. A method that is called by a GET may still
+//! commit by itself, or leave work to a job: only those count as reads of which it is known that they do neither.
 
 use http::Method;
 
@@ -20,13 +20,13 @@ pub fn may_write(method: &Method, target: &Target<'_>) -> bool {
     let query = target.query();
     let parameters = Parameters { query, fields: None };
     let by_path = match Names::of_path(method, target).api {
-        Some(Api::Method(method)) => calls::writes(method, &parameters),
+        Some(Api::Method(method)) => !calls::only_reads(method, &parameters),
         Some(Api::Document { .. } | Api::Doctype(_)) => query.has("run_method"),
-        Some(Api::DocumentMethod { .. }) => true,
-        Some(Api::Controller { .. }) | None => false,
+        Some(Api::DocumentMethod { .. } | Api::Controller { .. }) => true,
+        None => false,
     };
     // ERPNext runs a `cmd` whatever the path is; Frappe knows of no `_method`, but who sends one means to write.
-    by_path || query.has("_method") || query.values("cmd").any(|cmd| calls::writes(&cmd, &parameters))
+    by_path || query.has("_method") || query.values("cmd").any(|cmd| !calls::only_reads(&cmd, &parameters))
 }
 
 #[cfg(test)]
@@ -47,8 +47,9 @@ mod tests {
             "/api/v2/document/Customer/Acme",
             "/api/v2/doctype/Customer/count",
             "/api/method/frappe.client.get_list?doctype=Customer",
-            "/api/method/frappe.desk.search.search_link?doctype=Customer&query=shop.queries.customers",
-            "/api/method/shop.api.stock",
+            "/api/method/frappe.desk.search.search_link?doctype=Customer&txt=a",
+            "/api/method/frappe.auth.get_logged_user",
+            "/api/v2/method/ping",
             "/?cmd=frappe.client.get_count",
             "/socket.io/?EIO=4&transport=websocket",
         ] {
@@ -81,6 +82,14 @@ mod tests {
             "/api/resource/Customer?cmd=frappe.desk.reportview.delete_items",
             "/api/method/frappe.desk.search.search_link?query=frappe.desk.reportview.delete_items",
             "/api/resource/Customer?_method=DELETE",
+            // What commits by itself, and what is not known.
+            "/api/v2/method/Bulk%20Update/submit_cancel_or_update_docs?doctype=Purchase%20Order&action=submit",
+            "/api/v2/method/User/anything",
+            "/api/method/frappe.model.workflow.bulk_workflow_approval?doctype=Purchase%20Order&action=Approve",
+            "/api/method/frappe.desk.search.search_link?doctype=Customer&query=shop.queries.customers",
+            "/api/method/frappe.desk.reportview.export_query?doctype=Customer",
+            "/api/method/shop.api.stock",
+            "/?cmd=shop.api.stock",
         ] {
             assert!(writes(&Method::GET, target), "{target}");
         }

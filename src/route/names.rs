@@ -7,6 +7,7 @@
 use http::Method;
 
 use super::{
+    calls,
     letters::Letters,
     pattern::{Captures, Pattern},
     target::{Target, segments},
@@ -58,7 +59,10 @@ impl<'t> Api<'t> {
         let may_call = [Method::GET, Method::HEAD, Method::POST].contains(method);
         match path.split_once('/')? {
             ("method", rest) => Some(match rest.split_once('/') {
-                Some((doctype, method)) => Self::Controller { doctype, method },
+                // One that is known by its name leads where it leads under that.
+                Some((doctype, method)) => {
+                    calls::beside(doctype, method).map_or(Self::Controller { doctype, method }, Self::Method)
+                }
                 None => Self::Method(rest),
             }),
             ("document", rest) => Some(match rest.split_once('/') {
@@ -114,7 +118,7 @@ impl<'t> Names<'t> {
     pub(super) fn matched_by(&self, pattern: &Pattern, letters: Letters) -> Option<Captures<'t>> {
         if let Some(Api::Controller { doctype, method }) = self.api
             && letters == Letters::Wide
-            && pattern.method().is_some_and(|name| is_beside(name, doctype, method))
+            && pattern.method().is_some_and(|name| calls::is_beside(name, doctype, method))
         {
             return Some(Vec::new());
         }
@@ -143,13 +147,6 @@ impl<'t> Names<'t> {
             (None, None) => String::new(),
         }
     }
-}
-
-/// Whether `name` is a function of this name in the module of the doctype's class.
-fn is_beside(name: &str, doctype: &str, method: &str) -> bool {
-    let module = doctype.trim_end().replace([' ', '-'], "_").to_ascii_lowercase();
-    let ending = format!(".doctype.{module}.{module}.{method}");
-    name.to_ascii_lowercase().ends_with(&ending.to_ascii_lowercase())
 }
 
 #[cfg(test)]
@@ -181,6 +178,11 @@ mod tests {
             ),
             (Method::GET, "/api/method/a.b/c", Some(Api::Method("a.b"))),
             (Method::GET, "/api/v2/method/User/x", Some(Api::Controller { doctype: "User", method: "x" })),
+            (
+                Method::GET,
+                "/api/v2/method/Bulk Update/submit_cancel_or_update_docs",
+                Some(Api::Method("frappe.desk.doctype.bulk_update.bulk_update.submit_cancel_or_update_docs")),
+            ),
             (Method::GET, "/app/item", None),
             (Method::GET, "/API/resource/Item", None),
         ] {

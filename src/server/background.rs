@@ -123,8 +123,12 @@ impl Background {
         let now = self.site.clock.now();
         match self.site.issuer.signing.keep_up(now).await {
             Ok(round) if round == KeyRound::default() => {}
-            Ok(KeyRound { published, removed }) => {
-                tracing::info!(published, removed, "signing keys to come are published, or old ones removed");
+            Ok(KeyRound { published, removed, gone }) => {
+                // What one of those has signed is no access token any more.
+                if gone > 0 {
+                    self.site.access.invalidation().everything();
+                }
+                tracing::info!(published, removed, gone, "signing keys to come are published, or old ones removed");
             }
             Err(error) => tracing::error!(%error, "the signing keys can't be rotated yet"),
         }

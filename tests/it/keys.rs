@@ -71,7 +71,7 @@ async fn a_rotation_that_fails_at_any_step_leaves_the_old_key_signing_and_is_tri
         }
         ground.refuse(step, false);
         let now = due.plus(2 * HOUR);
-        assert_eq!(ground.keys.keep_up(now).await.expect("a round"), KeyRound { published: 1, removed: 0 });
+        assert_eq!(ground.keys.keep_up(now).await.expect("a round"), KeyRound { published: 1, removed: 0, gone: 0 });
         assert_eq!(ground.published(now).len(), 2);
         assert_eq!(ground.signer(now).await, first);
         assert_ne!(ground.signer(now.plus(LEAD)).await, first);
@@ -103,7 +103,7 @@ async fn a_key_that_cannot_be_removed_holds_nothing_up_and_is_removed_later() {
     assert_eq!(ground.published(over).len(), 1);
     let second = ground.signer(over).await;
     ground.refuse("DELETE", false);
-    assert_eq!(ground.keys.keep_up(over).await.expect("a round"), KeyRound { published: 0, removed: 1 });
+    assert_eq!(ground.keys.keep_up(over).await.expect("a round"), KeyRound { published: 0, removed: 1, gone: 0 });
     assert_eq!(ground.signer(over).await, second);
 }
 

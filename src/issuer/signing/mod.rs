@@ -40,6 +40,8 @@ pub struct KeyRound {
     pub published: usize,
     /// So many keys were removed for good.
     pub removed: usize,
+    /// So many were known here and are not in the store any more: somebody has replaced them, or removed them for good.
+    pub gone: usize,
 }
 
 /// All signing keys of the site.
@@ -86,10 +88,12 @@ impl SigningKeys {
     /// When the store can't answer, or can't keep a new key: the next round does the rest, and until then the present
     /// keys sign on.
     pub async fn keep_up(&self, now: UnixTime) -> Result<KeyRound, SigningError> {
+        let known = self.keys.load_full();
         self.reload().await?;
         self.make_missing(now).await?;
         let keys = self.keys.load_full();
-        let mut round = KeyRound::default();
+        let is_gone = |key: &&Arc<SigningKey>| !keys.iter().any(|present| present.id == key.id);
+        let mut round = KeyRound { gone: known.iter().filter(is_gone).count(), ..KeyRound::default() };
         for key in &*keys {
             if let Some(signs_from) = key.times.successor_due(self.lives, now) {
                 self.publish_successor(key, signs_from, now).await?;

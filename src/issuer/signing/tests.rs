@@ -61,7 +61,7 @@ impl Process {
     }
 
     async fn round(&self, now: UnixTime) -> KeyRound {
-        self.keys.keep_up(now).await.expect("a round")
+        KeyRound { gone: 0, ..self.keys.keep_up(now).await.expect("a round") }
     }
 
     fn published(&self, now: UnixTime) -> Vec<String> {
@@ -79,7 +79,7 @@ impl Process {
 }
 
 const fn round(published: usize, removed: usize) -> KeyRound {
-    KeyRound { published, removed }
+    KeyRound { published, removed, gone: 0 }
 }
 
 #[tokio::test]
@@ -327,4 +327,14 @@ async fn a_clock_that_is_set_back_leaves_a_key_to_sign_with() {
         assert_eq!(process.sign(now).await.kid, first.kid);
     }
     assert_eq!(process.in_store().await, 2);
+}
+
+#[tokio::test]
+async fn a_process_hears_that_others_have_replaced_its_keys() {
+    let ground = Ground::new();
+    let (one, other) = (ground.process(LIVES, START).await, ground.process(LIVES, START).await);
+    assert_eq!(one.keys.keep_up(START).await.expect("a round").gone, 0);
+    other.keys.replace_all(START).await.expect("replaced");
+    assert_eq!(one.keys.keep_up(START).await.expect("a round").gone, 1);
+    assert_eq!(one.keys.keep_up(START).await.expect("a round").gone, 0);
 }

@@ -128,6 +128,12 @@ const CALLS: &[(&str, Does, By)] = &[
     ("runserverobj", Write, Called),
 ];
 
+/// Methods that tell something and lead to no documents.
+const HARMLESS: [&str; 6] =
+    ["frappe.auth.get_logged_user", "frappe.handler.ping", "frappe.handler.version", "frappe.ping", "ping", "version"];
+/// It reads, and may have a job send what it has read.
+const EXPORT: &str = "frappe.desk.reportview.export_query";
+
 /// The methods that take a file, and may hand it to the method that `method` names.
 const UPLOADS: [&str; 3] = ["upload_file", "frappe.handler.upload_file", "frappe.api.v2.upload_file"];
 
@@ -141,11 +147,26 @@ pub(super) fn leads_on(method: &str) -> bool {
     find(method).is_some()
 }
 
-/// Whether a call of this method is known to write, by whatever HTTP method: it may have a job do so later.
-pub(super) fn writes(method: &str, parameters: &Parameters<'_>) -> bool {
-    let does_write = |method: &str| is_upload(method) || find(method).is_some_and(|(does, _)| does != Does::Read);
-    does_write(method)
-        || reached(method, parameters).is_some_and(|reached| reached.methods.iter().any(|method| does_write(method)))
+/// Whether a call of this method by GET is known to change nothing. Of any other method that can't be told: it may commit by
+/// itself, send a mail, or leave work to a job.
+pub(super) fn only_reads(method: &str, parameters: &Parameters<'_>) -> bool {
+    let reads = |method: &str| {
+        HARMLESS.contains(&method) || (method != EXPORT && find(method).is_some_and(|(does, _)| does == Does::Read))
+    };
+    let leads_to = reached(method, parameters).map(|reached| reached.methods).unwrap_or_default();
+    reads(method) && leads_to.iter().all(|method| reads(method))
+}
+
+/// Whether `name` is a function of this name in the module of the doctype's class.
+pub(super) fn is_beside(name: &str, doctype: &str, method: &str) -> bool {
+    let module = doctype.trim_end().replace([' ', '-'], "_").to_ascii_lowercase();
+    let ending = format!(".doctype.{module}.{module}.{method}");
+    name.to_ascii_lowercase().ends_with(&ending.to_ascii_lowercase())
+}
+
+/// The method of the table that is this function beside the class of this doctype.
+pub(super) fn beside(doctype: &str, method: &str) -> Option<&'static str> {
+    CALLS.iter().map(|(name, ..)| *name).find(|name| is_beside(name, doctype, method))
 }
 
 /// Whether it takes a file.

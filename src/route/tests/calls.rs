@@ -308,3 +308,25 @@ proptest! {
         }
     }
 }
+
+/// T46: the function beside a doctype's class is the method that the table has.
+#[test]
+fn a_call_is_judged_by_its_documents_however_its_method_is_spelled() {
+    let deny = [rule("/api/resource/Salary Slip/**", RouteAuth::Deny, &[])];
+    let strict = [RouteSettings { strict: true, ..rule("/api/resource/Salary Slip/**", RouteAuth::Bearer, &["pay"]) }];
+    let query = "doctype=Salary%20Slip&docnames=[%22A%22]&action=cancel";
+    for path in [
+        "/api/method/frappe.desk.doctype.bulk_update.bulk_update.submit_cancel_or_update_docs",
+        "/api/v2/method/Bulk%20Update/submit_cancel_or_update_docs",
+        "/api/v2/method/bulk-update/submit_cancel_or_update_docs",
+    ] {
+        let target = format!("{path}?{query}");
+        for method in [Method::GET, Method::POST] {
+            let denied = route_with(&deny, &method, &target, (&BodyKind::Json, "{}"));
+            assert_eq!(denied, Route::Refuse(Refusal::Denied), "{method} {target}");
+            let body = (&BodyKind::Json, "{}");
+            assert!(!meets(&strict, "all", &method, &target, body), "{method} {target}");
+            assert!(meets(&strict, "pay", &method, &target, body), "{method} {target}");
+        }
+    }
+}

@@ -160,3 +160,19 @@ fn a_stolen_key_is_out_of_the_published_ones_and_of_hints_within_the_interval() 
         assert!(line.contains("\"reason\":\"command_line\""), "{line}");
     }
 }
+
+#[test]
+fn an_access_token_that_is_a_jwt_ends_with_its_key_and_a_refresh_gives_a_new_one() {
+    let gateway = Setup::new().set("tokens.access_format", "jwt").start();
+    let tokens = gateway.tokens(ALICE, SHOP, &[]);
+    gateway.acts_as(&tokens.access, ALICE);
+    let rotated = beside(&gateway, &["key", "rotate", "--now"], "");
+    assert_eq!(rotated.code, 0, "{rotated:?}");
+    until("it is refused", || (gateway.whoami(&tokens.access).status == 401).then_some(()));
+    assert_eq!(gateway.introspect(SHOP, &tokens.access), serde_json::json!({ "active": false }));
+    let again = gateway.refresh(SHOP, &tokens.refresh, &[]).member("access_token");
+    gateway.acts_as(&again, ALICE);
+    // It can still be given to be revoked, and ends the grant.
+    gateway.revoke(SHOP, &tokens.access);
+    gateway.refuses("of the same grant", &again);
+}

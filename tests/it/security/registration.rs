@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::{
     standin::ALICE,
-    support::{Request, Setup, TestGateway, registration, registration_path},
+    support::{CHALLENGE, Client, Request, SHOP, Setup, TestGateway, client_request, registration, registration_path},
 };
 
 const URI: &str = "https://agent.example/cb";
@@ -148,4 +148,30 @@ fn there_are_only_so_many_registered_clients() {
     assert_eq!((full.status, full.error().as_str()), (503, "temporarily_unavailable"), "{full}");
     assert_eq!(gateway.send(&one.manage(&gateway, "DELETE")).status, 204);
     gateway.registered(URI, &json!({}));
+}
+
+/// What a client is that anybody can make: it hears of its own tokens alone, and its requests count.
+#[test]
+fn whoever_registered_itself_hears_of_no_other_clients_tokens() {
+    let gateway = Setup::new().open_to_registration().start();
+    let stranger = gateway.registered(URI, &json!({}));
+    let (theirs, own) = (gateway.tokens(ALICE, SHOP, &[]), gateway.tokens(ALICE, stranger.client(), &[]));
+    for token in [&theirs.access, &theirs.refresh] {
+        assert_eq!(gateway.introspect(stranger.client(), token), json!({ "active": false }));
+    }
+    assert_eq!(gateway.introspect(stranger.client(), &own.access)["active"], true);
+    assert_eq!(gateway.introspect(SHOP, &own.access)["active"], true, "whom the operator knows hears of all");
+}
+
+#[test]
+fn whoever_registered_itself_pushes_only_so_many_requests() {
+    let gateway = Setup::new().open_to_registration().set("limits.authorize", "3/h").start();
+    let push = |client: Client| {
+        let form = [("response_type", "code"), ("redirect_uri", client.redirect_uri), ("code_challenge", CHALLENGE)];
+        let form = [&form[..], &[("code_challenge_method", "S256")]].concat();
+        gateway.send(&client_request(client, "pushed_authorization_request", &form)).status
+    };
+    let stranger = gateway.registered(URI, &json!({})).client();
+    assert_eq!([0; 5].map(|_| push(stranger)), [201, 201, 201, 429, 429]);
+    assert_eq!(push(SHOP), 201, "whom the operator knows is not counted");
 }
