@@ -6,10 +6,11 @@ use std::{
     os::fd::OwnedFd,
     process::{Command, Stdio},
     thread,
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use command_fds::{CommandFdExt, FdMapping};
+use tokio::time::Instant;
 
 use super::load::{progress, under_load};
 use crate::{
