@@ -12,7 +12,7 @@ use moka::future::Cache;
 
 use super::{
     LookupFailed,
-    agents::Agent,
+    agents::Restraint,
     invalidation::{Invalidation, Stamp},
 };
 use crate::{
@@ -35,8 +35,8 @@ pub struct CachedToken {
     pub scopes: Scopes,
     /// The key that it is bound to (RFC 9449 §6).
     pub dpop_key: Option<KeyThumbprint>,
-    /// The agent that its client is, if it is one.
-    pub agent: Option<Box<Agent>>,
+    /// What holds it back besides the rules, if anything does.
+    pub restraint: Option<Box<Restraint>>,
     /// The resources that it is for (RFC 8707).
     pub resources: Resources,
     /// When it was made.

@@ -5,10 +5,7 @@
 
 use std::time::Duration;
 
-use tokio::{
-    sync::watch,
-    time::{MissedTickBehavior, interval},
-};
+use tokio::time::{MissedTickBehavior, interval};
 
 use super::AccessCheck;
 use crate::store::{RevocationSeq, StoreError};
@@ -25,16 +22,14 @@ pub struct FeedPosition {
 }
 
 impl AccessCheck {
-    /// Follows the feed until `shutdown` says so.
-    pub async fn follow_revocations(&self, mut shutdown: watch::Receiver<bool>) {
+    /// Follows the feed as long as it is let run.
+    pub async fn follow_revocations(&self) {
         let mut position = FeedPosition::default();
         let mut tick = interval(POLL_INTERVAL);
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
-            tokio::select! {
-                _ = tick.tick() => position = self.read_feed(position).await,
-                () = stopped(&mut shutdown) => return,
-            }
+            tick.tick().await;
+            position = self.read_feed(position).await;
         }
     }
 
@@ -69,10 +64,4 @@ impl AccessCheck {
         }
         Ok(read)
     }
-}
-
-/// Waits for the shutdown. The borrow that `wait_for` gives must not live across another wait.
-async fn stopped(shutdown: &mut watch::Receiver<bool>) {
-    // An error means that the sender is gone, which is a shutdown too.
-    let _ = shutdown.wait_for(|stop| *stop).await;
 }

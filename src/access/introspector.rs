@@ -172,10 +172,10 @@ impl Introspector {
             stamp: self.invalidation.stamp(began, &facts.grant.id),
             user: ground.directory.upstream_user(&facts.grant.user),
             grant: facts.grant.id,
+            restraint: ground.agents.restraint(&client, &facts.scopes),
             // Mostly they are the client's, and the same for a great many tokens.
             scopes: if facts.scopes == client.scopes { client.scopes.clone() } else { facts.scopes },
             dpop_key: facts.dpop_key,
-            agent: ground.agents.agent(&client),
             resources: facts.resources,
             issued_at: facts.issued_at,
             expires_at: facts.expires_at,

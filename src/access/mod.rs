@@ -19,7 +19,7 @@ use std::{sync::Arc, time::Duration};
 
 use http::{HeaderName, HeaderValue, Method};
 
-use agents::Agents;
+use agents::{Agent, Agents};
 use bearer::{MalformedHeader, Presented, Scheme};
 pub use cache::CachedToken;
 pub use feed::FeedPosition;
@@ -276,7 +276,9 @@ impl AccessCheck {
             Denial::LookupFailed
         })?;
         match introspected {
-            Introspected::Active { token, .. } if token.agent.as_ref().is_some_and(|agent| agent.is_stopped()) => {
+            Introspected::Active { token, .. }
+                if token.restraint.as_ref().is_some_and(|held| held.agent().is_some_and(Agent::is_stopped)) =>
+            {
                 Err(Denial::InactiveToken)
             }
             Introspected::Active { token, cached } => Ok((token, cached)),

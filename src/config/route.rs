@@ -96,9 +96,6 @@ impl RouteSettings {
         if self.reads && matches!(self.auth, RouteAuth::Deny | RouteAuth::Pass) {
             findings.add(&reads, format!("with auth = \"{}\" no token is looked at: remove it", self.auth));
         }
-        if self.reads && is_of_documents(&self.path) {
-            findings.add(&reads, "here a POST writes documents: it is for a method that only reads");
-        }
         if self.strict && self.scopes.is_empty() {
             findings.add(
                 &format!("{at}.strict"),
@@ -113,13 +110,6 @@ impl RouteSettings {
         let covered = !later.methods.is_empty() && later.methods.iter().all(|method| self.methods.contains(method));
         self.path == later.path && (all_methods || covered)
     }
-}
-
-/// Whether ERPNext serves documents there, not methods.
-fn is_of_documents(path: &str) -> bool {
-    let path = path.strip_prefix("/api/").unwrap_or_default();
-    let path = path.strip_prefix("v1/").or_else(|| path.strip_prefix("v2/")).unwrap_or(path);
-    matches!(path.split('/').next(), Some("resource" | "document"))
 }
 
 pub(super) fn check(routes: &[RouteSettings], findings: &mut Findings<'_>) {

@@ -35,7 +35,6 @@ use std::{net::IpAddr, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use http::HeaderValue;
-use tokio::sync::watch;
 
 use self::adapter::Adapter;
 pub use self::{
@@ -124,8 +123,8 @@ impl Erpnext {
         self.on_io(async move { adapter.round().await }).await
     }
 
-    /// Rounds until `shutdown` says so: often enough that what is known of users is never older than `user_ttl`.
-    pub async fn background(self: Arc<Self>, mut shutdown: watch::Receiver<bool>) {
+    /// Rounds, as long as it is let run: often enough that what is known of users is never older than `user_ttl`.
+    pub async fn background(self: Arc<Self>) {
         let pause = (self.adapter.user_ttl * 5 / 6).max(Duration::from_millis(100));
         let mut failing = false;
         loop {
@@ -137,10 +136,7 @@ impl Erpnext {
             }
             failing = outcome.is_err();
             let pause = if failing { pause.min(RETRY_PAUSE) } else { pause };
-            tokio::select! {
-                () = tokio::time::sleep(pause) => {}
-                _ = shutdown.wait_for(|stop| *stop) => return,
-            }
+            tokio::time::sleep(pause).await;
         }
     }
 

@@ -1,5 +1,5 @@
 //! What a request of an agent needs besides what the rules ask for: the scope for what it does, and something left of its
-//! budget.
+//! budget. With an agent's scopes and no others, the first holds for other clients, too.
 
 use http::HeaderName;
 
@@ -21,7 +21,7 @@ static OVERRIDES: [HeaderName; 3] = [
     HeaderName::from_static("x-method-override"),
 ];
 
-/// Denies what a token of an agent lacks the scope for; what its request does. Nothing of other tokens is looked at.
+/// Denies what a token that is held back lacks the scope for; what its request does. Nothing of other tokens is looked at.
 pub(super) fn check(
     checked: &mut Result<Option<Permit>, Denial>,
     terms: &Terms,
@@ -29,7 +29,7 @@ pub(super) fn check(
     has_body: bool,
 ) -> Option<Effect> {
     let Ok(Some(permit)) = checked else { return None };
-    permit.token.agent.as_ref()?;
+    permit.token.restraint.as_ref()?;
     let effect = effect(terms, request, has_body);
     match check_scope(&permit.token.scopes, effect) {
         Ok(()) => Some(effect),
@@ -57,7 +57,7 @@ impl Gateway {
     /// Takes a request of an agent out of its budget.
     pub(super) fn spend(&self, done: Option<(&Permit, Effect)>, context: &RequestContext) -> Result<(), Refused> {
         let Some((permit, effect)) = done else { return Ok(()) };
-        let Some(agent) = &permit.token.agent else { return Ok(()) };
+        let Some(agent) = permit.token.restraint.as_ref().and_then(|held| held.agent()) else { return Ok(()) };
         agent.spend(effect, context.now).map_err(|used_up| {
             self.tell(permit, used_up);
             Refused::BudgetUsedUp(used_up)

@@ -116,6 +116,20 @@ impl Pattern {
         may_be(0, "api") && may_be(1, "resource")
     }
 
+    /// Whether it may cover a path at which ERPNext serves documents, in any spelling.
+    pub(super) fn may_reach_documents(&self) -> bool {
+        let may_begin = |spelling: &[&str]| {
+            spelling.iter().enumerate().all(|(index, found)| match self.segments.get(index) {
+                Some(Segment::Literal(text)) => Letters::Wide.equal(text, found),
+                Some(Segment::Any | Segment::Capture(_)) => true,
+                None => self.open,
+            })
+        };
+        [["api", "resource"].as_slice(), &["api", "v1", "resource"], &["api", "v2", "document"]]
+            .into_iter()
+            .any(may_begin)
+    }
+
     pub(super) fn matches<'t>(
         &self,
         path: impl IntoIterator<Item = &'t str>,

@@ -113,6 +113,9 @@ impl Rule {
             problem("strict needs scopes".to_owned());
         }
         let pattern = pattern?;
+        if settings.reads && pattern.may_reach_documents() {
+            problem("reads is for paths of which none is a document's: there a POST writes documents".to_owned());
+        }
         let names: Vec<&str> = pattern.names().collect();
         let scopes: Vec<_> = settings
             .scopes

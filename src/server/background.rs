@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 
 use tokio::{
     sync::watch,
-    time::{MissedTickBehavior, interval},
+    time::{Interval, MissedTickBehavior, interval},
 };
 
 use super::{
@@ -56,46 +56,44 @@ impl Background {
         Self { site, periods, shutdown }
     }
 
-    /// Runs all tasks until the shutdown begins. What is left to write then is written when nothing runs any more.
+    /// Runs all tasks: those that follow what ends or changes as long as anything runs, the others until the shutdown begins. What
+    /// is left to write then is written when nothing runs any more.
     pub async fn run(self) {
-        let erpnext = Arc::clone(&self.site.erpnext).background(self.shutdown.clone());
+        tokio::join!(self.follow(), self.serve());
+    }
+
+    /// Hears of what ends what was opened before: during a drain, too, since what is under way then may last.
+    async fn follow(&self) {
+        let erpnext = Arc::clone(&self.site.erpnext).background();
         let clients = ClientUpkeep::new(Arc::clone(&self.site));
-        let clients = self.every(self.periods.client_sync, || clients.round());
+        let clients = for_ever(self.periods.client_sync, || clients.round());
         let natives = NativeUpkeep::new(Arc::clone(&self.site));
-        let natives = self.every(self.periods.client_sync, || natives.round());
+        let natives = for_ever(self.periods.client_sync, || natives.round());
         let registered = RegistrationUpkeep::new(Arc::clone(&self.site), self.periods.unused_client);
-        let registrations = self.every(REGISTRATIONS_INTERVAL, || registered.round());
-        let sweep = self.every(PURGE_INTERVAL, || registered.sweep());
+        let registrations = for_ever(REGISTRATIONS_INTERVAL, || registered.round());
         let agents = AgentUpkeep::new(Arc::clone(&self.site));
-        let switch = self.every(SWITCH_INTERVAL, || agents.hear());
-        let budgets = self.every(BUDGETS_INTERVAL, || agents.settle());
-        let revocations = self.site.access.follow_revocations(self.shutdown.clone());
+        let switch = for_ever(SWITCH_INTERVAL, || agents.hear());
+        let budgets = for_ever(BUDGETS_INTERVAL, || agents.settle());
+        let revocations = self.site.access.follow_revocations();
+        tokio::join!(erpnext, clients, natives, registrations, switch, budgets, revocations);
+    }
+
+    /// Does what another process can do as well once this one leaves.
+    async fn serve(&self) {
+        let registered = RegistrationUpkeep::new(Arc::clone(&self.site), self.periods.unused_client);
+        let sweep = self.every(PURGE_INTERVAL, || registered.sweep());
         let counts = self.every(COUNTS_INTERVAL, || counts::write(&self.site));
         let purge = self.every(PURGE_INTERVAL, || self.purge());
         let keys = self.every(KEYS_INTERVAL, || self.keep_keys_up());
         let tally = self.every(TALLY_INTERVAL, || self.write_tally());
         let logouts = self.site.backchannel.run(self.shutdown.clone());
-        let agents = async { tokio::join!(switch, budgets) };
-        tokio::join!(
-            erpnext,
-            clients,
-            natives,
-            registrations,
-            sweep,
-            agents,
-            revocations,
-            counts,
-            purge,
-            keys,
-            tally,
-            logouts
-        );
+        tokio::join!(sweep, counts, purge, keys, tally, logouts);
     }
 
+    /// Does a task again and again until the shutdown begins; one that has begun then is done.
     async fn every<F: Future<Output = ()>>(&self, period: Duration, task: impl Fn() -> F) {
         let mut shutdown = self.shutdown.clone();
-        let mut tick = interval(period);
-        tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut tick = ticks(period);
         loop {
             tokio::select! {
                 _ = tick.tick() => task().await,
@@ -133,6 +131,21 @@ impl Background {
             Err(error) => tracing::error!(%error, "the signing keys can't be rotated yet"),
         }
     }
+}
+
+/// Does a task again and again as long as it is let run.
+async fn for_ever<F: Future<Output = ()>>(period: Duration, task: impl Fn() -> F) {
+    let mut tick = ticks(period);
+    loop {
+        tick.tick().await;
+        task().await;
+    }
+}
+
+fn ticks(period: Duration) -> Interval {
+    let mut tick = interval(period);
+    tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    tick
 }
 
 /// Waits for the shutdown. The borrow that `wait_for` gives must not live across another wait.

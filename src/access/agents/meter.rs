@@ -122,6 +122,8 @@ impl Meter {
     /// What all processes have written of a day.
     pub(super) fn take_over(&self, written: &AgentUse) {
         self.turn_to(written.day);
+        // No other day begins meanwhile.
+        let _turned = self.turning.lock().unwrap_or_else(PoisonError::into_inner);
         if written.day.0 == self.day.load(Ordering::Acquire) {
             self.requests.take_over(written.requests);
             self.writes.take_over(written.writes);
@@ -132,9 +134,9 @@ impl Meter {
 impl Count {
     /// Takes one, if there is one left; otherwise whether that is the first time.
     fn spend(&self, budget: DailyBudget) -> Result<(), bool> {
-        let used = self.known.fetch_add(1, Ordering::AcqRel);
-        if budget.limit().is_some_and(|limit| used >= limit) {
-            self.known.fetch_sub(1, Ordering::AcqRel);
+        // Nothing is added that would have to be taken back: a new day may have begun in between.
+        let more = |used: u64| budget.limit().is_none_or(|limit| used < limit).then(|| used.saturating_add(1));
+        if self.known.fetch_update(Ordering::AcqRel, Ordering::Acquire, more).is_err() {
             return Err(!self.told.swap(true, Ordering::AcqRel));
         }
         self.unwritten.fetch_add(1, Ordering::AcqRel);
@@ -159,8 +161,10 @@ impl Count {
         self.take()
     }
 
+    /// What is on its way into the store is in neither of the two: of a day, nothing that is known is forgotten.
     fn take_over(&self, written: u64) {
-        self.known.store(written + self.unwritten.load(Ordering::Acquire), Ordering::Release);
+        let known = written.saturating_add(self.unwritten.load(Ordering::Acquire));
+        self.known.fetch_max(known, Ordering::AcqRel);
     }
 }
 
@@ -200,6 +204,51 @@ mod tests {
         assert_eq!(meter.spend(BUDGETS, Effect::Read, Day(5)), Err((Budget::Requests, true)));
         meter.take_over(&used(&client, 4, 100, 100));
         assert_eq!(meter.take(&client), [used(&client, 5, 2, 1)], "a day that is over changes nothing");
+    }
+
+    #[test]
+    fn what_is_being_written_is_not_forgotten() {
+        let (meter, client) = (Meter::default(), ClientId::new("a"));
+        assert_eq!(meter.spend(BUDGETS, Effect::Write, Day(5)), Ok(()));
+        assert_eq!(meter.spend(BUDGETS, Effect::Write, Day(5)), Ok(()));
+        assert_eq!(meter.take(&client), [used(&client, 5, 2, 2)]);
+        // Another reads what the store has before that is there.
+        meter.take_over(&used(&client, 5, 0, 0));
+        assert_eq!(meter.spend(BUDGETS, Effect::Write, Day(5)), Err((Budget::Writes, true)));
+        meter.take_over(&used(&client, 5, 2, 2));
+        assert_eq!(meter.spend(BUDGETS, Effect::Write, Day(6)), Ok(()), "another day");
+    }
+
+    /// What was added and taken back around midnight would be taken from the new day's count.
+    #[test]
+    fn what_is_refused_is_not_counted_for_a_moment() {
+        const ONE: Budgets = Budgets { requests: DailyBudget::of(1), writes: DailyBudget::Off };
+        let (meter, stop, refused) = (Meter::default(), AtomicBool::new(false), AtomicU64::new(0));
+        assert_eq!(meter.spend(ONE, Effect::Read, Day(5)), Ok(()));
+        std::thread::scope(|scope| {
+            let _ended = Ended(&stop);
+            for _ in 0..4 {
+                scope.spawn(|| {
+                    while !stop.load(Ordering::Acquire) {
+                        assert!(meter.spend(ONE, Effect::Read, Day(5)).is_err());
+                        refused.fetch_add(1, Ordering::AcqRel);
+                    }
+                });
+            }
+            while refused.load(Ordering::Acquire) < 100_000 {
+                assert_eq!(meter.requests.known.load(Ordering::Acquire), 1);
+            }
+        });
+        assert_eq!(meter.spend(ONE, Effect::Read, Day(6)), Ok(()), "a day begins with nothing used");
+    }
+
+    /// Ends the threads of a scope also when it panics.
+    struct Ended<'a>(&'a AtomicBool);
+
+    impl Drop for Ended<'_> {
+        fn drop(&mut self) {
+            self.0.store(true, Ordering::Release);
+        }
     }
 
     #[test]

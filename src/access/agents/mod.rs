@@ -1,6 +1,7 @@
 //! Agents at the edge: whether the operator lets them run, what a request of one needs, and how much of its budget is left.
 //!
-//! Tokens of others carry one `None` and cost no more than the look at it. What an agent does is counted in memory and written
+//! What was granted with an agent's scopes is held to them also when its client is no agent any more. Tokens of others carry one
+//! `None` and cost no more than the look at it. What an agent does is counted in memory and written
 //! into the store every few seconds, where all processes add theirs; between two writings each knows only its own.
 
 mod meter;
@@ -56,6 +57,15 @@ pub struct Agent {
     budgets: Budgets,
 }
 
+/// What holds a token back besides the rules.
+#[derive(Debug)]
+pub enum Restraint {
+    /// Its scopes alone: its client is no agent, or none any more.
+    Scopes,
+    /// Its client is an agent.
+    Agent(Agent),
+}
+
 /// A budget is used up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct UsedUp {
@@ -96,12 +106,17 @@ impl Agents {
         self.defaults.with(terms)
     }
 
-    /// What the client's tokens are to carry; `None`: it is no agent.
-    pub(super) fn agent(self: &Arc<Self>, client: &Client) -> Option<Box<Agent>> {
+    /// What holds a token of this client with these scopes back; `None`: nothing does.
+    pub(super) fn restraint(self: &Arc<Self>, client: &Client, scopes: &Scopes) -> Option<Box<Restraint>> {
+        let by_scopes = || name_effects(scopes).then_some(Restraint::Scopes);
+        self.agent(client).map(Restraint::Agent).or_else(by_scopes).map(Box::new)
+    }
+
+    fn agent(self: &Arc<Self>, client: &Client) -> Option<Agent> {
         let terms = client.agent?;
         let mut meters = self.meters.lock().unwrap_or_else(PoisonError::into_inner);
         let meter = Arc::clone(meters.entry(client.id.clone()).or_default());
-        Some(Box::new(Agent { all: Arc::clone(self), meter, budgets: self.budgets(terms) }))
+        Some(Agent { all: Arc::clone(self), meter, budgets: self.budgets(terms) })
     }
 
     /// Writes what was done since the last time, and takes over what other processes have written.
@@ -170,7 +185,23 @@ impl Agent {
     }
 }
 
-/// Whether a token of these scopes may do that for an agent.
+impl Restraint {
+    /// The agent, where the client is one.
+    #[must_use]
+    pub const fn agent(&self) -> Option<&Agent> {
+        match self {
+            Self::Scopes => None,
+            Self::Agent(agent) => Some(agent),
+        }
+    }
+}
+
+/// Whether scopes say of what they open whether it may be changed. `all` opens everything.
+fn name_effects(scopes: &Scopes) -> bool {
+    (scopes.contains(Scope::ERP_READ) || scopes.contains(Scope::ERP_WRITE)) && !scopes.contains(Scope::ALL)
+}
+
+/// Whether a token of these scopes that is held back may do that.
 ///
 /// # Errors
 /// The scope that is missing.
@@ -197,7 +228,7 @@ mod tests {
 
     fn agent(agents: &Arc<Agents>, terms: AgentTerms) -> Agent {
         let client = crate::config::ClientSettings { id: "agent".to_owned(), ..Default::default() }.to_client();
-        *agents.agent(&client.into_agent(terms)).expect("an agent")
+        agents.agent(&client.into_agent(terms)).expect("an agent")
     }
 
     fn agents(requests: u64, writes: u64) -> Arc<Agents> {
@@ -215,6 +246,21 @@ mod tests {
         ] {
             assert_eq!((may(scopes, Effect::Read), may(scopes, Effect::Write)), (read, write), "{scopes}");
         }
+    }
+
+    #[test]
+    fn what_was_granted_to_an_agent_is_held_back_when_its_client_is_none_any_more() {
+        let agents = agents(1, 1);
+        let client = crate::config::ClientSettings { id: "shop".to_owned(), ..Default::default() }.to_client();
+        let of = |client: &Client, scopes| agents.restraint(client, &Scopes::parse(scopes).expect("scopes"));
+        for scopes in ["openid erp:read", "erp:write", "read:Customer erp:read"] {
+            assert!(of(&client, scopes).is_some_and(|held| held.agent().is_none()), "{scopes}");
+        }
+        for scopes in ["openid", "all", "all erp:read", "read:Customer"] {
+            assert!(of(&client, scopes).is_none(), "{scopes}");
+        }
+        let agent = client.into_agent(AgentTerms::default());
+        assert!(of(&agent, "openid").is_some_and(|held| held.agent().is_some()));
     }
 
     #[test]

@@ -29,7 +29,11 @@ impl Endpoints {
         let (store, uri) = (&self.issuer.store, &stage.request.redirect_uri.uri);
         let now = self.issuer.clock.now();
         let consent = store.consent(&stage.client.id, &login.user.name, &login.user.sub, uri, now).await?;
-        Ok(!consent.is_some_and(|consent| stage.request.consent_scopes().is_subset_of(&consent.scopes)))
+        let agent = stage.client.agent.is_some();
+        // The page of an agent says other things and has boxes: what was said there or elsewhere says nothing of the other.
+        let covers =
+            |consent: Consent| consent.agent == agent && stage.request.consent_scopes().is_subset_of(&consent.scopes);
+        Ok(!consent.is_some_and(covers))
     }
 
     pub(super) async fn consent_page(&self, mut stage: Stage, login: &Login) -> Result<Answer, OAuthError> {
@@ -61,6 +65,7 @@ impl Endpoints {
             user: login.user.clone(),
             redirect_uri: uri.clone(),
             scopes: stage.request.consent_scopes(),
+            agent: stage.client.agent.is_some(),
             given_at: now,
             expires_at: now.plus(CONSENT_LIFE),
         };

@@ -260,15 +260,13 @@ async fn of_many_users_only_the_changed_ones_are_listed_and_now_and_then_all() {
 }
 
 #[tokio::test]
-async fn the_background_notices_by_itself_and_stops_when_told() {
+async fn the_background_notices_by_itself() {
     let site = Site::start();
     let bob = site.user(BOB).await;
     site.standin.set_enabled(BOB, false);
-    let (stop, stopped) = tokio::sync::watch::channel(false);
-    let background = tokio::spawn(site.erpnext.clone().background(stopped));
+    let background = tokio::spawn(site.erpnext.clone().background());
     while bob.is_enabled() {
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
-    stop.send_replace(true);
-    background.await.expect("it ends");
+    background.abort();
 }

@@ -258,6 +258,38 @@ fn bad_rules_are_all_told_of() {
     assert_eq!(problems.iter().map(|problem| problem.index).collect::<Vec<_>>(), [0, 1, 2, 3, 5]);
 }
 
+#[test]
+fn nothing_counts_as_a_read_where_documents_are_written() {
+    let problems = |path: &str| {
+        let rule = RouteSettings { reads: true, ..rule(path, RouteAuth::Bearer, &[]) };
+        Router::new(&[rule]).err().map(|problems| problems.to_string()).unwrap_or_default()
+    };
+    for path in [
+        "/api/resource/{doctype}",
+        "/api/resource/Item/{name}",
+        "/api/v2/document/{doctype}",
+        "/api/v2/document/{doctype}/{name}/method/{method}",
+        "/**",
+        "/api/**",
+        "/*/**",
+        "/{a}/{b}/{c}",
+        "/api/*/Customer",
+        "/api/{kind}/{doctype}",
+        "/api/v2/**",
+        "/api/v2/{kind}/Customer",
+        "/api/*/document/**",
+        "/{api}/v1/resource/Customer",
+        "/API/Resource/Customer",
+        "/Api/V2/Document/Customer",
+        "/API/v1/**",
+    ] {
+        assert!(problems(path).contains("a POST writes documents"), "{path}: {}", problems(path));
+    }
+    for path in ["/api/method/mcp.handle", "/api/method/{method}", "/api/v2/method/**", "/mcp/**", "/mcp", "/*/mcp"] {
+        assert_eq!(problems(path), "", "{path}");
+    }
+}
+
 /// What Frappe runs for a path, written down from `frappe/api` and what werkzeug does before it.
 fn frappe_method(forwarded: &str) -> Option<String> {
     let path = forwarded.split('?').next().unwrap_or_default();

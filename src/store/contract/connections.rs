@@ -18,6 +18,7 @@ async fn consented(store: &Tested, client: &str) {
         user: user("alice"),
         redirect_uri: "https://client.example/back".to_owned(),
         scopes: scopes("openid"),
+        agent: false,
         given_at: start(),
         expires_at: later(DAY),
     };

@@ -14,6 +14,7 @@ fn consent() -> Consent {
         user: user("alice"),
         redirect_uri: BACK.to_owned(),
         scopes: scopes("all openid"),
+        agent: false,
         given_at: start(),
         expires_at: later(DAY),
     }
@@ -39,7 +40,7 @@ pub async fn a_consent_is_bound_to_client_user_subject_and_redirect_uri(store: T
 
 pub async fn a_consent_replaces_the_earlier_one(store: Tested) {
     store.put_consent(consent()).await.expect("put");
-    let narrower = Consent { scopes: scopes("openid"), given_at: later(HOUR), ..consent() };
+    let narrower = Consent { scopes: scopes("openid"), agent: true, given_at: later(HOUR), ..consent() };
     store.put_consent(narrower.clone()).await.expect("put");
     let (client, user) = (ClientId::new("client"), user("alice"));
     let kept = store.consent(&client, &user.name, &user.sub, BACK, start()).await.expect("an answer");

@@ -35,6 +35,7 @@ fn consent_of(client: &str, name: &str) -> Consent {
         user: user(name),
         redirect_uri: "https://client.example/back".to_owned(),
         scopes: scopes("all"),
+        agent: false,
         given_at: start(),
         expires_at: later(DAY),
     }

@@ -11,8 +11,8 @@ use crate::{
 
 pub fn put_consent(rows: &Rows<'_>, consent: &Consent) -> StoreResult<()> {
     rows.change(
-        "INSERT OR REPLACE INTO consents (site, client, user_name, redirect_uri, sub, scopes, given_at, expires_at)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+        "INSERT OR REPLACE INTO consents (site, client, user_name, redirect_uri, sub, scopes, agent, given_at, expires_at)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
         params![
             rows.site,
             consent.client,
@@ -20,6 +20,7 @@ pub fn put_consent(rows: &Rows<'_>, consent: &Consent) -> StoreResult<()> {
             consent.redirect_uri,
             consent.user.sub,
             consent.scopes,
+            consent.agent,
             consent.given_at,
             consent.expires_at,
         ],
@@ -41,7 +42,7 @@ pub fn consent(
     now: UnixTime,
 ) -> StoreResult<Option<Consent>> {
     rows.one(
-        "SELECT scopes, given_at, expires_at FROM consents
+        "SELECT scopes, agent, given_at, expires_at FROM consents
          WHERE site = ?1 AND client = ?2 AND user_name = ?3 AND redirect_uri = ?4 AND sub = ?5 AND expires_at > ?6",
         params![rows.site, client, user, redirect_uri, sub, now],
         |row| {
@@ -50,8 +51,9 @@ pub fn consent(
                 user: GrantUser { name: user.clone(), sub: sub.clone() },
                 redirect_uri: redirect_uri.to_owned(),
                 scopes: row.get(0)?,
-                given_at: row.get(1)?,
-                expires_at: row.get(2)?,
+                agent: row.get(1)?,
+                given_at: row.get(2)?,
+                expires_at: row.get(3)?,
             })
         },
     )

@@ -8,7 +8,7 @@ use crate::store::{StoreError, StoreResult};
 const APPLICATION_ID: i32 = 0x454d_5052;
 
 /// Each step from one version of the schema to the next; `user_version` counts the steps that were made.
-const MIGRATIONS: [&str; 13] = [
+const MIGRATIONS: [&str; 14] = [
     include_str!("migrations/0001_first.sql"),
     include_str!("migrations/0002_erpnext.sql"),
     include_str!("migrations/0003_claims.sql"),
@@ -22,6 +22,7 @@ const MIGRATIONS: [&str; 13] = [
     include_str!("migrations/0011_exchange.sql"),
     include_str!("migrations/0012_agents.sql"),
     include_str!("migrations/0014_resources.sql"),
+    include_str!("migrations/0015_consents.sql"),
 ];
 
 /// Brings the file to the present schema. Nothing is written to a file that is not ours or newer than this program.

@@ -292,6 +292,8 @@ pub struct Consent {
     pub redirect_uri: String,
     /// To what.
     pub scopes: Scopes,
+    /// Whether the client was an agent then: of what had to be ticked only that is in it which was.
+    pub agent: bool,
     /// When it was given.
     pub given_at: UnixTime,
     /// When it is asked for again.

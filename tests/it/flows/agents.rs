@@ -157,8 +157,50 @@ fn whoever_registers_itself_is_an_agent_unless_the_operator_trusts_it() {
     gateway.acts_as(&tokens.access, ALICE);
     lacks("erp:write", &gateway.send(&post(ECHO).bearer(&tokens.access)));
     gateway.restart_with(setup().set("registration.agents", false));
-    let tokens = gateway.tokens(ALICE, client, &[scope]);
+    let page = Browser::of(&gateway, ALICE).get(&authorize_url(client, &[scope]));
+    assert!(page.status == 200 && !page.text().contains("This is an agent"), "asked as what it is now: {page}");
+    let tokens = gateway.tokens(ALICE, client, &[("scope", "openid")]);
     assert_eq!(gateway.send(&post(ECHO).bearer(&tokens.access)).status, 200);
+}
+
+/// The agent as any other client.
+fn no_agent() -> Setup {
+    let (id, secret, uri) = (AGENT.id, AGENT.secret, AGENT.redirect_uri);
+    let keys = format!("id = '{id}'\nname = 'Robot'\nsecret = '{secret}'\nredirect_uris = ['{uri}']");
+    Setup::new().client(&format!("{keys}\nscopes = ['openid', 'erp:read', 'erp:write', 'all']"))
+}
+
+#[test]
+fn what_was_granted_to_an_agent_is_held_to_its_scopes_when_that_is_none_any_more() {
+    let mut gateway = Setup::new().agent("requests_per_day = 1").start();
+    let reader = gateway.ticked(ALICE, AGENT, AGENT_SCOPE, &[]);
+    gateway.acts_as(&reader.access, ALICE);
+    gateway.restart_with(no_agent());
+    let refreshed = Tokens::of(&gateway.refresh(AGENT, &reader.refresh, &[])).access;
+    for token in [&reader.access, &refreshed] {
+        lacks("erp:write", &gateway.without_upstream("a write", || gateway.send(&post(ECHO).bearer(token))));
+        gateway.acts_as(token, ALICE);
+    }
+    let all = gateway.tokens(ALICE, AGENT, &[("scope", "openid erp:read all")]).access;
+    assert_eq!(gateway.send(&post(ECHO).bearer(&all)).status, 200, "all is all");
+}
+
+#[test]
+fn a_remembered_consent_is_one_to_the_kind_of_client_that_asked() {
+    let mut gateway = no_agent().start();
+    let mut browser = Browser::of(&gateway, ALICE);
+    let page = browser.get(&authorize_url(AGENT, &[AGENT_SCOPE]));
+    browser.allow_with(&page, &[]);
+    assert!(browser.get(&authorize_url(AGENT, &[AGENT_SCOPE])).parameter("code").is_some(), "remembered");
+    gateway.restart_with(Setup::new().agent(""));
+    let mut browser = Browser::of(&gateway, ALICE);
+    let page = browser.get(&authorize_url(AGENT, &[AGENT_SCOPE]));
+    assert!(page.status == 200 && page.text().contains("name=\"grant:erp:write\""), "nobody has ticked it: {page}");
+    browser.allow_with(&page, &["erp:write"]);
+    assert!(browser.get(&authorize_url(AGENT, &[AGENT_SCOPE])).parameter("code").is_some(), "remembered");
+    gateway.restart_with(no_agent());
+    let page = Browser::of(&gateway, ALICE).get(&authorize_url(AGENT, &[("scope", "openid")]));
+    assert_eq!(page.status, 200, "without an agent's limits: {page}");
 }
 
 fn is_used_up(answer: &Answer, budget: &str) {

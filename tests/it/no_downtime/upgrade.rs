@@ -6,14 +6,16 @@ use std::{
     os::fd::OwnedFd,
     process::{Command, Stdio},
     thread,
+    time::Duration,
 };
 
 use command_fds::{CommandFdExt, FdMapping};
+use tokio::time::Instant;
 
 use super::load::{progress, under_load};
 use crate::{
-    standin::ALICE,
-    support::{Connection, SHOP, Setup, TestGateway, until},
+    standin::{ALICE, BOB},
+    support::{AGENT, AGENT_SCOPE, Connection, SHOP, Setup, TestGateway, WebSocket, until},
 };
 
 const PING: &str = "/api/method/ping";
@@ -56,6 +58,50 @@ fn what_is_under_way_is_finished_by_the_process_that_began_it() {
     assert!(text.ends_with("piece 20\n"), "{text}");
     gateway.taken_over_by(over.join().expect("it takes over"));
     gateway.acts_as(&tokens.access, ALICE);
+}
+
+/// T76: who leaves hears of it as who stays does.
+#[test]
+fn what_was_opened_before_ends_when_the_other_process_revokes_it() {
+    const LONG: &str = "5m";
+    let setup = Setup::new().set("cache.ttl", LONG).set("server.shutdown_grace", LONG);
+    let mut gateway = setup.set("erpnext.user_ttl", "1s").agent("").start();
+    let open = |token: &str| {
+        let bearer = format!("Bearer {token}");
+        let mut socket = WebSocket::open(&gateway, "/ws-echo", &[("Authorization", &bearer)]).expect("an upgrade");
+        socket.say("hello");
+        assert_eq!(socket.hear().expect("an echo"), "hello");
+        socket
+    };
+    let (revoked, kept) = (gateway.tokens(ALICE, SHOP, &[]).access, gateway.tokens(ALICE, SHOP, &[]).access);
+    let (of_agent, of_bob) =
+        (gateway.ticked(ALICE, AGENT, AGENT_SCOPE, &[]).access, gateway.tokens(BOB, SHOP, &[]).access);
+    let (mut of_revoked, mut of_kept) = (open(&revoked), open(&kept));
+    let (mut of_stopped, mut of_disabled) = (open(&of_agent), open(&of_bob));
+    let before = gateway.log().len();
+    gateway.taken_over_by(gateway.controls().hand_over());
+
+    assert_eq!(gateway.revoke(SHOP, &revoked).status, 200);
+    ends("revoked", &mut of_revoked);
+    let mut stop = Command::new(env!("CARGO_BIN_EXE_empress-gateway"));
+    let stop = stop.args(["agents", "stop", "--config"]).arg(gateway.folder().join("gateway.toml"));
+    assert!(stop.stdout(Stdio::null()).stderr(Stdio::null()).status().expect("it starts").success());
+    ends("agents are stopped", &mut of_stopped);
+    gateway.standin.set_enabled(BOB, false);
+    ends("the user is disabled", &mut of_disabled);
+    of_kept.say("still here");
+    assert_eq!(of_kept.hear().expect("an echo"), "still here");
+    assert!(!gateway.log()[before..].contains("\"stopped\""), "the process that is left serves that one still");
+    drop(of_kept);
+    until("it leaves", || gateway.log()[before..].contains("\"stopped\"").then_some(()));
+}
+
+/// Waits for the end of an idle connection.
+fn ends(why: &str, socket: &mut WebSocket) {
+    let begun = Instant::now();
+    let error = socket.hear().expect_err("nothing is said");
+    let took = begun.elapsed();
+    assert!(took < Duration::from_secs(30), "{why}: {error} after {took:?}");
 }
 
 #[test]

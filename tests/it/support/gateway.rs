@@ -320,12 +320,19 @@ impl Controls {
         assert!(sent.success(), "it takes the signal");
     }
 
-    /// Has another process take over, and waits until this one has left; the other one's id.
-    pub fn upgrade(&mut self) -> u32 {
+    /// Has another process take over, and waits until that serves and this one leaves; the other one's id.
+    pub fn hand_over(&mut self) -> u32 {
         let before = self.log().len();
         self.signal("-USR2");
-        let successor = until("another process takes over", || successors_in(&self.log()[before..]).first().copied());
-        let left = format!("/proc/{}/task", std::mem::replace(&mut self.pid, successor));
+        self.pid = until("another process takes over", || successors_in(&self.log()[before..]).first().copied());
+        until("this one leaves", || self.log()[before..].contains("draining").then_some(()));
+        self.pid
+    }
+
+    /// Has another process take over, and waits until this one has left; the other one's id.
+    pub fn upgrade(&mut self) -> u32 {
+        let (before, left) = (self.log().len(), format!("/proc/{}/task", self.pid));
+        let successor = self.hand_over();
         // A child of ours that has ended stays until it is waited for, without threads.
         until("the one before has left", || {
             let threads = fs::read_dir(&left).map(Iterator::count).unwrap_or_default();
