@@ -40,8 +40,8 @@ use tokio::sync::watch;
 use self::adapter::Adapter;
 pub use self::{
     clients::{
-        ClientChanges, ClientRegistry, ClientRules, KnownClients, REGISTERED_PREFIX, RegisteredClients, Registration,
-        TakenUp, UpstreamClients,
+        ClientChanges, ClientRegistry, ClientRules, DescribedClient, KnownClients, REGISTERED_PREFIX,
+        RegisteredClients, Registration, Seen, TakenUp, UpstreamClients,
     },
     directory::{Directory, DirectoryError, DirectoryUser, Freshness, LogIn, LoginCookies, LoginProbe, PasswordCheck},
     login_session::LOGIN_LIFE,
