@@ -7,9 +7,12 @@ use http::{HeaderMap, header};
 use percent_encoding::percent_decode_str;
 use zeroize::Zeroizing;
 
-use super::{Endpoints, parameters::Parameters, respond::OAuthError};
+use super::{Endpoints, Peer, documents::NotDescribed, parameters::Parameters, respond::OAuthError};
 use crate::{
-    oauth::{Allowance, Client, ClientAuthMethod, ClientId, ClientKeys, ErrorCode, KeySource, claimed_by_assertion},
+    oauth::{
+        Allowance, Client, ClientAuthMethod, ClientId, ClientKeys, ClientSource, ErrorCode, KeySource,
+        claimed_by_assertion,
+    },
     secret::Secret,
 };
 
@@ -87,18 +90,21 @@ impl PresentedClient {
 }
 
 impl Endpoints {
-    /// Checks who the client is.
+    /// Checks who the client is, as its document describes it now if one does: keys that are not in it any more are
+    /// nobody's.
     ///
     /// # Errors
     /// `invalid_client` when it is unknown or its secret is wrong or missing.
-    pub async fn check_client(&self, presented: &PresentedClient) -> Result<CheckedClient, OAuthError> {
+    pub async fn check_client(&self, presented: &PresentedClient, peer: Peer) -> Result<CheckedClient, OAuthError> {
+        let described = self.take_up_described(presented.claimed_id().as_ref(), peer).await;
+        described.map_err(NotDescribed::at_token_endpoint)?;
         let refused = || OAuthError {
             basic_challenge: presented.basic.is_some(),
             ..OAuthError::new(ErrorCode::InvalidClient, "the client is unknown, or its authentication failed")
         };
         match (&presented.basic, &presented.assertion) {
             (Some(basic), _) => self.check_basic(presented, basic).await?.ok_or_else(refused),
-            (None, Some(assertion)) => self.check_assertion(presented, assertion).await?.ok_or_else(refused),
+            (None, Some(assertion)) => self.check_assertion(presented, assertion, peer).await?.ok_or_else(refused),
             (None, None) => self.check_form(presented).await?.ok_or_else(refused),
         }
     }
@@ -108,13 +114,14 @@ impl Endpoints {
         &self,
         presented: &PresentedClient,
         assertion: &Secret,
+        peer: Peer,
     ) -> Result<Option<CheckedClient>, OAuthError> {
         let Some(id) = presented.claimed_id() else { return Ok(None) };
         let Some(client) = self.clients.client(&id).await? else { return Ok(None) };
         if client.auth_method != ClientAuthMethod::PrivateKeyJwt {
             return Ok(None);
         }
-        let Some(keys) = self.keys_of(&client, assertion).await? else { return Ok(None) };
+        let Some(keys) = self.keys_of(&client, assertion, peer).await? else { return Ok(None) };
         let (issuer, now) = (&self.settings.public_origin, self.issuer.clock.now());
         let checked = match keys.check_assertion(assertion.expose(), &client.id, issuer, now) {
             Ok(checked) => checked,
@@ -131,13 +138,25 @@ impl Endpoints {
     }
 
     /// The client's keys, fetched where it publishes them.
-    async fn keys_of(&self, client: &Client, assertion: &Secret) -> Result<Option<Arc<ClientKeys>>, OAuthError> {
+    async fn keys_of(
+        &self,
+        client: &Client,
+        assertion: &Secret,
+        peer: Peer,
+    ) -> Result<Option<Arc<ClientKeys>>, OAuthError> {
         let url = match &client.keys {
             Some(KeySource::Given(keys)) => return Ok(Some(Arc::clone(keys))),
             Some(KeySource::At(url)) => url,
             None => return Ok(None),
         };
-        match self.key_sets.for_assertion(url, assertion.expose()).await {
+        let fetched = self.key_sets.for_assertion(client.source, url, assertion.expose()).await;
+        let by_itself = matches!(client.source, ClientSource::Registered | ClientSource::Document);
+        let is_refused = fetched.document.as_ref().is_err_and(|error| !error.is_outage());
+        // What is refused is counted for that. Whoever may register could have a host that does not answer asked without end.
+        if fetched.has_failed && by_itself && !is_refused {
+            self.count_failure(&self.limits.token_failures, Some(&client.id), peer);
+        }
+        match fetched.document {
             Ok(keys) => Ok(Some(keys)),
             Err(error) if error.is_outage() => Err(OAuthError {
                 description: "the keys at the client's jwks_uri can't be fetched at the moment".into(),

@@ -85,7 +85,7 @@ impl Endpoints {
         let claimed = presented.claimed_id();
         let limit = &self.limits.token_failures;
         self.check_failures(limit, claimed.as_ref(), peer)?;
-        let checked = self.check_client(presented).await;
+        let checked = self.check_client(presented, peer).await;
         let checked = checked.map_err(|error| self.refused_client(error, claimed.as_ref(), peer))?;
         Ok(match checked {
             super::CheckedClient::Authenticated(client) | super::CheckedClient::Public(client) => Some(client),

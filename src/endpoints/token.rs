@@ -78,11 +78,7 @@ impl Endpoints {
     ) -> Result<CheckedClient, OAuthError> {
         let claimed = presented.claimed_id();
         self.check_failures(&self.limits.token_failures, claimed.as_ref(), peer)?;
-        let checked = match self.take_up_described(claimed.as_ref(), peer).await {
-            Ok(()) => self.check_client(presented).await,
-            Err(problem) => Err(problem.at_token_endpoint()),
-        };
-        checked.map_err(|error| {
+        self.check_client(presented, peer).await.map_err(|error| {
             if error.code == ErrorCode::InvalidClient {
                 self.issuer.record(&AuditEvent {
                     event: "client_authentication_failed",

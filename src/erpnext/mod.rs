@@ -39,8 +39,8 @@ use http::HeaderValue;
 use self::adapter::Adapter;
 pub use self::{
     clients::{
-        ClientChanges, ClientRegistry, ClientRules, KnownClients, REGISTERED_PREFIX, RegisteredClients, Registration,
-        TakenUp, UpstreamClients,
+        ClientChanges, ClientRegistry, ClientRules, DescribedClient, KnownClients, REGISTERED_PREFIX,
+        RegisteredClients, Registration, Seen, TakenUp, UpstreamClients,
     },
     directory::{Directory, DirectoryError, DirectoryUser, Freshness, LogIn, LoginCookies, LoginProbe, PasswordCheck},
     login_session::LOGIN_LIFE,

@@ -1,7 +1,12 @@
 //! One GET of one document: by https, to the URL that was named and nowhere else, to public addresses, for a few seconds and
 //! kilobytes.
 
-use std::{net::IpAddr, time::Duration};
+use std::{
+    collections::HashMap,
+    net::IpAddr,
+    sync::{Arc, Mutex, PoisonError, Weak},
+    time::Duration,
+};
 
 use bytes::BytesMut;
 use http::{
@@ -19,16 +24,20 @@ use super::{
 };
 use crate::oauth::DocumentUrl;
 
-/// The whole of it: a place, the look-up of the host, the connection, the answer.
+/// The whole of it: the look-up of the host, the connection, the answer. So long a place is waited for before that.
 const PATIENCE: Duration = Duration::from_secs(5);
 /// So many of one kind are under way at a time; whoever finds no place in time has no answer.
 const AT_ONCE: usize = 16;
+/// So many of them with one host: one that lets everybody wait must leave places to others.
+const AT_ONCE_OF_HOST: usize = 2;
 
 /// Fetches documents.
 pub(super) struct Agent {
     http: reqwest::Client,
     names: Names,
     places: Semaphore,
+    /// The places of the hosts that are asked at the moment.
+    hosts: Mutex<HashMap<String, Weak<Semaphore>>>,
 }
 
 /// What was answered.
@@ -61,12 +70,18 @@ impl Agent {
             .no_proxy()
             .http1_only()
             .build()?;
-        Ok(Self { http, names, places: Semaphore::new(AT_ONCE) })
+        Ok(Self { http, names, places: Semaphore::new(AT_ONCE), hosts: Mutex::default() })
     }
 
     /// The document, if it is JSON of at most `most` bytes.
     pub(super) async fn get(&self, url: &DocumentUrl, most: usize) -> Result<Answered, FetchError> {
         self.check(url)?;
+        let stopped = |_| FetchError::NoAnswer("fetching has stopped");
+        let of_host = self.places_of(url.host());
+        // In this order: whoever waits for a host keeps no other from being asked.
+        let places =
+            async { Ok((of_host.acquire().await.map_err(stopped)?, self.places.acquire().await.map_err(stopped)?)) };
+        let _places = timeout(PATIENCE, places).await.unwrap_or(Err(FetchError::Busy))?;
         let fetched = timeout(PATIENCE, self.try_get(url, most)).await;
         fetched.unwrap_or(Err(FetchError::NoAnswer("nothing came within 5 seconds")))
     }
@@ -88,8 +103,19 @@ impl Agent {
         if is_public(address) { Ok(()) } else { Err(FetchError::NotAllowed("its address is not public")) }
     }
 
+    fn places_of(&self, host: &str) -> Arc<Semaphore> {
+        let host = host.trim_end_matches('.');
+        let mut hosts = self.hosts.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(places) = hosts.get(host).and_then(Weak::upgrade) {
+            return places;
+        }
+        hosts.retain(|_, places| places.strong_count() > 0);
+        let places = Arc::new(Semaphore::new(AT_ONCE_OF_HOST));
+        hosts.insert(host.to_owned(), Arc::downgrade(&places));
+        places
+    }
+
     async fn try_get(&self, url: &DocumentUrl, most: usize) -> Result<Answered, FetchError> {
-        let _place = self.places.acquire().await.map_err(|_| FetchError::NoAnswer("fetching has stopped"))?;
         let mut response = self.http.get(url.url().clone()).send().await.map_err(|error| failed(&error))?;
         check_status(response.status())?;
         if !is_json(response.headers()) {

@@ -3,8 +3,8 @@
 use std::{sync::Arc, time::Duration};
 
 use super::{
-    FetchError, InvalidFetchSettings, agent,
-    kept::{Kept, Rules},
+    InvalidFetchSettings, agent,
+    kept::{Fetched, Kept, Rules},
     names::{self, LookUp},
 };
 use crate::{
@@ -40,11 +40,13 @@ impl ClientDocuments {
         Ok(Self(Kept::new(agent(look_up, settings)?, clock, rules)))
     }
 
-    /// What the document says, fetched unless it is fresh.
-    ///
-    /// # Errors
-    /// It can't be had, or is not of this client.
-    pub async fn metadata(&self, url: &DocumentUrl) -> Result<Arc<RequestedMetadata>, FetchError> {
-        self.0.get(url).await
+    /// What the document says, if it need not be fetched.
+    pub async fn fresh(&self, url: &DocumentUrl) -> Option<Fetched<RequestedMetadata>> {
+        self.0.fresh(url).await
+    }
+
+    /// What the document says, fetched unless that was done a moment ago.
+    pub async fn newer(&self, url: &DocumentUrl) -> Fetched<RequestedMetadata> {
+        self.0.newer(url).await
     }
 }

@@ -19,6 +19,8 @@ const LEAST_FRESH: Duration = Duration::from_secs(5 * 60);
 const MOST_FRESH: Duration = Duration::from_secs(24 * 3600);
 /// So long a failure stands for the next ones.
 const FAILED_FOR: Duration = Duration::from_secs(30);
+/// And so long that nobody could be asked, for those who wait for the same.
+const BUSY_FOR: Duration = Duration::from_secs(1);
 /// What is fresh is fetched again for somebody who misses something in it, but not twice within this time.
 const AGAIN_AFTER: Duration = Duration::from_secs(60);
 
@@ -44,17 +46,42 @@ pub(super) struct Kept<T> {
     rules: Rules<T>,
 }
 
+/// What is known of a document.
+#[derive(Debug)]
+pub struct Fetched<T> {
+    /// The document, or why it can't be had.
+    pub document: Result<Arc<T>, FetchError>,
+    /// When it was asked for, with that outcome.
+    pub at: UnixTime,
+    /// Whether it was asked for just now, in vain; there may be one from before.
+    pub has_failed: bool,
+}
+
 /// What is known of one URL. Held while it is fetched.
 struct Slot<T> {
     good: Option<Good<T>>,
-    failed: Option<(UnixTime, FetchError)>,
+    failed: Option<Failed>,
     /// When it was fetched though it was fresh.
     again_at: Option<UnixTime>,
 }
 
 struct Good<T> {
     document: Arc<T>,
+    at: UnixTime,
     fresh_until: UnixTime,
+}
+
+#[derive(Clone, Copy)]
+struct Failed {
+    error: FetchError,
+    at: UnixTime,
+    until: UnixTime,
+}
+
+impl<T> Good<T> {
+    fn fetched(&self) -> Fetched<T> {
+        Fetched { document: Ok(Arc::clone(&self.document)), at: self.at, has_failed: false }
+    }
 }
 
 impl<T: Send + Sync + 'static> Kept<T> {
@@ -63,25 +90,32 @@ impl<T: Send + Sync + 'static> Kept<T> {
     }
 
     /// The document, fetched unless it is fresh.
-    pub(super) async fn get(&self, url: &DocumentUrl) -> Result<Arc<T>, FetchError> {
+    pub(super) async fn get(&self, url: &DocumentUrl) -> Fetched<T> {
         let slot = self.slot(url);
         let mut slot = slot.lock().await;
-        let now = self.clock.now();
-        match &slot.good {
-            Some(good) if now < good.fresh_until => Ok(Arc::clone(&good.document)),
-            _ => self.fetched(url, &mut slot).await,
+        match self.fresh_in(&slot) {
+            Some(fresh) => fresh,
+            None => self.fetched(url, &mut slot).await,
         }
     }
 
+    /// The document, if it need not be fetched.
+    pub(super) async fn fresh(&self, url: &DocumentUrl) -> Option<Fetched<T>> {
+        self.fresh_in(&*self.slot(url).lock().await)
+    }
+
+    fn fresh_in(&self, slot: &Slot<T>) -> Option<Fetched<T>> {
+        let now = self.clock.now();
+        slot.good.as_ref().filter(|good| now < good.fresh_until).map(Good::fetched)
+    }
+
     /// The document for somebody who misses something in it: fetched again, unless that was done a moment ago.
-    pub(super) async fn newer(&self, url: &DocumentUrl) -> Result<Arc<T>, FetchError> {
+    pub(super) async fn newer(&self, url: &DocumentUrl) -> Fetched<T> {
         let slot = self.slot(url);
         let mut slot = slot.lock().await;
         let now = self.clock.now();
-        match &slot.good {
-            Some(good) if slot.again_at.is_some_and(|at| now.since(at) < AGAIN_AFTER) && now < good.fresh_until => {
-                Ok(Arc::clone(&good.document))
-            }
+        match self.fresh_in(&slot) {
+            Some(fresh) if slot.again_at.is_some_and(|at| now.since(at) < AGAIN_AFTER) => fresh,
             _ => {
                 slot.again_at = Some(now);
                 self.fetched(url, &mut slot).await
@@ -94,19 +128,17 @@ impl<T: Send + Sync + 'static> Kept<T> {
         self.slots.get_with_by_ref(url.as_str(), empty)
     }
 
-    async fn fetched(&self, url: &DocumentUrl, slot: &mut Slot<T>) -> Result<Arc<T>, FetchError> {
-        let now = self.clock.now();
-        if let Some((at, error)) = slot.failed
-            && now.since(at) < FAILED_FOR
-        {
-            return self.in_place_of(error, slot);
+    async fn fetched(&self, url: &DocumentUrl, slot: &mut Slot<T>) -> Fetched<T> {
+        let at = self.clock.now();
+        if let Some(failed) = slot.failed.filter(|failed| at < failed.until) {
+            return self.in_place_of(failed, slot);
         }
-        match self.fetch(url).await {
+        match self.fetch(url, at).await {
             Ok(good) => {
                 slot.failed = None;
-                let document = Arc::clone(&good.document);
+                let fetched = good.fetched();
                 slot.good = Some(good);
-                Ok(document)
+                fetched
             }
             Err(error) => {
                 // The host says that it has no such document, or another one: the old one is worth nothing any more.
@@ -114,23 +146,26 @@ impl<T: Send + Sync + 'static> Kept<T> {
                     slot.good = None;
                 }
                 tracing::info!(url = url.as_str(), %error, "a client's document can't be fetched");
-                slot.failed = Some((self.clock.now(), error));
-                self.in_place_of(error, slot)
+                let is_busy = error == FetchError::Busy;
+                let until = self.clock.now().plus(if is_busy { BUSY_FOR } else { FAILED_FOR });
+                let failed = Failed { error, at, until };
+                slot.failed = Some(failed);
+                Fetched { has_failed: !is_busy, ..self.in_place_of(failed, slot) }
             }
         }
     }
 
-    async fn fetch(&self, url: &DocumentUrl) -> Result<Good<T>, FetchError> {
+    async fn fetch(&self, url: &DocumentUrl, at: UnixTime) -> Result<Good<T>, FetchError> {
         let answered = self.agent.get(url, self.rules.most_bytes).await?;
         let document = (self.rules.read)(url, &answered.document).map_err(FetchError::Refused)?;
         let fresh = answered.max_age.unwrap_or_default().clamp(LEAST_FRESH, MOST_FRESH);
-        Ok(Good { document: Arc::new(document), fresh_until: self.clock.now().plus(fresh) })
+        Ok(Good { document: Arc::new(document), at, fresh_until: self.clock.now().plus(fresh) })
     }
 
     /// The document from before, if it is not too old.
-    fn in_place_of(&self, error: FetchError, slot: &Slot<T>) -> Result<Arc<T>, FetchError> {
+    fn in_place_of(&self, failed: Failed, slot: &Slot<T>) -> Fetched<T> {
         let now = self.clock.now();
         let good = slot.good.as_ref().filter(|good| now < good.fresh_until.plus(self.rules.stale));
-        good.map(|good| Arc::clone(&good.document)).ok_or(error)
+        good.map_or(Fetched { document: Err(failed.error), at: failed.at, has_failed: false }, Good::fetched)
     }
 }

@@ -17,6 +17,7 @@ use std::{fs, io, sync::Arc, time::Duration};
 
 pub use address::is_public;
 pub use clients::ClientDocuments;
+pub use kept::Fetched;
 
 use self::{
     agent::Agent,
@@ -26,7 +27,7 @@ use self::{
 use crate::{
     clock::Clock,
     config::FetchSettings,
-    oauth::{BadKeys, ClientKeys, DocumentUrl},
+    oauth::{BadKeys, ClientKeys, ClientSource, DocumentUrl},
 };
 
 /// The keys of a client: fifty of the largest kind.
@@ -34,7 +35,7 @@ const MOST_KEY_BYTES: usize = 64 * 1024;
 const KEY_SETS: u64 = 4096;
 /// Keys whose host has not answered since they were no longer fresh. Long enough for a night's outage, and no longer: whoever
 /// keeps a host from answering must not keep a stolen key alive.
-const STALE_KEYS: Duration = Duration::from_secs(12 * 3600);
+pub const STALE_KEYS: Duration = Duration::from_secs(12 * 3600);
 
 /// Why there is no document.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -45,6 +46,9 @@ pub enum FetchError {
     /// Its host has not said anything about it: it may have it a moment later.
     #[error("{0}")]
     NoAnswer(&'static str),
+    /// Nobody was asked: too many others are.
+    #[error("too many documents are being fetched")]
+    Busy,
     /// What was answered is no document of the kind.
     #[error("{0}")]
     Refused(&'static str),
@@ -54,7 +58,7 @@ impl FetchError {
     /// Whether it may be otherwise a moment later, without anybody changing anything.
     #[must_use]
     pub const fn is_outage(self) -> bool {
-        matches!(self, Self::NoAnswer(_))
+        matches!(self, Self::NoAnswer(_) | Self::Busy)
     }
 }
 
@@ -70,7 +74,12 @@ pub enum InvalidFetchSettings {
 }
 
 /// The keys that clients publish at their `jwks_uri`.
-pub struct KeySets(Kept<ClientKeys>);
+pub struct KeySets {
+    /// Of clients that the operator knows.
+    known: Kept<ClientKeys>,
+    /// Of those that came by themselves: whatever they do with all the places that they have, the others have their own.
+    others: Kept<ClientKeys>,
+}
 
 impl KeySets {
     /// Fetches nothing yet. The process must have installed a TLS provider for rustls.
@@ -82,23 +91,33 @@ impl KeySets {
     }
 
     fn with(look_up: LookUp, settings: &FetchSettings, clock: Arc<dyn Clock>) -> Result<Self, InvalidFetchSettings> {
-        let rules = Rules {
-            most_bytes: MOST_KEY_BYTES,
-            capacity: KEY_SETS,
-            stale: STALE_KEYS,
-            read: |_, value| read_keys(value),
+        let kept = || -> Result<Kept<ClientKeys>, InvalidFetchSettings> {
+            let rules = Rules {
+                most_bytes: MOST_KEY_BYTES,
+                capacity: KEY_SETS,
+                stale: STALE_KEYS,
+                read: |_, value| read_keys(value),
+            };
+            Ok(Kept::new(agent(Arc::clone(&look_up), settings)?, Arc::clone(&clock), rules))
         };
-        Ok(Self(Kept::new(agent(look_up, settings)?, clock, rules)))
+        Ok(Self { known: kept()?, others: kept()? })
     }
 
-    /// The keys of which one may have signed the assertion. Where none goes by the name that it has, they are fetched again,
+    /// The keys of which one may have signed the assertion of a client from there. Where none goes by the name that it has, they are fetched again,
     /// at most once a minute: a client that changes its keys needs to tell nobody.
-    ///
-    /// # Errors
-    /// They can't be fetched, and those from before are too old.
-    pub async fn for_assertion(&self, url: &DocumentUrl, assertion: &str) -> Result<Arc<ClientKeys>, FetchError> {
-        let keys = self.0.get(url).await?;
-        if keys.may_have_signed(assertion) { Ok(keys) } else { self.0.newer(url).await }
+    pub async fn for_assertion(&self, source: ClientSource, url: &DocumentUrl, assertion: &str) -> Fetched<ClientKeys> {
+        let kept = match source {
+            ClientSource::File | ClientSource::Erpnext => &self.known,
+            ClientSource::Registered | ClientSource::Document => &self.others,
+        };
+        let fetched = kept.get(url).await;
+        let is_missed = fetched.document.as_ref().is_ok_and(|keys| !keys.may_have_signed(assertion));
+        if !is_missed {
+            return fetched;
+        }
+        let has_failed = fetched.has_failed;
+        let newer = kept.newer(url).await;
+        Fetched { has_failed: has_failed || newer.has_failed, ..newer }
     }
 }
 

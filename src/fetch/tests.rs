@@ -1,5 +1,7 @@
 //! Documents of a server that a test has started, under names that the test's own look-up knows.
 
+mod places;
+
 use std::{
     net::IpAddr,
     path::PathBuf,
@@ -21,8 +23,13 @@ use tokio::{
 use super::*;
 use crate::clock::{ManualClock, UnixTime};
 
-/// The name that its certificate is for.
+/// The name that its certificate is for, and so many others.
 const HOST: &str = "keys.internal";
+const OTHERS: usize = 8;
+
+fn other(number: usize) -> String {
+    format!("host-{number}.internal")
+}
 
 /// A server of a client's.
 struct Server {
@@ -54,6 +61,10 @@ fn key_set(kid: &str) -> Value {
     json!({"keys": [{"kty": "OKP", "crv": "Ed25519", "x": URL_SAFE_NO_PAD.encode(pair.der_bytes()), "kid": kid}]})
 }
 
+async fn keys_for(sets: &KeySets, url: &DocumentUrl, assertion: &str) -> Result<Arc<ClientKeys>, FetchError> {
+    sets.for_assertion(ClientSource::File, url, assertion).await.document
+}
+
 /// What only names its key: nothing else of it is looked at here.
 fn by(kid: &str) -> String {
     use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
@@ -68,7 +79,8 @@ fn install_provider() {
 impl Server {
     async fn start(first: String) -> Self {
         install_provider();
-        let made = rcgen::generate_simple_self_signed(vec![HOST.to_owned()]).unwrap();
+        let hosts = (0..OTHERS).map(other).chain([HOST.to_owned()]);
+        let made = rcgen::generate_simple_self_signed(hosts.collect::<Vec<_>>()).unwrap();
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("ca.pem"), made.cert.pem()).unwrap();
         let key = PrivateKeyDer::try_from(made.signing_key.serialize_der()).unwrap();
@@ -105,7 +117,8 @@ impl Server {
 
     /// For [`HOST`], which the operator has named.
     fn key_sets(&self, clock: &ManualClock) -> KeySets {
-        let settings = FetchSettings { allow_hosts: vec![HOST.to_owned()], ca_file: Some(self.ca_file()) };
+        let allow_hosts = (0..OTHERS).map(other).chain([HOST.to_owned()]).collect();
+        let settings = FetchSettings { allow_hosts, ca_file: Some(self.ca_file()) };
         KeySets::with(at(&["127.0.0.1"]), &settings, Arc::new(clock.clone())).unwrap()
     }
 }
@@ -173,7 +186,7 @@ async fn keys_are_fetched_once_for_all_who_ask_and_kept() {
     let (server, clock) = (Server::start(json_answer(&key_set("a"), "")).await, start());
     let sets = server.key_sets(&clock);
     let (url, assertion) = (server.url(), by("a"));
-    let asked = (0..20).map(|_| sets.for_assertion(&url, &assertion));
+    let asked = (0..20).map(|_| keys_for(&sets, &url, &assertion));
     for keys in futures_util::future::join_all(asked).await {
         assert!(keys.unwrap().may_have_signed(&assertion));
     }
@@ -182,10 +195,10 @@ async fn keys_are_fetched_once_for_all_who_ask_and_kept() {
     assert!(head.starts_with("get /jwks http/1.1\r\n") && head.contains("\r\naccept: application/json\r\n"), "{head}");
     assert!(!head.contains("cookie") && !head.contains("authorization"), "{head}");
     clock.advance(minutes(4));
-    sets.for_assertion(&url, &assertion).await.unwrap();
+    keys_for(&sets, &url, &assertion).await.unwrap();
     assert_eq!(server.asked(), 1, "fresh");
     clock.advance(minutes(2));
-    sets.for_assertion(&url, &assertion).await.unwrap();
+    keys_for(&sets, &url, &assertion).await.unwrap();
     assert_eq!(server.asked(), 2, "no longer fresh");
 }
 
@@ -198,12 +211,12 @@ async fn what_the_server_says_of_freshness_counts_within_bounds() {
     ] {
         let (server, clock) = (Server::start(json_answer(&key_set("a"), field)).await, start());
         let sets = server.key_sets(&clock);
-        sets.for_assertion(&server.url(), &by("a")).await.unwrap();
+        keys_for(&sets, &server.url(), &by("a")).await.unwrap();
         clock.advance(fresh_for.saturating_sub(Duration::from_secs(1)));
-        sets.for_assertion(&server.url(), &by("a")).await.unwrap();
+        keys_for(&sets, &server.url(), &by("a")).await.unwrap();
         assert_eq!(server.asked(), 1, "{field}");
         clock.advance(Duration::from_secs(1));
-        sets.for_assertion(&server.url(), &by("a")).await.unwrap();
+        keys_for(&sets, &server.url(), &by("a")).await.unwrap();
         assert_eq!(server.asked(), 2, "{field}");
     }
 }
@@ -216,17 +229,17 @@ async fn an_unknown_key_is_looked_for_once_a_minute() {
         (Server::start(json_answer(&key_set("a"), "Cache-Control: max-age=86400\r\n")).await, start());
     let sets = server.key_sets(&clock);
     let url = server.url();
-    sets.for_assertion(&url, &by("a")).await.unwrap();
+    keys_for(&sets, &url, &by("a")).await.unwrap();
     server.says(json_answer(&key_set("b"), ""));
-    assert!(sets.for_assertion(&url, &by("b")).await.unwrap().may_have_signed(&by("b")));
+    assert!(keys_for(&sets, &url, &by("b")).await.unwrap().may_have_signed(&by("b")));
     assert_eq!(server.asked(), 2);
     server.says(json_answer(&key_set("c"), ""));
     for _ in 0..5 {
-        assert!(!sets.for_assertion(&url, &by("c")).await.unwrap().may_have_signed(&by("c")));
+        assert!(!keys_for(&sets, &url, &by("c")).await.unwrap().may_have_signed(&by("c")));
     }
     assert_eq!(server.asked(), 2, "not within a minute");
     clock.advance(minutes(1));
-    assert!(sets.for_assertion(&url, &by("c")).await.unwrap().may_have_signed(&by("c")));
+    assert!(keys_for(&sets, &url, &by("c")).await.unwrap().may_have_signed(&by("c")));
     assert_eq!(server.asked(), 3);
 }
 
@@ -235,7 +248,7 @@ async fn keys_outlast_an_outage_for_some_hours_and_not_their_withdrawal() {
     let (server, clock) = (Server::start(json_answer(&key_set("a"), "")).await, start());
     let sets = server.key_sets(&clock);
     let (url, assertion) = (server.url(), by("a"));
-    let now = async || sets.for_assertion(&url, &assertion).await.map(drop);
+    let now = async || keys_for(&sets, &url, &assertion).await.map(drop);
     now().await.unwrap();
     server.says(answer("503 Away", "", ""));
     clock.advance(minutes(10));
@@ -283,7 +296,7 @@ async fn what_is_no_set_of_keys_is_refused_whatever_it_is() {
     ] {
         server.says(answer);
         clock.advance(minutes(1));
-        let outcome = sets.for_assertion(&server.url(), &by("a")).await.map(drop);
+        let outcome = keys_for(&sets, &server.url(), &by("a")).await.map(drop);
         assert!(matches!(outcome, Err(FetchError::Refused(_))), "{what}: {outcome:?}");
     }
     assert_eq!(server.asked(), 10, "no redirect was followed");
@@ -294,7 +307,7 @@ async fn a_server_that_does_not_answer_is_waited_for_a_few_seconds() {
     let (server, clock) = (Server::start(String::new()).await, start());
     let sets = server.key_sets(&clock);
     let begun = tokio::time::Instant::now();
-    assert!(sets.for_assertion(&server.url(), &by("a")).await.unwrap_err().is_outage());
+    assert!(keys_for(&sets, &server.url(), &by("a")).await.unwrap_err().is_outage());
     assert!(begun.elapsed() < Duration::from_secs(8), "{:?}", begun.elapsed());
 }
 
@@ -303,7 +316,7 @@ async fn a_certificate_is_needed_that_is_good_for_the_name() {
     let (server, clock) = (Server::start(json_answer(&key_set("a"), "")).await, start());
     let refuses = async |settings: FetchSettings, url: &str| {
         let sets = KeySets::with(at(&["127.0.0.1"]), &settings, Arc::new(clock.clone())).unwrap();
-        sets.for_assertion(&super::tests::url(url), &by("a")).await.unwrap_err().is_outage()
+        keys_for(&sets, &super::tests::url(url), &by("a")).await.unwrap_err().is_outage()
     };
     let hosts = || vec![HOST.to_owned(), "other.internal".to_owned()];
     let without = FetchSettings { allow_hosts: hosts(), ca_file: None };
@@ -336,7 +349,7 @@ async fn a_name_with_an_address_that_is_not_public_is_not_connected_to() {
         &["192.168.0.1", "2606:4700:4700::1111"],
     ] {
         let sets = KeySets::with(at(addresses), &settings, Arc::new(start())).unwrap();
-        let outcome = sets.for_assertion(&url("https://app.example/jwks"), &by("a")).await.map(drop);
+        let outcome = keys_for(&sets, &url("https://app.example/jwks"), &by("a")).await.map(drop);
         assert_eq!(outcome, Err(FetchError::NotAllowed("its host has an address that is not public")), "{addresses:?}");
     }
 }
@@ -355,7 +368,7 @@ async fn a_name_that_is_rebound_to_a_private_address_is_not_connected_to() {
     let settings = FetchSettings { allow_hosts: Vec::new(), ca_file: Some(server.ca_file()) };
     let sets = KeySets::with(rebinding, &settings, Arc::new(clock.clone())).unwrap();
     for _ in 0..2 {
-        let outcome = sets.for_assertion(&url(&format!("https://{HOST}/jwks")), &by("a")).await.map(drop);
+        let outcome = keys_for(&sets, &url(&format!("https://{HOST}/jwks")), &by("a")).await.map(drop);
         assert!(matches!(outcome, Err(FetchError::NotAllowed(_))), "{outcome:?}");
         clock.advance(minutes(1));
     }
@@ -381,7 +394,7 @@ async fn addresses_in_urls_and_other_ports_are_not_connected_to() {
         "http://127.0.0.1/jwks",
         "http://localhost/jwks",
     ] {
-        let outcome = sets.for_assertion(&url(text), &by("a")).await.map(drop);
+        let outcome = keys_for(&sets, &url(text), &by("a")).await.map(drop);
         assert!(matches!(outcome, Err(FetchError::NotAllowed(_))), "{text}: {outcome:?}");
     }
 }

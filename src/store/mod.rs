@@ -16,17 +16,16 @@ use async_trait::async_trait;
 
 pub use embedded::EmbeddedStore;
 pub use records::{
-    AccessTokenFacts, AgentUse, AllowanceUse, ClientSession, CodeRecord, Connection, Consent, Day, DeviceApproval,
-    DeviceDecision, EndOfLogin, Grant, GrantUser, KeptClient, KeySuccession, LogoutNotice, NativeCount, NativeImport,
-    NativeRow, NativeState, NewAccessToken, NewGrant, NewRefreshToken, POLL_INTERVAL, PendingDevice, PendingLogout,
-    PendingRequest, RefreshOutcome, RefreshStep, RefreshSuccession, RefreshTokenFacts, RegisteredClient, RemovedClient,
-    Revocation, RevocationSeq, ShadowToken, StoppedAgents, StoredSigningKey, TakenCode, TakenDevice,
+    AccessTokenFacts, AgentUse, AllowanceUse, ChangedClient, ClientSession, CodeRecord, Connection, Consent, Day,
+    DeviceApproval, DeviceDecision, EndOfLogin, Grant, GrantUser, KeptClient, KeySuccession, LogoutNotice, NativeCount,
+    NativeImport, NativeRow, NativeState, NewAccessToken, NewGrant, NewRefreshToken, POLL_INTERVAL, PendingDevice,
+    PendingLogout, PendingRequest, RefreshOutcome, RefreshStep, RefreshSuccession, RefreshTokenFacts, RegisteredClient,
+    RemovedClient, Revocation, RevocationSeq, ShadowToken, StoppedAgents, StoredSigningKey, TakenCode, TakenDevice,
 };
 
 use crate::{
     clock::UnixTime,
     oauth::{ClientId, GrantId, KeyId, Subject, TokenHash, UserName},
-    secret::Secret,
 };
 
 /// Why the store can't answer. Every caller denies on it: 503, never "inactive".
@@ -227,8 +226,9 @@ pub trait Store: Send + Sync + 'static {
     async fn registered_clients(&self) -> StoreResult<Vec<RegisteredClient>>;
     /// How often a client was registered, changed or removed: another number tells of a change by whatever process.
     async fn registrations(&self) -> StoreResult<u64>;
-    /// Puts another document in place of the client's; `false` when there is no such client.
-    async fn change_registered_client(&self, id: &ClientId, document: Secret) -> StoreResult<bool>;
+    /// Puts another document in place of the client's; `false` when there is no such client, or its document is not the one
+    /// that it must be. If it is another client then, its consents are forgotten with that.
+    async fn change_registered_client(&self, id: &ClientId, change: ChangedClient) -> StoreResult<bool>;
     /// Removes a client, and with it ends its grants and forgets its consents; `None` when there is no such client.
     async fn remove_registered_client(&self, id: &ClientId, now: UnixTime) -> StoreResult<Option<RemovedClient>>;
     /// Removes at most `most` of those that were neither registered nor used after `unused_since`, in the same way.

@@ -14,13 +14,12 @@ use tokio::sync::{Notify, Semaphore};
 use crate::{
     clock::UnixTime,
     oauth::{ClientId, GrantId, KeyId, Subject, TokenHash, UserName},
-    secret::Secret,
     store::{
-        AccessTokenFacts, AgentUse, AllowanceUse, ClientSession, CodeRecord, Connection, Consent, Day, DeviceDecision,
-        EndOfLogin, Grant, GrantUser, KeptClient, KeySuccession, LogoutNotice, NativeCount, NativeImport, NativeRow,
-        NewGrant, PendingDevice, PendingLogout, PendingRequest, RefreshOutcome, RefreshStep, RefreshTokenFacts,
-        RegisteredClient, RemovedClient, Revocation, RevocationSeq, ShadowToken, StoppedAgents, Store, StoreError,
-        StoreResult, StoredSigningKey, TakenCode, TakenDevice,
+        AccessTokenFacts, AgentUse, AllowanceUse, ChangedClient, ClientSession, CodeRecord, Connection, Consent, Day,
+        DeviceDecision, EndOfLogin, Grant, GrantUser, KeptClient, KeySuccession, LogoutNotice, NativeCount,
+        NativeImport, NativeRow, NewGrant, PendingDevice, PendingLogout, PendingRequest, RefreshOutcome, RefreshStep,
+        RefreshTokenFacts, RegisteredClient, RemovedClient, Revocation, RevocationSeq, ShadowToken, StoppedAgents,
+        Store, StoreError, StoreResult, StoredSigningKey, TakenCode, TakenDevice,
     },
 };
 
@@ -273,7 +272,7 @@ impl Store for FakeStore {
     async fn registrations(&self) -> StoreResult<u64> {
         away()
     }
-    async fn change_registered_client(&self, _: &ClientId, _: Secret) -> StoreResult<bool> {
+    async fn change_registered_client(&self, _: &ClientId, _: ChangedClient) -> StoreResult<bool> {
         away()
     }
     async fn remove_registered_client(&self, _: &ClientId, _: UnixTime) -> StoreResult<Option<RemovedClient>> {

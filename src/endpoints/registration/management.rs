@@ -69,13 +69,9 @@ impl Endpoints {
         let kept = registration.secret.clone();
         let secret = metadata.has_secret().then(|| kept.unwrap_or_else(|| new_secret(&*self.issuer.random)));
         let changed = Registration { secret, metadata, ..registration.clone() };
-        if !self.clients.change_registration(&changed).await? {
+        let is_another = changed.metadata != registration.metadata;
+        if !self.clients.change_registration(&changed, is_another).await? {
             return Err(OAuthError::new(ErrorCode::InvalidToken, "the client was deleted meanwhile"));
-        }
-        if changed.metadata != registration.metadata {
-            // Whoever consented did so with another client (decision 16).
-            let forgotten = self.issuer.client_changed(&changed.id).await;
-            forgotten.map_err(OAuthError::from)?;
         }
         self.record_registration("client_registration_changed", &changed, peer);
         Ok(self.described(StatusCode::OK, &changed, access_token))

@@ -71,7 +71,7 @@ impl Endpoints {
             secret: metadata.has_secret().then(|| new_secret(random)),
             metadata,
             registered_at: self.issuer.clock.now(),
-            seen_at: None,
+            seen: None,
         };
         let access_token = new_access_token(random);
         if !self.clients.register(&registration, TokenHash::of(access_token.expose()), rules.most).await? {

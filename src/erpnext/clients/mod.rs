@@ -18,8 +18,8 @@ use std::{
 use arc_swap::ArcSwap;
 
 pub use self::{
-    documents::TakenUp,
-    registered::{REGISTERED_PREFIX, RegisteredClients, Registration},
+    documents::{DescribedClient, TakenUp},
+    registered::{REGISTERED_PREFIX, RegisteredClients, Registration, Seen},
     rules::ClientRules,
     upstream::{ClientChanges, UpstreamClients},
 };

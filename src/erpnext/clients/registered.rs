@@ -15,7 +15,7 @@ use crate::{
     clock::UnixTime,
     oauth::{AgentTerms, Client, ClientId, ClientMetadata, ClientSource, TokenHash},
     secret::Secret,
-    store::{RegisteredClient, RemovedClient, Store, StoreError, StoreResult},
+    store::{ChangedClient, RegisteredClient, RemovedClient, Store, StoreError, StoreResult},
 };
 
 /// What their ids begin with: no other id is looked for among them, and none of them in ERPNext.
@@ -34,8 +34,24 @@ pub struct Registration {
     pub metadata: ClientMetadata,
     /// When.
     pub registered_at: UnixTime,
-    /// When the document was last seen that describes it; `None` of one that was registered.
-    pub seen_at: Option<UnixTime>,
+    /// What is known of the document that describes it; `None` of one that was registered.
+    pub seen: Option<Seen>,
+}
+
+/// What is known of a document that describes a client.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Seen {
+    /// When it was last asked for, with this outcome; of one that is good, to a while.
+    pub at: UnixTime,
+    /// Whether it was gone then, or not good any more.
+    pub withdrawn: bool,
+}
+
+impl Seen {
+    /// Whether this is newer than what was asked for at that time. What is said to be of the future is not.
+    pub(super) fn is_newer_than(self, at: UnixTime, now: UnixTime) -> bool {
+        at < self.at && self.at <= now
+    }
 }
 
 /// A registration as the store has it.
@@ -45,27 +61,30 @@ struct Document {
     metadata: ClientMetadata,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     seen_at: Option<UnixTime>,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    withdrawn: bool,
 }
 
 impl Registration {
-    /// A client as its document describes it now.
-    pub(super) fn described(id: ClientId, metadata: ClientMetadata, now: UnixTime) -> Self {
-        Self { id, secret: None, metadata, registered_at: now, seen_at: Some(now) }
-    }
-
     pub(super) fn document(&self) -> StoreResult<Secret> {
         let secret = self.secret.as_ref().map(|secret| secret.expose().to_owned());
-        let document = Document { client_secret: secret, metadata: self.metadata.clone(), seen_at: self.seen_at };
+        let document = Document {
+            client_secret: secret,
+            metadata: self.metadata.clone(),
+            seen_at: self.seen.map(|seen| seen.at),
+            withdrawn: self.seen.is_some_and(|seen| seen.withdrawn),
+        };
         let json = serde_json::to_string(&document);
         json.map(Secret::new).map_err(|error| StoreError::Corrupt(format!("a registration: {error}")))
     }
 
-    fn open(row: &RegisteredClient) -> StoreResult<Self> {
+    pub(super) fn open(row: &RegisteredClient) -> StoreResult<Self> {
         let document: Document = serde_json::from_str(row.document.expose())
             .map_err(|_| StoreError::Corrupt(format!("the registration of {}", row.id)))?;
         let secret = document.client_secret.as_deref().map(Secret::new);
-        let Document { metadata, seen_at, .. } = document;
-        Ok(Self { id: row.id.clone(), secret, metadata, registered_at: row.registered_at, seen_at })
+        let Document { metadata, seen_at, withdrawn, .. } = document;
+        let seen = seen_at.map(|at| Seen { at, withdrawn });
+        Ok(Self { id: row.id.clone(), secret, metadata, registered_at: row.registered_at, seen })
     }
 
     pub(super) fn to_client(&self) -> Client {
@@ -80,8 +99,8 @@ pub struct RegisteredClients {
     agents: bool,
     /// Whether clients that a document describes count.
     takes_documents: bool,
-    /// When each of them was last seen.
-    seen: ArcSwap<HashMap<ClientId, UnixTime>>,
+    /// What is known of their documents.
+    seen: ArcSwap<HashMap<ClientId, Seen>>,
     /// Held while one is put into the store.
     pub(super) describing: tokio::sync::Mutex<()>,
     clients: ArcSwap<Vec<Client>>,
@@ -124,7 +143,7 @@ impl RegisteredClients {
         self.takes_documents
     }
 
-    pub(super) fn seen_at(&self, id: &ClientId) -> Option<UnixTime> {
+    pub(super) fn seen(&self, id: &ClientId) -> Option<Seen> {
         self.seen.load().get(id).copied()
     }
 
@@ -151,7 +170,7 @@ impl RegisteredClients {
             match Registration::open(row) {
                 Ok(registration) => {
                     clients.push(self.client_of(&registration));
-                    seen.extend(registration.seen_at.map(|at| (registration.id, at)));
+                    seen.extend(registration.seen.map(|seen| (registration.id, seen)));
                 }
                 Err(error) => tracing::error!(%error, "a registered client is left out"),
             }
@@ -181,7 +200,7 @@ impl RegisteredClients {
         uses.unwritten.insert(id.clone(), now);
     }
 
-    async fn write_uses(&self) -> StoreResult<()> {
+    pub(super) async fn write_uses(&self) -> StoreResult<()> {
         let unwritten = std::mem::take(&mut self.uses.lock().unwrap_or_else(PoisonError::into_inner).unwritten);
         if unwritten.is_empty() {
             return Ok(());
@@ -215,7 +234,10 @@ impl ClientRegistry {
             registered_at: registration.registered_at,
             last_used: None,
         };
-        let store = &self.registered()?.store;
+        let registered = self.registered()?;
+        // Who was used must not give way because that is only known here.
+        registered.write_uses().await?;
+        let store = &registered.store;
         let mut kept = store.register_client(client.clone(), most).await?;
         if !kept && self.make_room(registration.registered_at).await? {
             kept = store.register_client(client, most).await?;
@@ -233,13 +255,14 @@ impl ClientRegistry {
         found.map(|row| Ok((Registration::open(&row)?, row.registration_token))).transpose()
     }
 
-    /// Puts another registration in place of the client's; `false` when the client is gone.
+    /// Puts another registration in place of the client's; `false` when the client is gone. If it is another client then,
+    /// what users consented to with it is forgotten (decision 16).
     ///
     /// # Errors
     /// When the store can't keep it.
-    pub async fn change_registration(&self, registration: &Registration) -> Result<bool, StoreError> {
-        let document = registration.document()?;
-        let changed = self.registered()?.store.change_registered_client(&registration.id, document).await?;
+    pub async fn change_registration(&self, registration: &Registration, is_another: bool) -> Result<bool, StoreError> {
+        let change = ChangedClient { document: registration.document()?, before: None, is_another };
+        let changed = self.registered()?.store.change_registered_client(&registration.id, change).await?;
         self.refresh_registered().await?;
         Ok(changed)
     }

@@ -128,6 +128,7 @@ macro_rules! store_contract {
             the_cursor_of_native_rows_is_kept,
             the_list_of_upstream_clients_is_replaced_whole,
             a_registered_client_is_kept_changed_and_removed,
+            a_client_that_is_another_loses_its_consents_with_the_change,
             a_client_that_never_was_used_gives_way_to_a_new_one,
             registered_clients_that_nobody_uses_are_removed,
             what_agents_did_adds_up_by_day,

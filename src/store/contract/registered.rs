@@ -1,11 +1,11 @@
 //! Clients that were registered here.
 
-use super::{DAY, HOUR, Tested, can_refresh, hash, issued, later, start};
+use super::{DAY, HOUR, Tested, can_refresh, hash, issued, later, scopes, start, user};
 use crate::{
     clock::UnixTime,
     oauth::{ClientId, GrantId},
     secret::Secret,
-    store::{RegisteredClient, RemovedClient},
+    store::{ChangedClient, Consent, RegisteredClient, RemovedClient},
 };
 
 fn client(id: &str, registered_at: UnixTime) -> RegisteredClient {
@@ -26,8 +26,18 @@ pub async fn a_registered_client_is_kept_changed_and_removed(store: Tested) {
     assert!(!store.register_client(client("third", start()), 2).await.expect("there are two already"));
     assert_eq!(store.registered_clients().await.expect("all"), [one.clone(), two.clone()]);
     let count = store.registrations().await.expect("a count");
-    assert!(store.change_registered_client(&one.id, Secret::new("another")).await.expect("changed"));
-    assert!(!store.change_registered_client(&ClientId::new("nobody"), Secret::new("x")).await.expect("an answer"));
+    let change = |document: &str, before: Option<&str>| ChangedClient {
+        document: Secret::new(document),
+        before: before.map(Secret::new),
+        is_another: false,
+    };
+    assert!(store.change_registered_client(&one.id, change("another", None)).await.expect("changed"));
+    let nobody = ClientId::new("nobody");
+    for before in [None, Some("x")] {
+        assert!(!store.change_registered_client(&nobody, change("x", before)).await.expect("an answer"));
+    }
+    let overtaken = change("x", Some("document of client"));
+    assert!(!store.change_registered_client(&one.id, overtaken).await.expect("an answer"), "it was changed meanwhile");
     assert_eq!(store.registrations().await.expect("a count"), count + 1);
     let changed = RegisteredClient { document: Secret::new("another"), ..one.clone() };
     assert_eq!(store.registered_client(&one.id).await.expect("an answer"), Some(changed));
@@ -38,6 +48,39 @@ pub async fn a_registered_client_is_kept_changed_and_removed(store: Tested) {
     assert!(!can_refresh(&store, "g refresh", start()).await, "its grants have ended");
     assert_eq!(store.registrations().await.expect("a count"), count + 2);
     assert_eq!(store.registered_clients().await.expect("all"), [two]);
+}
+
+pub async fn a_client_that_is_another_loses_its_consents_with_the_change(store: Tested) {
+    let (one, two) = (client("client", start()), client("other", start()));
+    let back = "https://client.example/back";
+    for row in [&one, &two] {
+        store.register_client(row.clone(), 2).await.expect("registered");
+        let consent = Consent {
+            client: row.id.clone(),
+            user: user("alice"),
+            redirect_uri: back.to_owned(),
+            scopes: scopes("openid"),
+            given_at: start(),
+            expires_at: later(DAY),
+        };
+        store.put_consent(consent).await.expect("put");
+    }
+    let alice = user("alice");
+    let consents = async |id: &ClientId| {
+        store.consent(id, &alice.name, &alice.sub, back, start()).await.expect("an answer").is_some()
+    };
+    let becomes = async |before: &str, document: &str, is_another| {
+        let (document, before) = (Secret::new(document), Some(Secret::new(before)));
+        let change = ChangedClient { document, before, is_another };
+        store.change_registered_client(&one.id, change).await.expect("an answer")
+    };
+    assert!(becomes("document of client", "the same", false).await);
+    assert!(consents(&one.id).await, "the same client");
+    assert!(!becomes("something else", "another", true).await);
+    assert!(consents(&one.id).await, "nothing was changed");
+    assert!(becomes("the same", "another", true).await);
+    assert!(!consents(&one.id).await);
+    assert!(consents(&two.id).await, "another client's");
 }
 
 pub async fn a_client_that_never_was_used_gives_way_to_a_new_one(store: Tested) {

@@ -4,12 +4,11 @@ use std::time::Duration;
 
 use rusqlite::{Row, params};
 
-use super::{revocations, rows::Rows};
+use super::{consents, revocations, rows::Rows};
 use crate::{
     clock::UnixTime,
     oauth::{ClientId, TokenHash},
-    secret::Secret,
-    store::{RegisteredClient, RemovedClient, StoreResult},
+    store::{ChangedClient, RegisteredClient, RemovedClient, StoreResult},
 };
 
 const TABLE: &str = "registered_clients";
@@ -74,16 +73,25 @@ pub fn registrations(rows: &Rows<'_>) -> StoreResult<u64> {
     Ok(u64::try_from(count).unwrap_or_default())
 }
 
-pub fn change(rows: &Rows<'_>, id: &ClientId, document: &Secret) -> StoreResult<bool> {
-    let sealed = rows.codec.seal_secret(rows.place(TABLE, id.as_str().as_bytes()), document)?;
+pub fn change(rows: &Rows<'_>, id: &ClientId, change: &ChangedClient) -> StoreResult<bool> {
+    if let Some(before) = &change.before
+        && one(rows, id)?.is_none_or(|row| row.document != *before)
+    {
+        return Ok(false);
+    }
+    let sealed = rows.codec.seal_secret(rows.place(TABLE, id.as_str().as_bytes()), &change.document)?;
     let changed = rows.change(
         "UPDATE registered_clients SET sealed = ?3 WHERE site = ?1 AND client = ?2",
         params![rows.site, id, sealed],
     )?;
-    if changed > 0 {
-        count(rows)?;
+    if changed == 0 {
+        return Ok(false);
     }
-    Ok(changed > 0)
+    if change.is_another {
+        consents::forget_consents(rows, id)?;
+    }
+    count(rows)?;
+    Ok(true)
 }
 
 pub fn remove(rows: &Rows<'_>, id: &ClientId, now: UnixTime) -> StoreResult<Option<RemovedClient>> {

@@ -9,13 +9,12 @@ use super::{
 use crate::{
     clock::UnixTime,
     oauth::{ClientId, GrantId, KeyId, Subject, TokenHash, UserName},
-    secret::Secret,
     store::{
-        AccessTokenFacts, AgentUse, AllowanceUse, ClientSession, CodeRecord, Connection, Consent, Day, DeviceDecision,
-        EndOfLogin, Grant, GrantUser, KeptClient, KeySuccession, LogoutNotice, NativeCount, NativeImport, NativeRow,
-        NewGrant, PendingDevice, PendingLogout, PendingRequest, RefreshOutcome, RefreshStep, RefreshTokenFacts,
-        RegisteredClient, RemovedClient, Revocation, RevocationSeq, ShadowToken, StoppedAgents, Store, StoreResult,
-        StoredSigningKey, TakenCode, TakenDevice,
+        AccessTokenFacts, AgentUse, AllowanceUse, ChangedClient, ClientSession, CodeRecord, Connection, Consent, Day,
+        DeviceDecision, EndOfLogin, Grant, GrantUser, KeptClient, KeySuccession, LogoutNotice, NativeCount,
+        NativeImport, NativeRow, NewGrant, PendingDevice, PendingLogout, PendingRequest, RefreshOutcome, RefreshStep,
+        RefreshTokenFacts, RegisteredClient, RemovedClient, Revocation, RevocationSeq, ShadowToken, StoppedAgents,
+        Store, StoreResult, StoredSigningKey, TakenCode, TakenDevice,
     },
 };
 
@@ -293,9 +292,9 @@ impl Store for EmbeddedStore {
         self.readers.read(registered::registrations).await
     }
 
-    async fn change_registered_client(&self, id: &ClientId, document: Secret) -> StoreResult<bool> {
+    async fn change_registered_client(&self, id: &ClientId, change: ChangedClient) -> StoreResult<bool> {
         let id = id.clone();
-        self.writer.write(move |rows| registered::change(rows, &id, &document)).await
+        self.writer.write(move |rows| registered::change(rows, &id, &change)).await
     }
 
     async fn remove_registered_client(&self, id: &ClientId, now: UnixTime) -> StoreResult<Option<RemovedClient>> {

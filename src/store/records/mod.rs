@@ -14,7 +14,7 @@ pub use connections::Connection;
 pub use devices::{DeviceApproval, DeviceDecision, POLL_INTERVAL, PendingDevice, TakenDevice};
 pub use logouts::{ClientSession, EndOfLogin, LogoutNotice, PendingLogout};
 pub use native::{NativeCount, NativeImport, NativeRow, NativeState};
-pub use registered::{RegisteredClient, RemovedClient};
+pub use registered::{ChangedClient, RegisteredClient, RemovedClient};
 
 use crate::{
     clock::UnixTime,

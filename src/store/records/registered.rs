@@ -21,6 +21,17 @@ pub struct RegisteredClient {
     pub last_used: Option<UnixTime>,
 }
 
+/// Another document in place of a client's.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ChangedClient {
+    /// What is there from now on.
+    pub document: Secret,
+    /// What must be there until now; `None`: whatever it is.
+    pub before: Option<Secret>,
+    /// Whether it is another client than before: what users consented to with that one is forgotten.
+    pub is_another: bool,
+}
+
 /// A registered client that is gone, and the grants that ended with it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RemovedClient {

@@ -106,6 +106,69 @@ fn a_document_that_is_gone_ends_what_its_client_can_do() {
 }
 
 #[test]
+fn a_document_that_was_withdrawn_does_not_come_back_with_an_outage() {
+    let publisher = Publisher::start();
+    let setup = || Setup::new().taking_documents(&publisher).set("registration.redirect_hosts", vec!["localhost"]);
+    let mut gateway = setup().start();
+    let html = ("200 OK", "Content-Type: text/html\r\n", String::new());
+    let gone = ("404 Not Found", "", String::new());
+    let elsewhere = publisher.document("/2", &json!({"redirect_uris": ["https://evil.example/cb"]})).to_string();
+    let refused = ("200 OK", "Content-Type: application/json\r\n", elsewhere);
+    for (number, (status, fields, body)) in [gone, html, refused].into_iter().enumerate() {
+        let path = format!("/{number}");
+        let client = publisher.describe(&path, &json!({}));
+        let tokens = gateway.tokens(ALICE, client, &[OPENID]);
+        let refreshed = |gateway: &TestGateway| {
+            let answer = gateway.refresh(client, &tokens.refresh, &[]);
+            (answer.status, if answer.status == 200 { String::new() } else { answer.error() })
+        };
+        publisher.answer(&path, status, fields, &body);
+        gateway.restart();
+        assert_eq!(refreshed(&gateway), (401, "invalid_client".to_owned()), "{status}");
+        publisher.answer(&path, "503 Away", "", "");
+        gateway.restart();
+        assert_eq!(refreshed(&gateway), (503, "temporarily_unavailable".to_owned()), "{status}");
+        let page = Browser::of(&gateway, ALICE).get(&authorize_url(client, &[OPENID]));
+        assert_eq!(page.status, 503, "{page}");
+        publisher.describe(&path, &json!({}));
+        gateway.restart();
+        assert_eq!(refreshed(&gateway).0, 200, "it is there again");
+        publisher.answer(&path, "503 Away", "", "");
+        gateway.restart();
+        gateway.tokens(ALICE, client, &[OPENID]);
+    }
+}
+
+#[test]
+fn keys_that_are_not_in_the_document_any_more_introspect_and_revoke_nothing() {
+    let publisher = Publisher::start();
+    let (before, after) = (SigningClient::new(), SigningClient::new());
+    let describe = |key: &SigningClient| {
+        let keys = SigningClient::key_set(&[key]);
+        publisher.describe(PATH, &json!({"token_endpoint_auth_method": "private_key_jwt", "jwks": keys}))
+    };
+    let client = describe(&before);
+    let mut gateway = Setup::new().taking_documents(&publisher).start();
+    let status = |gateway: &TestGateway, key: &SigningClient, endpoint: &str| {
+        let assertion = key.fresh(gateway, client);
+        let form = [("token", "x"), JWT_BEARER, ("client_assertion", assertion.as_str())];
+        gateway.send(&Request::form(&format!("{METHOD}{endpoint}"), &form)).status
+    };
+    for endpoint in ["introspect_token", "revoke_token"] {
+        describe(&before);
+        gateway.restart();
+        assert_eq!(status(&gateway, &before, endpoint), 200, "{endpoint}");
+        describe(&after);
+        gateway.restart();
+        assert_eq!(status(&gateway, &before, endpoint), 401, "{endpoint}");
+        assert_eq!(status(&gateway, &after, endpoint), 200, "{endpoint}");
+        publisher.answer(PATH, "404 Not Found", "", "");
+        gateway.restart();
+        assert_eq!(status(&gateway, &after, endpoint), 401, "{endpoint}");
+    }
+}
+
+#[test]
 fn a_document_that_has_changed_counts_and_users_are_asked_anew() {
     let publisher = Publisher::start();
     let uri = publisher.url("/cb");

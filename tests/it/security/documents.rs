@@ -7,8 +7,8 @@ use serde_json::json;
 use crate::{
     standin::ALICE,
     support::{
-        Answer, Auth, Browser, Client, LOOPBACK, Publisher, Request, SHOP, Setup, TestGateway, authorize_url,
-        client_request, registration_path,
+        Answer, Auth, Browser, Client, JWT_BEARER, LOOPBACK, METHOD, Publisher, Request, SHOP, Setup, SigningClient,
+        TestGateway, authorize_url, client_request, registration_path,
     },
 };
 
@@ -159,4 +159,37 @@ fn there_are_only_so_many_described_clients() {
     gateway.tokens(ALICE, first, &[("scope", "openid")]);
     assert_eq!(shown(&gateway, publisher.describe("/second", &json!({}))).status, 503);
     gateway.tokens(ALICE, first, &[("scope", "openid")]);
+}
+
+#[test]
+fn what_is_fetched_in_vain_for_described_and_registered_clients_counts_as_a_failure() {
+    let publisher = Publisher::start();
+    let setup = || Setup::new().taking_documents(&publisher).open_to_registration();
+    let mut gateway = setup().start();
+    let clients = ["/0", "/1", "/2"].map(|path| publisher.describe(path, &json!({})));
+    let keys = ["/a", "/b", "/c"].map(|path| {
+        let signs = json!({"token_endpoint_auth_method": "private_key_jwt", "jwks_uri": publisher.url(path)});
+        publisher.answer(path, "503 Away", "", "");
+        (path, gateway.registered("https://agent.example/cb", &signs).client())
+    });
+    for client in clients {
+        gateway.tokens(ALICE, client, &[("scope", "openid")]);
+    }
+    for path in ["/0", "/1", "/2"] {
+        publisher.answer(path, "503 Away", "", "");
+    }
+    gateway.restart_with(setup().set("limits.token_failures", "2/h"));
+    let answered = clients
+        .map(|client| Browser::of(&gateway, ALICE).get(&authorize_url(client, &[("scope", "openid")])).status == 429);
+    assert_eq!(answered, [false, false, true], "two go on without theirs");
+    let asked = publisher.asked_at_all();
+    gateway.restart_with(setup().set("limits.token_failures", "2/h"));
+    let signed = |client: Client| {
+        let assertion = SigningClient::new().fresh(&gateway, client);
+        let form = [("grant_type", "refresh_token"), JWT_BEARER, ("client_assertion", assertion.as_str())];
+        gateway.send(&Request::form(&format!("{METHOD}get_token"), &form)).status
+    };
+    assert_eq!(keys.map(|(_, client)| signed(client)), [503, 503, 429]);
+    assert_eq!(publisher.asked_at_all(), asked + 2);
+    assert_eq!(keys.map(|(path, _)| publisher.asked(path)), [1, 1, 0]);
 }
