@@ -9,10 +9,7 @@ use zeroize::Zeroizing;
 
 use super::{Endpoints, Peer, documents::NotDescribed, parameters::Parameters, respond::OAuthError};
 use crate::{
-    oauth::{
-        Allowance, Client, ClientAuthMethod, ClientId, ClientKeys, ClientSource, ErrorCode, KeySource,
-        claimed_by_assertion,
-    },
+    oauth::{Allowance, Client, ClientAuthMethod, ClientId, ClientKeys, ErrorCode, KeySource, claimed_by_assertion},
     secret::Secret,
 };
 
@@ -130,6 +127,10 @@ impl Endpoints {
                 return Ok(None);
             }
         };
+        if client.source.is_anybodys() {
+            // Each is a row, for as long as the assertion could be good.
+            self.count_browser(peer)?;
+        }
         if !self.issuer.store.first_use(checked.id, checked.ends_at).await? {
             tracing::info!(client_id = %client.id, "a client assertion is refused: its jti was used before");
             return Ok(None);
@@ -150,10 +151,9 @@ impl Endpoints {
             None => return Ok(None),
         };
         let fetched = self.key_sets.for_assertion(client.source, url, assertion.expose()).await;
-        let by_itself = matches!(client.source, ClientSource::Registered | ClientSource::Document);
         let is_refused = fetched.document.as_ref().is_err_and(|error| !error.is_outage());
         // What is refused is counted for that. Whoever may register could have a host that does not answer asked without end.
-        if fetched.has_failed && by_itself && !is_refused {
+        if fetched.has_failed && client.source.is_anybodys() && !is_refused {
             self.count_failure(&self.limits.token_failures, Some(&client.id), peer);
         }
         match fetched.document {

@@ -243,7 +243,8 @@ pub(super) fn registry(config: &Config, erpnext: &Erpnext, store: &Arc<dyn Store
     let (clients, rules) = clients_of(config);
     let upstream = sync_is_on(config).then(|| erpnext.clients(rules));
     let registered = RegisteredClients::new(Arc::clone(store), config.registration.agents)
-        .with_documents(config.registration.metadata_documents);
+        .with_documents(config.registration.metadata_documents)
+        .removed_after(config.registration.unused_ttl);
     ClientRegistry::with_upstream(clients, upstream).with_registered(registered)
 }
 

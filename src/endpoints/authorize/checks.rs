@@ -8,8 +8,8 @@ use super::{Endpoints, Language, Parameters, answer::Destination, claims_paramet
 use crate::{
     endpoints::respond::OAuthError,
     oauth::{
-        Allowance, AuthorizationRequest, Client, ClientId, ClientSource, ErrorCode, KeyThumbprint, Pkce, Prompt,
-        RedirectTarget, Resources, ResponseMode, ResponseType, Scope, Scopes, Subject,
+        Allowance, AuthorizationRequest, Client, ClientId, ErrorCode, KeyThumbprint, Pkce, Prompt, RedirectTarget,
+        Resources, ResponseMode, ResponseType, Scope, Scopes, Subject,
         pkce::{ChallengeMethod, CodeChallenge, Length, is_well_formed},
         scope_of_claim,
     },
@@ -290,7 +290,7 @@ pub(in crate::endpoints) fn check_scopes(client: &Client, parameters: &Parameter
         return Ok(client.scopes.clone());
     }
     let known = |scope: &str| client.may_be_granted(scope);
-    if matches!(client.source, ClientSource::Registered | ClientSource::Document) {
+    if client.source.is_anybodys() {
         // It was told what it may have when it registered, and asks for all that the resource metadata lists nevertheless: so
         // do the clients of MCP (RFC 9728 §2, RFC 6749 §3.3).
         let granted = asked.filtered(known);

@@ -20,7 +20,7 @@ use crate::{
 
 /// What their ids begin with: no other id is looked for among them, and none of them in ERPNext.
 pub const REGISTERED_PREFIX: &str = "dcr-";
-/// What the store knows of a client's last use may be so old.
+/// What the store knows of a client's last use is never older.
 const EXACT_TO: Duration = Duration::from_secs(86_400);
 
 /// A client as it was registered.
@@ -99,6 +99,8 @@ pub struct RegisteredClients {
     agents: bool,
     /// Whether clients that a document describes count.
     takes_documents: bool,
+    /// What the store knows of a client's last use may be so old.
+    exact_to: Duration,
     /// What is known of their documents.
     seen: ArcSwap<HashMap<ClientId, Seen>>,
     /// Held while one is put into the store.
@@ -125,6 +127,7 @@ impl RegisteredClients {
             store,
             agents,
             takes_documents: false,
+            exact_to: EXACT_TO,
             seen: ArcSwap::default(),
             describing: tokio::sync::Mutex::default(),
             clients: ArcSwap::default(),
@@ -137,6 +140,12 @@ impl RegisteredClients {
     #[must_use]
     pub fn with_documents(self, takes_documents: bool) -> Self {
         Self { takes_documents, ..self }
+    }
+
+    /// The same with uses noted so often that a client which was used within `unused_ttl` is known to be.
+    #[must_use]
+    pub fn removed_after(self, unused_ttl: Duration) -> Self {
+        Self { exact_to: EXACT_TO.min(unused_ttl / 4), ..self }
     }
 
     pub(super) const fn take_documents(&self) -> bool {
@@ -193,7 +202,7 @@ impl RegisteredClients {
 
     fn note_use(&self, id: &ClientId, now: UnixTime) {
         let mut uses = self.uses.lock().unwrap_or_else(PoisonError::into_inner);
-        if uses.noted.get(id).is_some_and(|noted| now.since(*noted) < EXACT_TO) {
+        if uses.noted.get(id).is_some_and(|noted| now.since(*noted) < self.exact_to) {
             return;
         }
         uses.noted.insert(id.clone(), now);

@@ -218,3 +218,21 @@ async fn a_host_has_only_so_many_clients_that_nobody_uses() {
     assert!(registry.client(&id("0")).await.expect("an answer").is_some());
     assert!(registry.client(&id("1")).await.expect("an answer").is_none(), "it had the time to be used");
 }
+
+#[tokio::test]
+async fn a_client_in_use_is_not_removed_however_soon_others_are() {
+    const TTL: Duration = Duration::from_secs(12 * 3600);
+    let site = Site::start_now();
+    let registered = RegisteredClients::new(Arc::clone(&site.store) as _, false).with_documents(true);
+    let registry = ClientRegistry::new(Vec::new()).with_registered(registered.removed_after(TTL));
+    take(&site, &registry, ("used", "used")).await;
+    let client = registry.client(&id("used")).await.expect("an answer").expect("a client");
+    for _ in 0..20 {
+        registry.note_use(&client, site.clock.now());
+        site.clock.advance(60 * MINUTE);
+        let removed = registry.remove_unused(TTL, site.clock.now(), 10).await.expect("an answer");
+        assert!(removed.is_empty(), "{removed:?}");
+    }
+    site.clock.advance(TTL + TTL / 4);
+    assert_eq!(registry.remove_unused(TTL, site.clock.now(), 10).await.expect("an answer").len(), 1);
+}

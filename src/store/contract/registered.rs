@@ -60,6 +60,7 @@ pub async fn a_client_that_is_another_loses_its_consents_with_the_change(store: 
             user: user("alice"),
             redirect_uri: back.to_owned(),
             scopes: scopes("openid"),
+            agent: false,
             given_at: start(),
             expires_at: later(DAY),
         };

@@ -21,8 +21,8 @@ const MIGRATIONS: [&str; 14] = [
     include_str!("migrations/0010_registered_clients.sql"),
     include_str!("migrations/0011_exchange.sql"),
     include_str!("migrations/0012_agents.sql"),
-    include_str!("migrations/0014_resources.sql"),
-    include_str!("migrations/0015_consents.sql"),
+    include_str!("migrations/0013_resources.sql"),
+    include_str!("migrations/0014_consents.sql"),
 ];
 
 /// Brings the file to the present schema. Nothing is written to a file that is not ours or newer than this program.

@@ -6,7 +6,10 @@ use serde_json::{Value, json};
 
 use crate::{
     standin::ALICE,
-    support::{CHALLENGE, Client, Request, SHOP, Setup, TestGateway, client_request, registration, registration_path},
+    support::{
+        CHALLENGE, Client, JWT_BEARER, METHOD, Request, SHOP, Setup, SigningClient, TestGateway, client_request,
+        registration, registration_path,
+    },
 };
 
 const URI: &str = "https://agent.example/cb";
@@ -174,4 +177,18 @@ fn whoever_registered_itself_pushes_only_so_many_requests() {
     let stranger = gateway.registered(URI, &json!({})).client();
     assert_eq!([0; 5].map(|_| push(stranger)), [201, 201, 201, 429, 429]);
     assert_eq!(push(SHOP), 201, "whom the operator knows is not counted");
+}
+
+#[test]
+fn the_signatures_of_whoever_registered_itself_are_rows_and_count() {
+    let gateway = Setup::new().open_to_registration().set("limits.authorize", "3/h").start();
+    let key = SigningClient::new();
+    let jwks = SigningClient::key_set(&[&key]);
+    let stranger = gateway.registered(URI, &json!({"token_endpoint_auth_method": "private_key_jwt", "jwks": jwks}));
+    let ask = |number: usize| {
+        let assertion = key.assertion(&gateway, stranger.client(), &format!("number {number}"), &[]);
+        let form = [("grant_type", "password"), JWT_BEARER, ("client_assertion", &assertion)];
+        gateway.send(&Request::form(&format!("{METHOD}get_token"), &form)).status
+    };
+    assert_eq!([0, 1, 2, 3, 4].map(ask), [400, 400, 400, 429, 429]);
 }
