@@ -91,16 +91,16 @@ impl KeySets {
     }
 
     fn with(look_up: LookUp, settings: &FetchSettings, clock: Arc<dyn Clock>) -> Result<Self, InvalidFetchSettings> {
-        let kept = || -> Result<Kept<ClientKeys>, InvalidFetchSettings> {
+        let kept = |look_up, clock| -> Result<Kept<ClientKeys>, InvalidFetchSettings> {
             let rules = Rules {
                 most_bytes: MOST_KEY_BYTES,
                 capacity: KEY_SETS,
                 stale: STALE_KEYS,
                 read: |_, value| read_keys(value),
             };
-            Ok(Kept::new(agent(Arc::clone(&look_up), settings)?, Arc::clone(&clock), rules))
+            Ok(Kept::new(agent(look_up, settings)?, clock, rules))
         };
-        Ok(Self { known: kept()?, others: kept()? })
+        Ok(Self { known: kept(Arc::clone(&look_up), Arc::clone(&clock))?, others: kept(look_up, clock)? })
     }
 
     /// The keys of which one may have signed the assertion of a client from there. Where none goes by the name that it has, they are fetched again,

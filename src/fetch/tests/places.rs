@@ -16,8 +16,8 @@ async fn until_asked(server: &Server, times: usize) {
 }
 
 /// Asks for this of a host that does not answer, as a client that came by itself.
-fn ask(sets: &Arc<KeySets>, url: String) {
-    let (sets, url) = (Arc::clone(sets), super::url(&url));
+fn ask(sets: &Arc<KeySets>, url: &str) {
+    let (sets, url) = (Arc::clone(sets), super::url(url));
     tokio::spawn(async move { sets.for_assertion(ClientSource::Registered, &url, &by("a")).await });
 }
 
@@ -26,7 +26,7 @@ async fn a_host_that_does_not_answer_takes_two_places_and_leaves_the_rest() {
     let (server, clock) = (Server::start(String::new()).await, start());
     let sets = Arc::new(server.key_sets(&clock));
     for number in 0..20 {
-        ask(&sets, format!("https://{HOST}:{}/{number}", server.port));
+        ask(&sets, &format!("https://{HOST}:{}/{number}", server.port));
     }
     until_asked(&server, 2).await;
     server.says(json_answer(&key_set("a"), ""));
@@ -40,7 +40,7 @@ async fn clients_that_came_by_themselves_take_no_places_of_those_of_the_operator
     let (server, clock) = (Server::start(String::new()).await, start());
     let sets = Arc::new(server.key_sets(&clock));
     for number in 0..2 * OTHERS {
-        ask(&sets, format!("https://{}:{}/{number}", other(number / 2), server.port));
+        ask(&sets, &format!("https://{}:{}/{number}", other(number / 2), server.port));
     }
     until_asked(&server, 2 * OTHERS).await;
     server.says(json_answer(&key_set("a"), ""));

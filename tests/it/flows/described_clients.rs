@@ -142,7 +142,7 @@ fn a_document_that_was_withdrawn_does_not_come_back_with_an_outage() {
 #[test]
 fn keys_that_are_not_in_the_document_any_more_introspect_and_revoke_nothing() {
     let publisher = Publisher::start();
-    let (before, after) = (SigningClient::new(), SigningClient::new());
+    let (before, after) = (SigningClient::new().named("before"), SigningClient::new().named("after"));
     let describe = |key: &SigningClient| {
         let keys = SigningClient::key_set(&[key]);
         publisher.describe(PATH, &json!({"token_endpoint_auth_method": "private_key_jwt", "jwks": keys}))
