@@ -1,7 +1,7 @@
 //! Our OAuth endpoints, on plain `http` types: no socket, no proxy. One file each; `respond` is the door for errors.
 
-pub(crate) mod agents;
-mod authorize;
+mod agents;
+pub(crate) mod authorize;
 mod browser;
 mod client_auth;
 mod connected_apps;
