@@ -22,11 +22,8 @@ use empress_gateway::{
 };
 use futures_util::FutureExt;
 use http::{HeaderMap, HeaderValue, Method, header::AUTHORIZATION};
-use jsonwebtoken::{
-    Algorithm, EncodingKey, Header,
-    jwk::{CommonParameters, Jwk, ThumbprintHash},
-};
-use rcgen::{KeyPair, PKCS_ECDSA_P256_SHA256, PKCS_ED25519};
+use jsonwebtoken::{Algorithm, EncodingKey, Header, jwk::ThumbprintHash};
+use rcgen::{KeyPair, PKCS_ECDSA_P256_SHA256, PKCS_ED25519, PublicKeyData};
 use support::NOW;
 use tokio::runtime::Runtime;
 
@@ -154,14 +151,16 @@ impl Prover {
             Algorithm::EdDSA => &PKCS_ED25519,
             _ => &PKCS_ECDSA_P256_SHA256,
         });
-        let pem = pair.expect("a key").serialize_pem();
-        let key = match algorithm {
-            Algorithm::EdDSA => EncodingKey::from_ed_pem(pem.as_bytes()),
-            _ => EncodingKey::from_ec_pem(pem.as_bytes()),
+        let pair = pair.expect("a key");
+        let public = |range| URL_SAFE_NO_PAD.encode(pair.der_bytes().get(range).expect("a part of the key"));
+        let (key, jwk) = if algorithm == Algorithm::EdDSA {
+            let jwk = serde_json::json!({"kty": "OKP", "crv": "Ed25519", "x": public(0..32)});
+            (EncodingKey::from_ed_pem(pair.serialize_pem().as_bytes()), jwk)
+        } else {
+            let jwk = serde_json::json!({"kty": "EC", "crv": "P-256", "x": public(1..33), "y": public(33..65)});
+            (EncodingKey::from_ec_pem(pair.serialize_pem().as_bytes()), jwk)
         };
-        let key = key.expect("a key");
-        let mut jwk = Jwk::from_encoding_key(&key, algorithm).expect("a public key");
-        jwk.common = CommonParameters::default();
+        let (key, jwk) = (key.expect("a key"), serde_json::from_value(jwk).expect("a public key"));
         let header = Header { typ: Some("dpop+jwt".to_owned()), jwk: Some(jwk), ..Header::new(algorithm) };
         Self { header, key, made: Cell::new(0) }
     }
