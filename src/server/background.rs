@@ -1,5 +1,5 @@
-//! What runs beside the requests: users, clients and ERPNext's own tokens kept in step, revocations of other processes, expired rows, counts, keys, clients to be told of
-//! logouts.
+//! What runs beside the requests: users, clients and ERPNext's own tokens kept in step, revocations of other processes, keys,
+//! expired rows, counts, clients to be told of logouts.
 
 use std::{sync::Arc, time::Duration};
 
@@ -75,7 +75,9 @@ impl Background {
         let switch = for_ever(SWITCH_INTERVAL, || agents.hear());
         let budgets = for_ever(BUDGETS_INTERVAL, || agents.settle());
         let revocations = self.site.access.follow_revocations();
-        tokio::join!(erpnext, clients, natives, registrations, switch, budgets, revocations);
+        // What a key has signed that was replaced is no access token any more.
+        let keys = for_ever(KEYS_INTERVAL, || self.keep_keys_up());
+        tokio::join!(erpnext, clients, natives, registrations, switch, budgets, revocations, keys);
     }
 
     /// Does what another process can do as well once this one leaves.
@@ -84,10 +86,9 @@ impl Background {
         let sweep = self.every(PURGE_INTERVAL, || registered.sweep());
         let counts = self.every(COUNTS_INTERVAL, || counts::write(&self.site));
         let purge = self.every(PURGE_INTERVAL, || self.purge());
-        let keys = self.every(KEYS_INTERVAL, || self.keep_keys_up());
         let tally = self.every(TALLY_INTERVAL, || self.write_tally());
         let logouts = self.site.backchannel.run(self.shutdown.clone());
-        tokio::join!(sweep, counts, purge, keys, tally, logouts);
+        tokio::join!(sweep, counts, purge, tally, logouts);
     }
 
     /// Does a task again and again until the shutdown begins; one that has begun then is done.
